@@ -1,0 +1,221 @@
+"""The command line: ``python -m lmcore --help``.
+
+Errors are one line on standard error, with exit status 2. ``--json`` prints one JSON object.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+import safetensors.numpy
+import torch
+
+from lmcore import models, texts
+from lmcore.config import Config
+from lmcore.corpora import SPLITS
+from lmcore.errors import UserError
+from lmcore.runs.run import Run, Status
+from lmcore.runs.slices import advance
+from lmcore.runs.store import Store
+from lmcore.sampling import SampleConfig
+from lmcore.training import RunConfig, Trainer
+
+SAVE_EVERY = 3.0  # seconds
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class OneLineErrors(click.Group):
+    """Shows whatever a person can mend as one line on standard error, and exits with status 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command."""
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(2)
+
+
+def options_of(config: type[Config]) -> Callable[[Command], Command]:
+    """A command-line option for each field of a config, with its default and its sentence."""
+
+    def add(command: Command) -> Command:
+        for name, field in reversed(config.model_fields.items()):
+            option = f"--{name.replace('_', '-')}"
+            command = click.option(option, name, default=field.default, show_default=True, help=field.description)(
+                command
+            )
+        return command
+
+    return add
+
+
+@click.group(cls=OneLineErrors)
+def main() -> None:
+    """Train small language models and look inside them."""
+    torch.set_num_threads(1)
+
+
+@main.command("corpora")
+@click.option("--download", metavar="NAME", help="Download this text of the catalogue.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_corpora(download: str | None, as_json: bool) -> None:
+    """List the texts that --data can name, or download one."""
+    if download:
+        _download(download)
+    sources = texts.sources()
+    if as_json:
+        click.echo(
+            json.dumps({source.name: {"title": source.title, "available": source.available} for source in sources})
+        )
+        return
+    for source in sources:
+        state = "" if source.available else "  (not downloaded)"
+        click.echo(f"{source.name:20} {source.title}{state}")
+
+
+def _download(name: str) -> None:
+    source = next((source for source in texts.catalogue() if source.name == name), None)
+    if source is None:
+        listed = ", ".join(source.name for source in texts.catalogue())
+        raise UserError(f"The catalogue has no {name!r}; choose one of: {listed}.")
+    with click.progressbar(length=source.size, label=source.title, file=sys.stderr) as bar:
+        texts.download(source, lambda done, total: bar.update(done - bar.pos))
+
+
+@main.command()
+@click.argument("model", type=click.Choice(list(models.REGISTRY)))
+@click.option("--data", default="given-names", show_default=True, help="A text by name, or a path.")
+@click.option("--steps", type=int, help="Steps of gradient descent.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any setting; repeat for more.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
+def train(model: str, data: str, steps: int | None, settings: tuple[str, ...], as_json: bool) -> None:
+    """Train a model; Ctrl-C saves it, and `resume` goes on."""
+    given: dict[str, Any] = {"family": model, "source": texts.resolve(data)}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise UserError(f"--set takes name=value, not {setting!r}.")
+        given[name] = tuple(value.split(",")) if name == "locales" else value
+    if steps is not None:
+        given["steps"] = steps
+    run = Run(RunConfig.from_flat(given), owner="command line")
+    store = Store()
+    store.create(run)
+    _train_to_end(run, store, as_json)
+
+
+@main.command()
+@click.argument("run_id", metavar="RUN")
+@click.option("--steps", type=int, help="A new number of steps in all.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
+def resume(run_id: str, steps: int | None, as_json: bool) -> None:
+    """Go on with a run that was paused or interrupted."""
+    store = Store()
+    run = store.load(run_id)
+    if steps is not None:
+        run.change({"steps": steps})
+    if (steps or run.current.train.steps) <= run.step:
+        raise UserError(f"The run has taken its {run.step:,} steps. Give more with --steps.")
+    _train_to_end(run, store, as_json)
+
+
+def _train_to_end(run: Run, store: Store, as_json: bool) -> None:
+    lock = store.lock(run.id)
+    run.status, run.message = Status.RUNNING, ""
+    click.echo(f"Run {run.id}", err=True)
+    try:
+        _advance_to_end(run, store, show=not as_json)
+    except KeyboardInterrupt:
+        run.status = Status.PAUSED
+        click.echo(f"\nPaused at step {run.step:,}. Go on with: python -m lmcore resume {run.id}", err=True)
+    finally:
+        store.save(run.id, run.to_bytes())
+        lock.release()
+    if run.status == Status.FAILED:
+        raise UserError(run.message)
+    _print_result(run, as_json)
+
+
+def _advance_to_end(run: Run, store: Store, show: bool) -> None:
+    saved, shown = time.monotonic(), 0
+    while run.status == Status.RUNNING:
+        run.fold(*advance(*run.next_slice(), 0.5))
+        for snapshot in run.snapshots[shown:] if show else []:
+            dev = f"{snapshot.dev:.4f}" if snapshot.dev is not None else "-"
+            texts_drawn = " ".join(snapshot.samples[:5])
+            click.echo(f"step {snapshot.step:>9,}   train {snapshot.train:.4f}   dev {dev}   {texts_drawn!r}")
+        shown = len(run.snapshots)
+        if time.monotonic() - saved > SAVE_EVERY:
+            store.save(run.id, run.to_bytes())
+            saved = time.monotonic()
+
+
+def _print_result(run: Run, as_json: bool) -> None:
+    trainer = _trainer(run)
+    losses = {split: trainer.evaluate(split) for split in SPLITS}
+    result = {
+        "run": run.id,
+        "model": run.current.model.family,
+        "parameters": run.parameters,
+        "steps": run.step,
+        "first_batch_loss": float(run.history.head[0]) if len(run.history.head) else None,
+        "loss": losses,
+        "seconds": run.seconds,
+        "steps_per_second": run.step / run.seconds if run.seconds else None,
+    }
+    if as_json:
+        click.echo(json.dumps(result))
+    else:
+        shown = "   ".join(f"{split} {loss:.4f}" for split, loss in losses.items() if loss is not None)
+        click.echo(f"{run.step:,} steps in {run.seconds:.1f} s   {shown} nats per character")
+
+
+def _trainer(run: Run) -> Trainer:
+    """The run's model as it was last saved."""
+    trainer = Trainer(run.current)
+    if run.state:
+        trainer.restore(safetensors.numpy.load(run.state))
+    return trainer
+
+
+@main.command()
+@click.argument("run_id", metavar="RUN")
+@options_of(SampleConfig)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def sample(run_id: str, as_json: bool, **options: Any) -> None:
+    """Draw texts from a run's model."""
+    drawn = _trainer(Store().load(run_id)).sample(SampleConfig.parse(options))
+    click.echo(json.dumps(drawn) if as_json else "\n".join(drawn))
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def runs(as_json: bool) -> None:
+    """List the runs on this computer, newest first."""
+    headers = Store().headers()
+    if as_json:
+        rows = [
+            {
+                "run": h.id,
+                "model": h.config.model.family,
+                "data": h.config.corpus.source,
+                "status": h.status,
+                "step": h.step,
+            }
+            for h in headers
+        ]
+        click.echo(json.dumps(rows))
+        return
+    for h in headers:
+        created = time.strftime("%Y-%m-%d %H:%M", time.localtime(h.created))
+        click.echo(
+            f"{h.id}  {created}  {h.status:11}  {h.step:>9,} steps  {h.config.model.family} on {h.config.corpus.source}"
+        )
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m lmcore")

@@ -1,0 +1,136 @@
+"""What a run remembers, as plain data: the loss of its steps, snapshots, changes; and the record that a chart draws.
+
+Losses are in nats per character.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A small record of the model at one step."""
+
+    step: int
+    train: float  # nats per character, over a part of the split; over all of it at the last step
+    dev: float | None  # None where the split is empty
+    samples: tuple[str, ...]
+    arrays: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # by name: "next_character"
+
+
+class History:
+    """The loss of every step in little memory: the first ones exactly, then the means of equal buckets.
+
+    When the buckets are full, each two become one.
+    """
+
+    HEAD = 1000
+    BUCKETS = 1000
+
+    def __init__(self) -> None:
+        self.head = np.zeros(0, dtype=np.float32)
+        self.sums = np.zeros(0, dtype=np.float64)
+        self.width = 1  # steps a bucket
+        self.steps = 0
+
+    def add(self, losses: NDArray[np.float32]) -> None:
+        """Appends the losses of the next steps."""
+        self.head = np.concatenate([self.head, losses[: self.HEAD - len(self.head)]])
+        while len(self.sums) * self.width < self.steps + len(losses):
+            if len(self.sums) < self.BUCKETS:
+                self.sums = np.append(self.sums, 0.0)
+            else:
+                self.sums = self.sums.reshape(-1, 2).sum(axis=1)
+                self.width *= 2
+        buckets = (self.steps + np.arange(len(losses))) // self.width
+        np.add.at(self.sums, buckets, losses)
+        self.steps += len(losses)
+
+    def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Steps (the middle of each bucket, counted from 1) and mean losses, at most BUCKETS points."""
+        edges = np.minimum(np.arange(len(self.sums) + 1) * self.width, self.steps)
+        sizes = np.diff(edges)
+        return (edges[:-1] + edges[1:] + 1) / 2, (self.sums / sizes).astype(np.float32)
+
+    def curve_from_start(self) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """As `curve`, but every one of the first steps: for a logarithmic axis."""
+        steps, losses = self.curve()
+        later = steps > len(self.head)
+        return (
+            np.concatenate([np.arange(1.0, len(self.head) + 1), steps[later]]),
+            np.concatenate([self.head, losses[later]]),
+        )
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The history as arrays, to be stored."""
+        return {"head": self.head, "sums": self.sums, "shape": np.array([self.width, self.steps])}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> "History":
+        """The history that `arrays` returned."""
+        history = cls()
+        history.head, history.sums = arrays["head"], arrays["sums"]
+        history.width, history.steps = (int(number) for number in arrays["shape"])
+        return history
+
+
+@dataclass(frozen=True)
+class Change:
+    """Settings that were changed at a step, for the steps after it."""
+
+    step: int
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class LossCurve:
+    """All that the picture of a training shows, in nats per character."""
+
+    steps: Floats  # (P,)
+    losses: Floats  # (P,), of the minibatches
+    smoothed: Floats  # (P,)
+    snapshot_steps: Floats  # (S,)
+    train: Floats  # (S,)
+    dev: Floats  # (S,), nan where there is none
+    guessing: float  # the loss of guessing uniformly, ln V
+    changes: tuple[Change, ...] = ()
+    lost: Floats = field(default_factory=lambda: np.zeros(0))  # losses after the last step, of a slice that diverged
+
+
+def loss_curve(
+    history: History,
+    snapshots: tuple[Snapshot, ...],
+    vocabulary_size: int,
+    changes: tuple[Change, ...] = (),
+    lost: NDArray[np.float32] | None = None,
+    from_start: bool = False,
+) -> LossCurve:
+    """The record of a training's loss.
+
+    The smoothed curve is an exponentially weighted mean with bias correction (a half-life of one fiftieth of the
+    points), so that it starts where the losses start.
+
+    Args:
+        from_start: show every one of the first steps, for a logarithmic axis.
+    """
+    steps, losses = history.curve_from_start() if from_start else history.curve()
+    halflife = max(2.0, len(losses) / 50)
+    smoothed = pd.Series(losses, dtype=float).ewm(halflife=halflife).mean().to_numpy()
+    dev = [np.nan if snapshot.dev is None else snapshot.dev for snapshot in snapshots]
+    return LossCurve(
+        steps,
+        losses.astype(float),
+        smoothed,
+        np.array([snapshot.step for snapshot in snapshots], dtype=float),
+        np.array([snapshot.train for snapshot in snapshots], dtype=float),
+        np.array(dev, dtype=float),
+        float(np.log(vocabulary_size)),
+        changes,
+        np.zeros(0) if lost is None else lost[np.isfinite(lost)].astype(float),
+    )

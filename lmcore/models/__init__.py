@@ -1,0 +1,31 @@
+"""The models, one family a file, and the registry that maps names to them."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+
+from lmcore.config import Config
+from lmcore.layers import Sequential
+from lmcore.models.mlp import MLPConfig, build_mlp
+
+
+class Family(NamedTuple):
+    """A model family: its config and the function that builds it.
+
+    ``build(config, vocabulary_size, generator)`` draws all weights from the generator, in a fixed order.
+    """
+
+    config: type[Config]
+    build: Callable[[Any, int, torch.Generator], Sequential]
+
+
+REGISTRY: dict[str, Family] = {"mlp": Family(MLPConfig, build_mlp)}
+
+ModelConfig = MLPConfig
+"""Any model's config; the field ``family`` tells which."""
+
+
+def build(config: ModelConfig, vocabulary_size: int, generator: torch.Generator) -> Sequential:
+    """The model that a config describes, with fresh weights from ``generator``."""
+    return REGISTRY[config.family].build(config, vocabulary_size, generator)

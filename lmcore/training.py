@@ -1,0 +1,349 @@
+"""Training: the loss, the loop, and what it remembers.
+
+Losses are in nats per character. Dimensions: N examples, B examples a step, T characters of context, V vocabulary.
+"""
+
+import functools
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lmcore import corpora, models
+from lmcore.config import LIVE, Config, Field
+from lmcore.corpora import Corpus, CorpusConfig, Split
+from lmcore.errors import UserError
+from lmcore.history import Snapshot
+from lmcore.models import ModelConfig
+from lmcore.sampling import SampleConfig, sample
+
+EVALUATION_EXAMPLES = 10_000
+"""Live train and dev losses are means over so many examples at most, evenly spaced; those at the end over all."""
+
+
+MOST_SHOWN = 40
+"""Characters in the picture of what the model expects next."""
+
+MAX_WORK = 2_000_000_000
+"""Weights times examples in one step: about a second of work for one core."""
+
+
+class TrainConfig(Config):
+    """How a model is trained."""
+
+    steps: int = Field(
+        100_000, ge=1, le=100_000_000, description="Steps in all; the run ends there.", json_schema_extra=LIVE
+    )
+    batch_size: int = Field(32, ge=1, le=16_384, description="Examples a step.", json_schema_extra=LIVE)
+    learning_rate: float = Field(
+        0.1, ge=0, le=1000, description="Size of a step: weights -= rate × gradient.", json_schema_extra=LIVE
+    )
+    l2: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="L2 penalty: adds l2 × the sum of all squared weights (not biases) to the loss.",
+        json_schema_extra=LIVE,
+    )
+    seed: int = Field(2147483647, ge=0, le=2**53 - 1, description="Seed of the starting weights and of the batches.")
+    evaluate_every: int = Field(
+        5000,
+        ge=100,
+        le=10_000_000,
+        description="Steps between two measurements of train and dev loss.",
+        json_schema_extra=LIVE,
+    )
+    minutes: float = Field(
+        60,
+        gt=0,
+        le=24 * 60,
+        description="Minutes of training after which the run ends at the latest.",
+        json_schema_extra=LIVE,
+    )
+
+
+class RunConfig(Config):
+    """Everything that decides a run's numbers: the text, the model, the training."""
+
+    corpus: CorpusConfig = Field(CorpusConfig(), description="The text.")
+    model: ModelConfig = Field(ModelConfig(), description="The model.")
+    train: TrainConfig = Field(TrainConfig(), description="The training.")
+
+    @classmethod
+    def from_flat(cls, settings: Mapping[str, Any]) -> "RunConfig":
+        """The config for settings by their bare names, as in ``{"hidden": 100, "learning_rate": "0.2"}``.
+
+        Raises:
+            UserError: names the setting that does not exist or does not fit.
+        """
+        parts: dict[str, type[Config]] = {"corpus": CorpusConfig, "model": ModelConfig, "train": TrainConfig}
+        known = {name for part in parts.values() for name in part.model_fields}
+        if unknown := settings.keys() - known:
+            raise UserError(f"There is no setting {sorted(unknown)[0]!r}; choose from: {', '.join(sorted(known))}.")
+        return cls.parse(
+            {
+                part: config.parse({name: value for name, value in settings.items() if name in config.model_fields})
+                for part, config in parts.items()
+            }
+        )
+
+
+# ---------------------------------------------------------------- the loss
+
+
+class Loss(NamedTuple):
+    """The loss of a batch and its gradient."""
+
+    log_probabilities: Tensor  # (B, 1), of the character that came; the loss is minus their mean
+    grad_logits: Tensor  # (B, V)
+
+
+def cross_entropy(logits: Tensor, targets: Tensor, out: Tensor | None = None) -> Loss:
+    """Softmax and negative log-likelihood, with the gradient of the mean.
+
+    The gradient of the loss with respect to the logits is (softmax(logits) - onehot(targets)) / B.
+
+    Args:
+        logits: shape (B, V).
+        targets: shape (B, 1), indices of the characters that came.
+        out: memory for the log-probabilities, shape (B, 1).
+    """
+    log_p = torch.log_softmax(logits, dim=1)
+    picked = torch.gather(log_p, 1, targets) if out is None else torch.gather(log_p, 1, targets, out=out)
+    gradient = log_p.exp_()
+    gradient.scatter_add_(1, targets, _minus_ones(len(logits), logits.dtype))
+    return Loss(picked, gradient.mul_(1 / len(logits)))
+
+
+@functools.lru_cache(maxsize=32)
+def _minus_ones(rows: int, dtype: torch.dtype) -> Tensor:
+    return torch.full((rows, 1), -1.0, dtype=dtype)
+
+
+# ---------------------------------------------------------------- the loop
+
+
+class DivergedError(Exception):
+    """The loss or the weights left the finite numbers, or the loss rose far above where it began."""
+
+    def __init__(self, message: str, losses: NDArray[np.float32]) -> None:
+        super().__init__(message)
+        self.losses = losses  # of the block of steps in which it happened
+
+
+class Trainer:
+    """A model, its data and its dice: everything that a step needs, and nothing that a picture needs.
+
+    The generator, seeded by the config, draws first the weights, then each minibatch's examples.
+
+    Raises:
+        UserError: if the text cannot be loaded or is too short for the context.
+    """
+
+    SAMPLES = SampleConfig(count=12, seed=42, length=20)
+
+    def __init__(self, config: RunConfig, corpus: Corpus | None = None) -> None:
+        self.config = config
+        self.corpus = corpus or corpora.load(config.corpus)
+        train = self.corpus.windows("train", config.model.context)
+        self.X, self.Y = torch.from_numpy(train.X), torch.from_numpy(train.Y)  # (N, T), (N,)
+        self.reset()
+        if (work := self.parameters * config.train.batch_size) > MAX_WORK:
+            raise UserError(
+                f"A step would multiply {self.parameters:,} weights by {config.train.batch_size:,} examples, "
+                f"{work / MAX_WORK:.1f} times what is allowed. Choose a smaller model or a smaller batch."
+            )
+
+    def reset(self) -> None:
+        """Back to step 0, with the same starting weights again."""
+        self.step = 0
+        self.first_loss = math.nan
+        self.generator = torch.Generator().manual_seed(self.config.train.seed)
+        self.model = models.build(self.config.model, len(self.corpus.vocabulary), self.generator)
+
+    @property
+    def parameters(self) -> int:
+        """Number of trainable numbers in the model."""
+        return len(self.model.theta)
+
+    @torch.inference_mode()
+    def train(self, steps: int) -> NDArray[np.float32]:
+        """Takes so many steps of gradient descent and returns the loss of each, before its update.
+
+        Raises:
+            DivergedError: if a loss is not finite, or far above the first; the weights are then lost.
+        """
+        settings, model = self.config.train, self.model
+        rows = torch.randint(0, len(self.X), (steps, settings.batch_size), generator=self.generator)
+        X = self.X[rows].long()  # (steps, B, T)
+        Y = self.Y[rows].long().unsqueeze(2)  # (steps, B, 1)
+        log_p = torch.empty(Y.shape, dtype=model.theta.dtype)
+        penalised = [name for name in model.parameters if settings.l2 and name.endswith("weight")]
+        for x, y, out in zip(X.unbind(), Y.unbind(), log_p.unbind(), strict=True):
+            logits = model.forward(x)
+            loss = cross_entropy(logits, y, out)
+            model.backward(loss.grad_logits)
+            for name in penalised:
+                model.gradients[name].add_(model.parameters[name], alpha=2 * settings.l2)
+            model.theta.add_(model.grad, alpha=-settings.learning_rate)
+        losses = log_p.mean((1, 2)).neg_().float().numpy()
+        self._refuse_divergence(losses)
+        self.step += steps
+        return losses
+
+    def _refuse_divergence(self, losses: NDArray[np.float32]) -> None:
+        if math.isnan(self.first_loss):
+            self.first_loss = float(losses[0])
+        guessing = math.log(len(self.corpus.vocabulary))
+        bad = np.flatnonzero(~np.isfinite(losses))
+        if len(bad) or not bool(torch.isfinite(self.model.theta).all()):
+            step = self.step + int(bad[0] if len(bad) else len(losses) - 1)
+            what = "stopped being a finite number"
+        elif losses.mean() > 5 * max(self.first_loss, guessing):
+            step, what = self.step, f"rose to {losses.mean():.3g}, from {self.first_loss:.3g} at the start"
+        else:
+            return
+        raise DivergedError(f"The training diverged at step {step:,}: the loss {what}. {self._advice(step)}", losses)
+
+    def _advice(self, step: int) -> str:
+        settings = self.config.train
+        if settings.learning_rate * settings.l2 * 2 > 1:
+            return f"The penalty of {settings.l2:g} overshoots at this rate: try l2 = {settings.l2 / 100:g}."
+        if step == 0 and not math.isfinite(self.first_loss):
+            return "Already the starting weights are too large: try another initialisation."
+        return f"The learning rate of {settings.learning_rate:g} is too large: try {settings.learning_rate / 10:g}."
+
+    @torch.inference_mode()
+    def evaluate(self, split: Split, most: int | None = None) -> float | None:
+        """Mean loss over a split, in nats per character; None if the split is empty.
+
+        Args:
+            split: "train", "dev" or "test".
+            most: at most so many examples, evenly spaced; all if None.
+        """
+        X, Y = self._evaluation_data(split)
+        if len(X) == 0:
+            return None
+        if most is not None and most < len(X):
+            rows = torch.linspace(0, len(X) - 1, most).long()
+            X, Y = X[rows], Y[rows]
+        total = 0.0
+        for x, y in zip(torch.split(X, 4096), torch.split(Y, 4096), strict=True):
+            logits = self.model.forward(x.long())
+            total += torch.nn.functional.cross_entropy(logits, y.long(), reduction="sum").item()
+        return total / len(X)
+
+    def _evaluation_data(self, split: Split) -> tuple[Tensor, Tensor]:
+        if split == "train":
+            return self.X, self.Y
+        windows = self.corpus.windows(split, self.config.model.context)
+        return torch.from_numpy(windows.X), torch.from_numpy(windows.Y)
+
+    def sample(self, config: SampleConfig) -> list[str]:
+        """Texts drawn from the model as it is."""
+        return sample(self.model, self.corpus, self.config.model.context, config)
+
+    def snapshot(self) -> Snapshot:
+        """The record of this step; the dice of the samples are the same at every step."""
+        config = self.SAMPLES if self.corpus.is_documents else self.SAMPLES.updated(count=3, length=80)
+        most = None if self.step == self.config.train.steps else EVALUATION_EXAMPLES
+        train, dev = self.evaluate("train", most), self.evaluate("dev", most)
+        record = {"next_character": self.next_character()}
+        return Snapshot(self.step, train if train is not None else math.nan, dev, tuple(self.sample(config)), record)
+
+    @torch.inference_mode()
+    def next_character(self) -> NDArray[np.float32]:
+        """What the model expects after one character at the start: probabilities, shape (M, M).
+
+        Rows are the last character, columns the next, both in the order of `Corpus.most_frequent`.
+        """
+        ids = torch.from_numpy(self.corpus.most_frequent(MOST_SHOWN))
+        contexts = torch.zeros((len(ids), self.config.model.context), dtype=torch.int64)
+        contexts[:, -1] = ids
+        return torch.softmax(self.model.forward(contexts), dim=1)[:, ids].float().numpy()
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """All that is needed to go on: weights, generator, step."""
+        return {
+            "theta": self.model.theta.numpy(),
+            "generator": self.generator.get_state().numpy(),
+            "step": np.array(self.step),
+            "first_loss": np.array(self.first_loss),
+        }
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Goes on from a `state`.
+
+        Raises:
+            UserError: if the state belongs to a model of another shape.
+        """
+        theta = torch.from_numpy(state["theta"])
+        if theta.shape != self.model.theta.shape or theta.dtype != self.model.theta.dtype:
+            raise UserError(
+                f"The checkpoint holds {theta.numel():,} weights, this model has {self.parameters:,}. "
+                "The text or the settings have changed since; start a new run."
+            )
+        self.model.theta.copy_(theta)
+        self.generator.set_state(torch.from_numpy(state["generator"]))
+        self.step = int(state["step"])
+        self.first_loss = float(state["first_loss"])
+
+
+# ---------------------------------------------------------------- slices
+
+
+class Slice(NamedTuple):
+    """What happened while a trainer was given some time."""
+
+    losses: NDArray[np.float32]  # one a step
+    snapshots: list[Snapshot]
+    seconds: float
+    diverged: str = ""  # why and what to do; the trainer's weights are then useless
+
+
+def is_snapshot_step(step: int, every: int) -> bool:
+    """Whether a snapshot is taken: at 0, 1, 2, 5, 10, 20, 50... and at every multiple of ``every``."""
+    return step == 0 or step % every == 0 or str(step).rstrip("0") in ("1", "2", "5")
+
+
+def next_snapshot_step(step: int, every: int) -> int:
+    """The first snapshot step after ``step``."""
+    decade = 10 ** (len(str(step)) - 1)
+    candidates = [factor * decade for factor in (1, 2, 5, 10)] + [(step // every + 1) * every]
+    return min(int(candidate) for candidate in candidates if candidate > step)
+
+
+def train_for(trainer: Trainer, seconds: float, clock: Callable[[], float] = time.perf_counter) -> Slice:
+    """Trains for some time, at least one block of steps, at most to the end of the budget.
+
+    The snapshots that are due are taken on the way. The numbers do not depend on how the time was cut into slices:
+    minibatches are drawn in blocks, but in one stream.
+    """
+    settings = trainer.config.train
+    began = clock()
+    losses: list[NDArray[np.float32]] = []
+    snapshots = [trainer.snapshot()] if trainer.step == 0 else []
+    diverged, block = "", 1
+    while trainer.step < settings.steps and (not losses or clock() - began < seconds):
+        until = min(settings.steps, next_snapshot_step(trainer.step, settings.evaluate_every))
+        started = clock()
+        try:
+            losses.append(trainer.train(min(block, until - trainer.step)))
+        except DivergedError as error:
+            losses.append(error.losses)
+            diverged = str(error)
+            break
+        block = _next_block(len(losses[-1]), clock() - started)
+        if is_snapshot_step(trainer.step, settings.evaluate_every) or trainer.step == settings.steps:
+            snapshots.append(trainer.snapshot())
+    return Slice(np.concatenate([np.zeros(0, np.float32), *losses]), snapshots, clock() - began, diverged)
+
+
+def _next_block(steps: int, seconds: float, target: float = 0.02) -> int:
+    """Steps that take some 20 ms: few enough to stop in time, enough to draw minibatches cheaply."""
+    return max(1, min(256, int(steps * target / max(seconds, 1e-6))))

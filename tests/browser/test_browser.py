@@ -1,0 +1,189 @@
+"""What only a browser shows: the app as a visitor uses it."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Server, idle, visit
+
+
+def metric(page: Page, label: str) -> str:
+    return page.get_by_test_id("stMetric").filter(has_text=label).get_by_test_id("stMetricValue").inner_text()
+
+
+def step(page: Page) -> int:
+    return int(metric(page, "Step").replace(",", ""))
+
+
+def reaches(page: Page, at_least: int) -> None:
+    page.wait_for_function(
+        """least => [...document.querySelectorAll('[data-testid=stMetric]')].some(m =>
+            m.innerText.startsWith('Step') &&
+            +m.querySelector('[data-testid=stMetricValue]').innerText.replaceAll(',', '') >= least)""",
+        arg=at_least,
+    )
+
+
+def losses(page: Page) -> list[float]:
+    """The smoothed curve, as plotly drew it."""
+    return page.evaluate(
+        """() => Array.from(document.querySelectorAll('.js-plotly-plot')[0]._fullData
+            .find(trace => trace.name === 'smoothed')?.y ?? [])"""
+    )
+
+
+def button(page: Page, name: str):
+    return page.get_by_role("button", name=name, exact=False)
+
+
+def test_a_model_trains_live(page: Page, server: Server) -> None:
+    visit(page, server.url)
+    page.wait_for_selector(".js-plotly-plot")
+    assert step(page) == 0
+
+    button(page, "Start").click()
+    reaches(page, 200)
+    few = len(losses(page))
+    assert losses(page)[0] == pytest.approx(3.3, abs=0.15)
+    page.wait_for_function(
+        "() => Array.from(document.querySelectorAll('.js-plotly-plot')[0]._fullData[1].y).at(-1) < 2.6"
+    )
+    assert len(losses(page)) > few
+
+    button(page, "Pause").click()
+    expect(page.get_by_text("paused")).to_be_visible()
+    paused = step(page)
+    page.wait_for_timeout(800)  # time is the point here: nothing may happen in it
+    assert step(page) == paused
+
+    button(page, "Resume").click()
+    reaches(page, paused + 500)
+
+    rate = page.get_by_label("Learning rate")
+    rate.fill("0.02")
+    rate.press("Enter")
+    page.wait_for_function(
+        "() => document.querySelectorAll('.js-plotly-plot')[0].textContent.includes('learning rate 0.02')"
+    )
+
+    before = step(page)
+    page.get_by_test_id("stTopNavSection").filter(has_text="Text").click()
+    page.get_by_role("link", name="Dataset").click()
+    expect(page.get_by_role("heading", name="What a model gets to see")).to_be_visible()
+    idle(page)
+    page.go_back()
+    expect(page.get_by_role("heading", name="A network that learns to write")).to_be_visible()
+    reaches(page, before + 200)
+
+    button(page, "Reset").click()
+    expect(button(page, "Start")).to_be_visible()
+    assert step(page) == 0
+    button(page, "One step").click()
+    reaches(page, 1)
+    assert losses(page)[0] == pytest.approx(3.3, abs=0.15)
+
+
+def test_zoom_and_hidden_traces_survive_updates(page: Page, server: Server) -> None:
+    visit(page, f"{server.url}/?locales=de_DE")
+    page.wait_for_selector(".js-plotly-plot")
+    button(page, "Start").click()
+    reaches(page, 300)
+    page.evaluate(
+        """async () => {
+            const chart = document.querySelectorAll('.js-plotly-plot')[0];
+            chart.dataset.mark = 'same node';
+            await Plotly.relayout(chart, {'xaxis.range': [0, 150]});
+            await Plotly.restyle(chart, {visible: 'legendonly'}, [0]);
+        }"""
+    )
+    reaches(page, step(page) + 1500)
+    after = page.evaluate(
+        """() => { const chart = document.querySelectorAll('.js-plotly-plot')[0];
+            return [chart.dataset.mark, chart._fullLayout.xaxis.range, chart._fullData[0].visible]; }"""
+    )
+    assert after == ["same node", [0, 150], "legendonly"]
+    button(page, "Pause").click()
+    expect(page.get_by_text("paused")).to_be_visible()
+
+
+def test_two_tabs_do_not_disturb_each_other_and_a_closed_one_trains_on(
+    page: Page, browser: Browser, server: Server
+) -> None:
+    visit(page, f"{server.url}/?mlp_hidden=20&locales=de_DE")
+    other = browser.new_page()
+    visit(other, f"{server.url}/?mlp_hidden=30&locales=fr_FR&mlp_steps=3000")
+    for tab in (page, other):
+        button(tab, "Start").click()
+        reaches(tab, 100)
+    address = other.url
+    assert address != page.url
+    button(page, "Pause").click()
+    expect(page.get_by_text("paused")).to_be_visible()
+    other.close()
+    paused = step(page)
+
+    again = browser.new_page()
+    visit(again, address)
+    reaches(again, 3000)
+    expect(again.get_by_text("finished")).to_be_visible()
+    expect(again.get_by_label("Hidden")).to_have_value("30")
+    assert step(page) == paused
+    expect(page.get_by_label("Hidden")).to_have_value("20")
+    again.close()
+
+
+def test_a_setting_in_the_address_is_taken(page: Page, server: Server) -> None:
+    visit(page, f"{server.url}/dataset?context=6&text=python-reference")
+    expect(page.get_by_text("running text")).to_be_visible()
+    expect(page.get_by_text("......")).to_have_count(0)
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path)
+    yield server
+    server.end()
+
+
+def test_a_killed_server_leaves_a_run_that_the_page_resumes(browser: Browser, own_server: Server) -> None:
+    page = browser.new_page()
+    visit(page, f"{own_server.url}/?locales=de_DE")
+    button(page, "Start").click()
+    reaches(page, 2000)
+    page.wait_for_timeout(3500)  # a checkpoint is written every three seconds
+    address = page.url
+    assert re.search("run=[0-9a-f]{20}", address)
+    own_server.end(kill=True)
+    page.close()
+    own_server.start()
+    page = browser.new_page()
+    visit(page, own_server.url)
+    page.get_by_text("1 interrupted run").click()
+    button(page, "Open").click()
+    expect(page.get_by_text("interrupted", exact=True)).to_be_visible()
+    stopped = step(page)
+    assert stopped >= 1000
+    button(page, "Resume").click()
+    reaches(page, stopped + 500)
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1280])
+@pytest.mark.parametrize("path", ["", "dataset"])
+def test_no_page_is_wider_than_its_window(browser: Browser, server: Server, path: str, width: int, scheme: str) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    visit(page, f"{server.url}/{path}")
+    page.wait_for_selector(".js-plotly-plot")
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= width
+    colours = page.evaluate(
+        """() => ['stApp', 'stMain'].map(id => getComputedStyle(document.querySelector(`[data-testid=${id}]`)))
+            .map(style => style.color)"""
+    )
+    bright = int(re.findall(r"\d+", colours[0])[0]) > 128
+    assert bright == (scheme == "dark")
+    context.close()

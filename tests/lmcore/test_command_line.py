@@ -1,0 +1,109 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from lmcore.__main__ import main
+
+FAST = ["--set", "locales=de_DE", "--set", "hidden=20"]
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(main, arguments)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+def train(*arguments: str) -> dict[str, object]:
+    code, out, _ = run("train", "mlp", *arguments, "--json")
+    assert code == 0
+    return json.loads(out)
+
+
+def test_training_prints_one_object() -> None:
+    result = train("--steps", "300", *FAST)
+    assert list(result) == [
+        "run",
+        "model",
+        "parameters",
+        "steps",
+        "first_batch_loss",
+        "loss",
+        "seconds",
+        "steps_per_second",
+    ]
+    assert result["steps"] == 300
+    assert result["loss"]["dev"] < 3.0 < result["first_batch_loss"]
+
+
+def test_names_train_as_published(names_path: Path) -> None:
+    result = train("--data", str(names_path), "--steps", "50", "--set", "seed=2147483647")
+    assert result["first_batch_loss"] == pytest.approx(3.3179, abs=5e-5)
+    assert result["parameters"] == 11897
+    naive = train("--data", str(names_path), "--steps", "1", "--set", "initialisation=normal")
+    assert naive["first_batch_loss"] == pytest.approx(27.8817, abs=5e-5)
+
+
+def test_a_run_is_listed_resumed_and_sampled() -> None:
+    run_id = str(train("--steps", "100", *FAST)["run"])
+    assert run_id in run("runs")[1]
+    code, out, _ = run("resume", run_id, "--steps", "200", "--json")
+    assert code == 0
+    assert json.loads(out)["steps"] == 200
+    (listed,) = json.loads(run("runs", "--json")[1])
+    assert listed["status"] == "finished"
+    assert listed["step"] == 200
+    drawn = json.loads(run("sample", run_id, "--count", "5", "--seed", "1", "--prefix", "ma", "--json")[1])
+    assert len(drawn) == 5
+    assert all(text.startswith("ma") for text in drawn)
+    assert drawn == json.loads(run("sample", run_id, "--count", "5", "--seed", "1", "--prefix", "ma", "--json")[1])
+
+
+def test_a_resumed_run_equals_one_in_one_go() -> None:
+    halves = str(train("--steps", "100", *FAST)["run"])
+    run("resume", halves, "--steps", "200", "--json")
+    whole = str(train("--steps", "200", *FAST)["run"])
+    assert run("sample", halves, "--count", "50")[1] == run("sample", whole, "--count", "50")[1]
+
+
+def test_the_texts_are_listed() -> None:
+    assert "given-names" in run("corpora")[1]
+    assert json.loads(run("corpora", "--json")[1])["names"]["available"] is False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "mlp", "--set", "hidden=0"], "hidden = '0'"),
+        (["train", "mlp", "--set", "hidden"], "name=value"),
+        (["train", "mlp", "--data", "nowhere.txt"], "nowhere.txt"),
+        (["train", "mlp", "--data", "names"], "Download it"),
+        (["train", "mlp", "--set", "learning_rate=900", "--steps", "500", *FAST], "diverged"),
+        (["resume", "0" * 20], "no run"),
+        (["sample", "../x"], "not the name of a run"),
+        (["corpora", "--download", "nothing"], "no 'nothing'"),
+    ],
+)
+def test_errors_are_one_line_and_status_two(arguments: list[str], words: str) -> None:
+    code, out, error = run(*arguments)
+    assert code == 2
+    assert out == ""
+    *noise, line = error.strip().split("\n")
+    assert line.startswith("Error: ")
+    assert words in line
+    assert all(other.startswith("Run ") for other in noise)
+
+
+def test_a_finished_run_needs_more_steps() -> None:
+    run_id = str(train("--steps", "10", *FAST)["run"])
+    assert run("resume", run_id)[0] == 2
+
+
+def test_the_module_runs_as_a_program() -> None:
+    command = [sys.executable, "-m", "lmcore", "runs", "--json"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True)
+    assert json.loads(result.stdout) == []

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from lmcore import figures
+from lmcore.corpora import CorpusConfig, from_text, summary
+from lmcore.history import Change, History, Snapshot, loss_curve
+
+
+def curve(steps: int, changes: tuple[Change, ...] = (), lost: int = 0):
+    history = History()
+    history.add(np.linspace(3.3, 2.0, steps, dtype=np.float32))
+    snapshots = (Snapshot(0, 3.3, 3.3, ()), Snapshot(steps, 2.0, 2.1, ())) if steps else ()
+    return loss_curve(history, snapshots, 27, changes, np.full(lost, 50.0, np.float32))
+
+
+def test_the_loss_curve_draws_losses_and_the_line_of_guessing() -> None:
+    figure = figures.loss_curve(curve(500))
+    assert [trace.name for trace in figure.data] == ["minibatch", "smoothed", "train", "dev", "guessing: 3.296"]
+    assert figure.layout.xaxis.title.text == "step"
+    assert figure.layout.yaxis.title.text == "loss (nats per character)"
+    assert figure.data[-1].y[0] == pytest.approx(np.log(27))
+
+
+def test_axes_become_logarithmic_on_request_and_leave_out_step_zero() -> None:
+    figure = figures.loss_curve(curve(500), log_x=True, log_y=True)
+    assert figure.layout.xaxis.type == figure.layout.yaxis.type == "log"
+    assert all(min(trace.x) > 0 for trace in figure.data)
+
+
+def test_changes_are_marked_and_lost_losses_are_drawn() -> None:
+    figure = figures.loss_curve(curve(500, (Change(100, {"learning_rate": 0.01}),), lost=3))
+    assert figure.layout.annotations[0].text == "learning rate 0.01"
+    assert figure.data[4].name == "diverged"
+    assert figure.data[4].x[0] == 501
+
+
+def test_nothing_yet_is_a_figure_that_says_what_to_do() -> None:
+    assert "Start" in figures.loss_curve(curve(0)).layout.annotations[0].text
+    assert "Start" in figures.next_character(None, []).layout.annotations[0].text
+
+
+def test_the_heatmap_has_a_fixed_scale_and_labelled_axes() -> None:
+    figure = figures.next_character(np.eye(3, dtype=np.float32), [".", "a", "<b>"])
+    assert (figure.data[0].zmin, figure.data[0].zmax) == (0, 0.4)
+    assert figure.layout.xaxis.ticktext == (".", "a", "<b>")
+    assert figure.layout.yaxis.title.text == "last character"
+
+
+@pytest.mark.parametrize("units", ["lines", "running"])
+def test_pictures_of_a_text_count_what_is_there(units: str) -> None:
+    record = summary(from_text("ab\nabc\nb1", config=CorpusConfig(units=units)))
+    bars = figures.character_frequencies(record)
+    assert sum(bars.data[0].y) == pytest.approx(1)
+    assert bars.layout.xaxis.type is None
+    assert figures.length_histogram(record).data[0].x.tolist() == [2, 3, 2]

@@ -1,0 +1,283 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from lmcore import training
+from lmcore.corpora import Corpus, CorpusConfig, from_text
+from lmcore.errors import UserError
+from lmcore.layers import Embedding, Layer, Linear, Sequential, Tanh
+from lmcore.models.mlp import MLPConfig, build_mlp
+from lmcore.training import RunConfig, TrainConfig, Trainer, cross_entropy, is_snapshot_step, next_snapshot_step
+
+LINES = CorpusConfig(units="lines")
+
+
+def small_corpus() -> Corpus:
+    return from_text(
+        "\n".join(["emma", "olivia", "ava", "isabella", "sophia", "mia", "noah", "liam"] * 5), config=LINES
+    )
+
+
+def reference_loss(parameters: dict[str, Tensor], X: Tensor, Y: Tensor, l2: float = 0.0) -> Tensor:
+    """The same model in the words of autograd."""
+    embedded = parameters["embedding.weight"][X].flatten(1)
+    h = torch.tanh(embedded @ parameters["hidden.weight"] + parameters["hidden.bias"])
+    logits = h @ parameters["output.weight"] + parameters["output.bias"]
+    penalty = sum((p**2).sum() for name, p in parameters.items() if name.endswith("weight"))
+    return torch.nn.functional.cross_entropy(logits, Y) + l2 * penalty
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(1, 4),
+    st.integers(1, 6),
+    st.integers(1, 12),
+    st.integers(1, 9),
+    st.integers(2, 12),
+    st.sampled_from([(torch.float64, 1e-10), (torch.float32, 1e-5)]),
+)
+def test_explicit_gradients_equal_autograd(
+    context: int, embedding: int, hidden: int, batch: int, vocabulary: int, precision: tuple[torch.dtype, float]
+) -> None:
+    dtype, tolerance = precision
+    generator = torch.Generator().manual_seed(context * 1000 + hidden)
+    model = build_mlp(MLPConfig(context=context, embedding=embedding, hidden=hidden), vocabulary, generator, dtype)
+    X = torch.randint(0, vocabulary, (batch, context), generator=generator)
+    Y = torch.randint(0, vocabulary, (batch,), generator=generator)
+    parameters = {name: p.clone().requires_grad_() for name, p in model.parameters.items()}
+    expected = reference_loss(parameters, X, Y)
+    expected.backward()
+
+    loss = cross_entropy(model.forward(X), Y.unsqueeze(1))
+    model.backward(loss.grad_logits)
+
+    assert -loss.log_probabilities.mean().item() == pytest.approx(expected.item(), abs=tolerance)
+    for name, gradient in model.gradients.items():
+        torch.testing.assert_close(gradient, parameters[name].grad, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("layer", ["linear", "tanh"])
+def test_backward_equals_central_differences(layer: str) -> None:
+    generator = torch.Generator().manual_seed(1)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+    made: Layer = Linear(normal(4, 3), normal(3)) if layer == "linear" else Tanh()
+    model = Sequential(
+        {"layer": made} | {"linear": Linear(normal(4, 3), normal(3))} if layer == "tanh" else {"layer": made}
+    )
+    x, weights = normal(5, 4), normal(5, 3)
+    model.forward(x)
+    model.backward(weights)
+    for i in range(len(model.theta)):
+        before = model.theta[i].item()
+        values = []
+        for shifted in (before + 1e-5, before - 1e-5):
+            model.theta[i] = shifted
+            values.append((model.forward(x) * weights).sum().item())
+        model.theta[i] = before
+        assert model.grad[i].item() == pytest.approx((values[0] - values[1]) / 2e-5, abs=1e-7)
+
+
+def test_an_embedding_adds_up_the_gradients_of_a_repeated_character() -> None:
+    model = Sequential({"embedding": Embedding(torch.zeros(3, 2))})
+    model.forward(torch.tensor([[1, 1], [1, 2]]))
+    model.backward(torch.ones(2, 4))
+    assert model.grad.view(3, 2).tolist() == [[0, 0], [3, 3], [1, 1]]
+
+
+def test_every_layer_keeps_its_output_and_its_gradient() -> None:
+    trainer = Trainer(RunConfig(), small_corpus())
+    trainer.train(1)
+    shapes = {
+        name: (tuple(layer.out.shape), tuple(layer.grad_out.shape)) for name, layer in trainer.model.layers.items()
+    }
+    V = len(trainer.corpus.vocabulary)
+    assert shapes == {
+        "embedding": ((32, 30), (32, 30)),
+        "hidden": ((32, 200), (32, 200)),
+        "tanh": ((32, 200), (32, 200)),
+        "output": ((32, V), (32, V)),
+    }
+
+
+def test_equal_logits_cost_ln_v() -> None:
+    loss = cross_entropy(torch.full((4, 27), 0.7), torch.tensor([[0], [5], [26], [5]]))
+    assert -loss.log_probabilities.mean().item() == pytest.approx(math.log(27), abs=1e-6)
+    assert loss.grad_logits.sum(1).tolist() == pytest.approx([0, 0, 0, 0], abs=1e-7)
+
+
+@pytest.mark.parametrize(("initialisation", "expected"), [("kaiming", 3.3179), ("normal", 27.8817)])
+def test_the_first_batch_of_the_names_costs_what_was_published(
+    names: Corpus, initialisation: str, expected: float
+) -> None:
+    trainer = Trainer(RunConfig(model=MLPConfig(initialisation=initialisation)), names)
+    assert trainer.parameters == 11897
+    assert trainer.train(1)[0] == pytest.approx(expected, abs=5e-5)
+
+
+def test_twenty_thousand_steps_on_the_names_equal_a_plain_autograd_loop(names: Corpus) -> None:
+    steps = 20_000
+    trainer = Trainer(RunConfig(train=TrainConfig(steps=steps)), names)
+    losses = np.concatenate([trainer.train(200) for _ in range(steps // 200)])
+
+    generator = torch.Generator().manual_seed(2147483647)
+    model = build_mlp(MLPConfig(), 27, generator)
+    parameters = {name: p.clone().requires_grad_() for name, p in model.parameters.items()}
+    X, Y = (torch.from_numpy(array).long() for array in names.windows("train", 3))
+    expected = []
+    for _ in range(steps):
+        ix = torch.randint(0, len(X), (32,), generator=generator)
+        loss = reference_loss(parameters, X[ix], Y[ix])
+        for p in parameters.values():
+            p.grad = None
+        loss.backward()
+        for p in parameters.values():
+            p.data += -0.1 * p.grad
+        expected.append(loss.item())
+
+    assert losses[:100] == pytest.approx(expected[:100], abs=1e-4)  # the same draws, step by step
+    assert losses[-2000:].mean() == pytest.approx(np.mean(expected[-2000:]), abs=0.01)
+    with torch.no_grad():
+        dev = names.windows("dev", 3)
+        theirs = reference_loss(parameters, torch.from_numpy(dev.X).long(), torch.from_numpy(dev.Y).long()).item()
+    assert trainer.evaluate("dev") == pytest.approx(theirs, abs=0.02)
+
+
+def test_the_penalty_is_part_of_the_gradient() -> None:
+    config = RunConfig(train=TrainConfig(l2=0.01, learning_rate=0.5, batch_size=8))
+    trainer = Trainer(config, small_corpus())
+    parameters = {name: p.clone().requires_grad_() for name, p in trainer.model.parameters.items()}
+    generator = torch.Generator()
+    generator.set_state(trainer.generator.get_state())
+    rows = torch.randint(0, len(trainer.X), (8,), generator=generator)
+    reference_loss(parameters, trainer.X[rows].long(), trainer.Y[rows].long(), l2=0.01).backward()
+    trainer.train(1)
+    for name, p in parameters.items():
+        torch.testing.assert_close(trainer.model.parameters[name], p.detach() - 0.5 * p.grad, rtol=1e-5, atol=1e-6)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=6))
+def test_the_numbers_do_not_depend_on_how_steps_are_cut(cuts: list[int]) -> None:
+    corpus = small_corpus()
+    config = RunConfig(model=MLPConfig(hidden=16))
+    whole, pieces = Trainer(config, corpus), Trainer(config, corpus)
+    losses = whole.train(sum(cuts))
+    cut_losses = np.concatenate([pieces.train(steps) for steps in cuts])
+    assert losses.tobytes() == cut_losses.tobytes()
+    assert whole.state()["theta"].tobytes() == pieces.state()["theta"].tobytes()
+    assert whole.state()["generator"].tobytes() == pieces.state()["generator"].tobytes()
+
+
+def test_reset_gives_the_same_weights_again() -> None:
+    trainer = Trainer(RunConfig(), small_corpus())
+    before = trainer.state()["theta"].copy()
+    trainer.train(10)
+    assert not np.array_equal(before, trainer.state()["theta"])
+    trainer.reset()
+    assert np.array_equal(before, trainer.state()["theta"])
+    assert trainer.step == 0
+
+
+def test_a_state_of_another_shape_is_refused_in_words() -> None:
+    small = Trainer(RunConfig(model=MLPConfig(hidden=5)), small_corpus())
+    with pytest.raises(UserError, match="start a new run"):
+        Trainer(RunConfig(), small_corpus()).restore(small.state())
+
+
+def test_a_rate_that_is_too_large_stops_with_the_step_and_the_cure() -> None:
+    trainer = Trainer(RunConfig(train=TrainConfig(learning_rate=500)), small_corpus())
+    result = training.train_for(trainer, 5)
+    assert "diverged at step" in result.diverged
+    assert "try 50" in result.diverged
+    assert len(result.losses)
+
+
+def test_weights_that_overflow_are_noticed_though_the_loss_is_finite() -> None:
+    trainer = Trainer(RunConfig(), small_corpus())
+    trainer.model.parameters["embedding.weight"][len(trainer.corpus.vocabulary) - 1, 0] = torch.inf
+    with pytest.raises(training.DivergedError, match="finite"):
+        trainer.train(1)
+
+
+def test_a_penalty_that_overshoots_is_named_as_the_cause() -> None:
+    trainer = Trainer(RunConfig(train=TrainConfig(l2=10)), small_corpus())
+    assert "penalty" in training.train_for(trainer, 5).diverged
+
+
+def test_evaluating_and_sampling_leave_the_training_alone() -> None:
+    config, corpus = RunConfig(), small_corpus()
+    watched, alone = Trainer(config, corpus), Trainer(config, corpus)
+    for _ in range(5):
+        watched.snapshot()
+        watched.train(3)
+    alone.train(15)
+    assert watched.state()["theta"].tobytes() == alone.state()["theta"].tobytes()
+
+
+def test_evaluation_is_the_mean_over_every_example() -> None:
+    trainer = Trainer(RunConfig(), small_corpus())
+    X, Y = trainer.X.long(), trainer.Y.long()
+    expected = reference_loss(trainer.model.parameters, X, Y).item()
+    assert trainer.evaluate("train") == pytest.approx(expected, abs=1e-6)
+
+
+def test_an_empty_split_has_no_loss() -> None:
+    trainer = Trainer(RunConfig(), from_text("ab\nba", config=LINES))
+    assert trainer.evaluate("dev") is None
+    assert trainer.snapshot().dev is None
+
+
+def test_a_model_learns_what_there_is_to_learn() -> None:
+    corpus = from_text("abc" * 200, config=CorpusConfig(units="running"))
+    trainer = Trainer(RunConfig(model=MLPConfig(context=2, hidden=20)), corpus)
+    trainer.train(300)
+    drawn = trainer.sample(training.SampleConfig(count=3, length=9, prefix="ab"))
+    assert drawn == ["abcabcabcab"] * 3
+
+
+def test_a_step_that_would_take_minutes_is_refused_in_words() -> None:
+    config = RunConfig(model=MLPConfig(hidden=2048, embedding=256, context=32), train=TrainConfig(batch_size=16384))
+    with pytest.raises(UserError, match="smaller"):
+        Trainer(config, small_corpus())
+
+
+@given(st.integers(0, 10**7), st.integers(100, 10**6))
+def test_the_next_snapshot_is_the_first_that_is_due(step: int, every: int) -> None:
+    following = next_snapshot_step(step, every)
+    assert following > step
+    assert is_snapshot_step(following, every)
+    between = {*range(step + 1, min(following, step + 200)), *range(max(step + 1, following - 200), following)}
+    assert not any(is_snapshot_step(other, every) for other in between)
+
+
+def test_snapshots_are_log_spaced_and_regular() -> None:
+    steps = [step for step in range(1001) if is_snapshot_step(step, 300)]
+    assert steps == [0, 1, 2, 5, 10, 20, 50, 100, 200, 300, 500, 600, 900, 1000]
+
+
+@pytest.mark.parametrize(
+    ("given_settings", "words"),
+    [
+        ({"hidden": 0}, "greater than or equal to 1"),
+        ({"learning_rate": "fast"}, "valid number"),
+        ({"learning_rate": float("nan")}, "finite"),
+        ({"colour": 1}, "There is no setting 'colour'"),
+    ],
+)
+def test_settings_that_do_not_fit_are_named(given_settings: dict[str, object], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        RunConfig.from_flat(given_settings)
+
+
+def test_a_config_survives_json() -> None:
+    config = RunConfig.from_flat({"hidden": "100", "learning_rate": "0.2", "locales": ("fr_FR",), "source": "names"})
+    assert RunConfig.model_validate_json(config.model_dump_json()) == config
+    assert config.model.hidden == 100

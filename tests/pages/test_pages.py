@@ -1,0 +1,230 @@
+"""Opens every page and presses its main buttons, without a browser."""
+
+import json
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from lmcore import texts
+from lmcore.runs.engine import Engine
+from lmcore.runs.run import Run, Status
+from lmcore.training import RunConfig
+from tests.pages.conftest import ROOT, until, visit
+from ui import run_panel
+from ui.sections import SECTIONS
+
+PAGES = sorted(str(path.relative_to(ROOT / "pages")) for path in (ROOT / "pages").rglob("*.py"))
+
+
+def figure(app: AppTest, at: int = 0) -> dict:
+    """The figure of a live chart, as it is sent to the browser."""
+    return json.loads(app.get("bidi_component")[at].proto.json)["figure"]
+
+
+def names_of(chart: dict) -> list[str]:
+    return [trace["name"] for trace in chart["data"]]
+
+
+def run_of(app: AppTest) -> str:
+    return app.session_state["mlp.run"]
+
+
+def test_every_file_of_pages_is_in_the_navigation() -> None:
+    assert sorted(file for files in SECTIONS.values() for file in files) == PAGES
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_opens_with_a_title_a_sentence_and_its_code(app: AppTest, page: str) -> None:
+    visit(app, page)
+    assert len(app.title) == 1
+    assert app.markdown[0].value.strip().endswith(".")
+    assert not app.error
+    assert app.main.expander[-1].label == "Show the code"
+
+
+# ---------------------------------------------------------------- Dataset
+
+
+def test_the_dataset_page_shows_the_windows_that_the_model_gets(app: AppTest) -> None:
+    visit(app, "text/dataset.py")
+    table = app.dataframe[0].value
+    assert list(table["context"] + table["next"])[:2] == ["...e", "..em"]
+    app.slider(key="context").set_value(5).run()
+    assert app.dataframe[0].value["context"][0] == "....."
+    app.text_input(key="piece.given-names").set_value("émile").run()
+    assert "é" in app.error[0].value
+
+
+def test_pasted_text_is_used_whatever_it_holds(app: AppTest) -> None:
+    visit(app, "text/dataset.py")
+    hostile = "<script>alert(1)</script> $x^2$ **bold** {{7*7}} 😀 שלום\n" * 30
+    app.text_area(key="paste").set_value(hostile)
+    app.button(key="use_paste").click().run()
+    assert not app.exception
+    assert not app.error
+    assert app.selectbox(key="text").value.startswith("text:")
+    assert "<script>" in app.code[0].value  # shown as it is, in a code block
+    assert not any("<script>" in markdown.value for markdown in app.markdown)
+
+
+@pytest.mark.parametrize(("pasted", "words"), [("", "empty"), ("aaaa", "one distinct"), ("\0\0", "binary")])
+def test_what_cannot_be_used_is_refused_in_words_and_nothing_is_lost(app: AppTest, pasted: str, words: str) -> None:
+    visit(app, "text/dataset.py")
+    app.text_area(key="paste").set_value(pasted)
+    app.button(key="use_paste").click().run()
+    assert not app.exception
+    assert words in app.error[0].value
+
+
+def test_a_text_to_download_is_offered(app: AppTest) -> None:
+    visit(app, "text/dataset.py")
+    app.selectbox(key="text").select("names").run()
+    assert app.button(key="download").label == "Download"
+    assert "MIT" in app.info[0].value
+
+
+@pytest.mark.parametrize("source", ["python-reference", "python-source"])
+def test_running_text_works_on_every_page(app: AppTest, source: str) -> None:
+    visit(app, "text/dataset.py")
+    app.selectbox(key="text").select(source).run()
+    assert not app.exception
+    assert app.metric[0].value == "running text"
+    visit(app, "train/mlp.py")
+    assert app.selectbox(key="text").value == source
+    assert not app.error
+
+
+def test_given_names_can_be_chosen_by_country(app: AppTest) -> None:
+    visit(app, "text/dataset.py")
+    everything = app.metric[0].value
+    app.multiselect(key="locales").set_value(["fr_FR"]).run()
+    app.selectbox(key="alphabet").select("latin").run()
+    assert app.metric[0].value == f"{len(texts.given_names(('fr_FR',), 'latin')):,}" != everything
+
+
+# ---------------------------------------------------------------- MLP
+
+
+@pytest.fixture
+def small(app: AppTest) -> AppTest:
+    """The MLP page with a small model on few names."""
+    visit(app, "train/mlp.py")
+    app.multiselect(key="locales").set_value(["de_DE"])
+    app.number_input(key="mlp_hidden").set_value(20)
+    return app.run()
+
+
+def test_the_untrained_model_is_shown_before_the_first_click(app: AppTest) -> None:
+    visit(app, "train/mlp.py")
+    assert app.metric[0].value == "0"
+    assert float(app.metric[1].value) == pytest.approx(3.3, abs=0.1)
+    assert "Start" in figure(app)["layout"]["annotations"][0]["text"]
+    assert figure(app, 1)["data"][0]["type"] == "heatmap"
+    assert "        0   " in app.code[0].value
+
+
+def test_start_pause_step_resume_and_reset(small: AppTest, engine: Engine) -> None:
+    small.button(key="mlp.go").click().run()
+    assert small.button(key="mlp.go").label == "Pause"
+    until(lambda: engine.view(run_of(small)).step > 100)
+    small.button(key="mlp.go").click().run()
+    until(lambda: engine.view(run_of(small)).status == Status.PAUSED)
+    small.run()
+    paused = engine.view(run_of(small)).step
+    assert small.button(key="mlp.go").label == "Resume"
+    assert small.metric[0].value == f"{paused:,}"
+    assert names_of(figure(small))[:4] == ["minibatch", "smoothed", "train", "dev"]
+
+    small.button(key="mlp.step").click().run()
+    until(lambda: engine.view(run_of(small)).step == paused + 1 and not engine.view(run_of(small)).status.is_active)
+    small.run()
+    small.button(key="mlp.go").click().run()
+    until(lambda: engine.view(run_of(small)).step > paused + 1)
+
+    first = engine.view(run_of(small)).history.head[0]
+    small.button(key="mlp.reset").click().run()
+    assert small.metric[0].value == "0"
+    assert small.button(key="mlp.go").label == "Start"
+    small.button(key="mlp.step").click().run()
+    until(lambda: engine.view(run_of(small)).step == 1)
+    assert engine.view(run_of(small)).history.head[0] == first
+
+
+def test_a_new_rate_acts_in_mid_run_and_the_size_cannot_change(small: AppTest, engine: Engine) -> None:
+    small.button(key="mlp.go").click().run()
+    assert small.number_input(key="mlp_hidden").disabled
+    small.number_input(key="mlp_learning_rate").set_value(0.02).run()
+    until(lambda: len(engine.view(run_of(small)).changes) == 1)
+    assert engine.view(run_of(small)).changes[0].settings == {"learning_rate": 0.02}
+    small.button(key="mlp.go").click().run()
+
+
+def test_divergence_is_told_with_its_cure(small: AppTest, engine: Engine) -> None:
+    small.number_input(key="mlp_learning_rate").set_value(900.0)
+    small.button(key="mlp.go").click().run()
+    until(lambda: engine.view(run_of(small)).status == Status.FAILED)
+    small.run()
+    assert "try 90" in small.error[0].value
+    assert small.button(key="mlp.go").label == "Resume"
+
+
+def test_settings_that_allow_no_model_are_refused_in_words(app: AppTest) -> None:
+    visit(app, "text/dataset.py")
+    app.text_area(key="paste").set_value("abcabcab")
+    app.button(key="use_paste").click().run()
+    visit(app, "train/mlp.py")
+    app.number_input(key="mlp_context").set_value(30).run()
+    assert not app.exception
+    assert "smaller context" in app.error[0].value
+
+
+def test_an_address_with_a_run_opens_it_with_its_settings(app: AppTest, engine: Engine) -> None:
+    config = RunConfig.from_flat({"hidden": 17, "steps": 60, "learning_rate": 0.3, "locales": ("fr_FR",)})
+    run_id = engine.start(config)
+    until(lambda: not engine.view(run_id).status.is_active)
+    app.query_params["run"] = run_id
+    app.run()
+    assert not app.exception
+    assert app.number_input(key="mlp_hidden").value == 17
+    assert app.number_input(key="mlp_learning_rate").value == 0.3
+    assert app.multiselect(key="locales").value == ["fr_FR"]
+    assert app.metric[0].value == "60"
+
+
+@pytest.mark.parametrize("run_id", ["0" * 20, "../../../etc/passwd", "<script>"])
+def test_an_address_with_an_unknown_run_says_so_and_starts_afresh(app: AppTest, run_id: str) -> None:
+    app.query_params["run"] = run_id
+    app.run()
+    assert not app.exception
+    assert "run" in app.warning[0].value
+    assert app.button(key="mlp.go").label == "Start"
+
+
+def test_interrupted_runs_are_offered(app: AppTest, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_panel, "_at_the_server", lambda: True)
+    run = Run(RunConfig.from_flat({"hidden": 17, "steps": 60}))
+    engine.store.create(run)
+    engine.store.save(run.id, run.to_bytes())
+    app.run()
+    app.button(key=f"mlp.open.{run.id}").click().run()
+    assert not app.exception
+    assert app.button(key="mlp.go").label == "Resume"
+    app.button(key="mlp.go").click().run()
+    until(lambda: engine.view(run.id).status == Status.FINISHED)
+
+
+def test_leaving_the_page_and_coming_back_shows_the_same_run(small: AppTest, engine: Engine) -> None:
+    small.button(key="mlp.go").click().run()
+    run_id = run_of(small)
+    visit(small, "text/dataset.py")
+    step = engine.view(run_id).step
+    until(lambda: engine.view(run_id).step > step)
+    visit(small, "train/mlp.py")
+    assert run_of(small) == run_id
+    assert small.number_input(key="mlp_hidden").value == 20
+    small.button(key="mlp.go").click().run()
+
+
+def test_no_page_directly_in_the_pages_folder() -> None:
+    assert not list(Path(ROOT / "pages").glob("*.py"))

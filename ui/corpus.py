@@ -1,0 +1,91 @@
+"""The text picker that every page shares; its choices live in the address, so they hold on all pages."""
+
+import streamlit as st
+
+from lmcore import corpora, texts
+from lmcore.corpora import Corpus, CorpusConfig
+from lmcore.errors import UserError
+from ui import forms
+
+SOURCE = "text"  # the key of the picker, and its name in the address
+
+
+def pick_corpus() -> tuple[CorpusConfig, Corpus]:
+    """The text of this page, chosen in the sidebar; the page stops, in words, where there is none."""
+    listed = {source.name: source for source in [*texts.sources(), *_own_texts()]}
+    with st.sidebar:
+        name = st.selectbox(
+            "Text",
+            list(listed),
+            format_func=lambda name: listed[name].title + ("" if listed[name].available else " (to download)"),
+            key=SOURCE,
+            bind="query-params",
+            help="Upload or paste your own on the Dataset page.",
+        )
+        with st.expander("Text options"):
+            options = _options(name)
+    if not listed[name].available:
+        _offer_download(listed[name])
+    try:
+        config = CorpusConfig.parse({"source": texts.resolve(name)} | options)
+        with st.spinner("Reading the text…", show_time=True):
+            return config, corpora.load(config)
+    except UserError as error:
+        st.error(str(error))
+        st.stop()
+
+
+def _options(name: str) -> dict[str, object]:
+    options: dict[str, object] = {}
+    if name == "given-names":
+        options["alphabet"] = forms.widget(CorpusConfig, "alphabet", key="alphabet")
+        options["locales"] = st.multiselect(
+            "Countries",
+            texts.locales("any"),
+            key="locales",
+            bind="query-params",
+            placeholder="all countries",
+            help=CorpusConfig.model_fields["locales"].description,
+        )
+    names = ["lower_case", "only_letters", "max_vocabulary", "split_seed"]
+    if name.startswith(("text:", "file:")):
+        names.insert(0, "units")
+    return options | {name: forms.widget(CorpusConfig, name, key=name) for name in names}
+
+
+def _own_texts() -> list[texts.Source]:
+    """Texts that this visitor gave, or that the address names."""
+    own: dict[str, str] = st.session_state.setdefault("own_texts", {})
+    named = st.query_params.get(SOURCE, "")
+    if named.startswith("text:") and named not in own:
+        own[named] = named.partition("-")[2] or "Own text"
+    return [texts.Source(name, title, "Your own text.", "running") for name, title in own.items()]
+
+
+def keep_own_text(data: bytes, title: str) -> None:
+    """Keeps a visitor's text and chooses it; call it from a callback, before the picker is drawn."""
+    try:
+        name = texts.keep(data, title)
+    except UserError as error:
+        st.session_state["own_text_error"] = str(error)
+        return
+    st.session_state.setdefault("own_texts", {})[name] = title
+    st.session_state[SOURCE] = name
+
+
+def _offer_download(source: texts.Source) -> None:
+    st.info(
+        f"{source.title}: {source.description} {source.size / 1e6:.1f} MB, {source.licence}.",
+        icon=":material/download:",
+    )
+    if st.button("Download", key="download", type="primary"):
+        bar = st.progress(0.0, "Connecting…")
+        try:
+            texts.download(
+                source, lambda done, total: bar.progress(min(1.0, done / source.size), f"{done / 1e6:.1f} MB")
+            )
+        except UserError as error:
+            st.error(str(error))
+            st.stop()
+        st.rerun()
+    st.stop()

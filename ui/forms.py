@@ -1,0 +1,88 @@
+"""Widgets from configs: a field's default, bounds and sentence make its widget; nothing is declared twice."""
+
+import math
+from collections.abc import Callable
+from typing import Any, Literal, get_args, get_origin
+
+import streamlit as st
+from pydantic.fields import FieldInfo
+
+from lmcore.config import Config
+
+
+def label(name: str) -> str:
+    """A field's name as people write it."""
+    return {"l2": "L2 penalty"}.get(name, name.replace("_", " ").capitalize())
+
+
+def key_of(prefix: str, name: str) -> str:
+    """The widget's key, which is its name in the address too."""
+    return f"{prefix}_{name}" if prefix else name
+
+
+def form(
+    config: type[Config],
+    names: list[str],
+    *,
+    prefix: str = "",
+    disabled: Callable[[str], bool] = lambda name: False,
+    on_change: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
+    """A widget for each field, in two columns; returns their values by field name.
+
+    Args:
+        prefix: stands before each widget's key.
+        disabled: tells for a field whether it can be changed now.
+        on_change: called with the field's name when the visitor changes it.
+    """
+    values = {}
+    for start in range(0, len(names), 2):
+        for column, name in zip(st.columns(2, wrap=False), names[start : start + 2], strict=False):
+            changed = {"on_change": on_change, "args": (name,)} if on_change else {}
+            with column:
+                values[name] = widget(config, name, key=key_of(prefix, name), disabled=disabled(name), **changed)
+    return values
+
+
+def widget(config: type[Config], name: str, *, key: str, **options: Any) -> Any:
+    """The widget of one field, bound to the address."""
+    field = config.model_fields[name]
+    options |= {"help": field.description, "bind": "query-params", "key": key}
+    if field.annotation is bool:
+        return st.toggle(label(name), _default(field, key), **options)
+    if get_origin(field.annotation) is Literal:
+        choices = list(get_args(field.annotation))
+        default = {} if key in st.session_state else {"index": choices.index(field.default)}
+        return st.selectbox(label(name), choices, **default, **options)
+    return _number(field, name, key, options)
+
+
+def _number(field: FieldInfo, name: str, key: str, options: dict[str, Any]) -> int | float:
+    kind = int if field.annotation is int else float
+    low, high = _bound(field, "ge", "gt"), _bound(field, "le")
+    step = 1 if kind is int else _step(float(field.default))
+    default = {} if key in st.session_state else {"value": kind(field.default)}
+    return st.number_input(
+        label(name),
+        min_value=None if low is None else kind(low),
+        max_value=None if high is None else kind(high),
+        step=step,
+        format="%d" if kind is int else "%g",
+        **default,
+        **options,
+    )
+
+
+def _default(field: FieldInfo, key: str) -> Any:
+    """A widget whose value is already in the session must not be given another."""
+    return st.session_state.get(key, field.default)
+
+
+def _step(default: float) -> float:
+    return 10.0 ** (math.floor(math.log10(default)) - 1) if default > 0 else 0.0001
+
+
+def _bound(field: FieldInfo, *names: str) -> Any:
+    """The first bound of these names ("ge", "gt", "le") that the field has."""
+    bounds = [getattr(constraint, name) for constraint in field.metadata for name in names if hasattr(constraint, name)]
+    return bounds[0] if bounds else None

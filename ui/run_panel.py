@@ -1,0 +1,300 @@
+"""The live run of a page: its buttons, its numbers, its pictures. Every page that trains uses this one."""
+
+import secrets
+from typing import Any
+
+import streamlit as st
+
+from lmcore import corpora, figures
+from lmcore.config import Config
+from lmcore.corpora import Corpus
+from lmcore.errors import UserError
+from lmcore.history import History, Snapshot, loss_curve
+from lmcore.runs.engine import RunView
+from lmcore.runs.run import Status
+from lmcore.training import MOST_SHOWN, RunConfig, TrainConfig, Trainer
+from ui import forms
+from ui.live_chart import live_chart
+from ui.server import engine
+
+WORDS = {
+    Status.QUEUED: "waits for your other runs",
+    Status.RUNNING: "training",
+    Status.PAUSED: "paused",
+    Status.FINISHED: "finished",
+    Status.FAILED: "stopped",
+    Status.INTERRUPTED: "interrupted",
+}
+
+
+# ---------------------------------------------------------------- which run
+
+
+def attach(page: str, configs: dict[str, type[Config]]) -> RunView | None:
+    """The run that this page shows: the one in the address, else the one it showed last; None if there is none.
+
+    Call it before any widget: a run from a link puts its settings into them.
+    """
+    key = f"{page}.run"
+    run_id = st.query_params.get("run") or st.session_state.get(key)
+    if run_id is None:
+        return None
+    try:
+        view = engine().view(run_id)
+    except UserError as error:
+        st.warning(f"{error} Start a new one.")
+        detach(page)
+        return None
+    if st.session_state.get(key) != run_id:
+        _fill_widgets(page, view.config, configs)
+    st.session_state[key] = run_id
+    st.query_params["run"] = run_id
+    return view
+
+
+def detach(page: str) -> None:
+    """Leaves the run as it is, and shows the untrained model again."""
+    st.session_state.pop(f"{page}.run", None)
+    st.query_params.pop("run", None)
+
+
+def _fill_widgets(page: str, config: RunConfig, configs: dict[str, type[Config]]) -> None:
+    for part, kind in configs.items():
+        for name, value in getattr(config, part).model_dump().items():
+            if name in kind.model_fields:
+                st.session_state[forms.key_of(page, name)] = value
+    source = config.corpus.source
+    if source.startswith("text:"):
+        st.session_state.setdefault("own_texts", {})[source] = source.partition("-")[2]
+    st.session_state["text"] = source
+    for name, value in config.corpus.model_dump(exclude={"source"}).items():
+        st.session_state[name] = list(value) if isinstance(value, tuple) else value
+
+
+def changer(page: str) -> Any:
+    """What a widget calls when the visitor changes a setting that a run can take on in mid-run."""
+
+    def changed(name: str) -> None:
+        run_id = st.session_state.get(f"{page}.run")
+        if run_id is not None and name in TrainConfig.live_fields():
+            engine().change(run_id, **{name: st.session_state[forms.key_of(page, name)]})
+
+    return changed
+
+
+# ---------------------------------------------------------------- buttons
+
+
+def buttons(page: str, config: RunConfig, view: RunView | None) -> None:
+    """Start or pause or resume, one step, reset."""
+    active = view is not None and view.status.is_active
+    resumable = view is not None and not active and view.step < view.config.train.steps
+    finished = view is not None and not active and not resumable
+    word, icon = (
+        ("Start", ":material/play_arrow:")
+        if view is None
+        else ("Pause", ":material/pause:")
+        if active
+        else ("Resume", ":material/play_arrow:")
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            word,
+            key=f"{page}.go",
+            icon=icon,
+            type="secondary" if finished else "primary",
+            disabled=finished,
+            on_click=_command,
+            args=(page, config, "pause" if active else "go"),
+            help="Raise the number of steps to train on." if finished else None,
+        )
+        st.button(
+            "One step",
+            key=f"{page}.step",
+            icon=":material/skip_next:",
+            disabled=active or finished,
+            on_click=_command,
+            args=(page, config, "step"),
+        )
+        st.button(
+            "Reset",
+            key=f"{page}.reset",
+            icon=":material/restart_alt:",
+            disabled=view is None,
+            type="primary" if finished else "secondary",
+            on_click=_command,
+            args=(page, config, "reset"),
+            help="Back to the same starting weights. The run is kept.",
+        )
+        if view is not None:
+            st.text(_status_line(view))
+
+
+def _status_line(view: RunView) -> str:
+    place = f" (place {view.place})" if view.place else ""
+    return f"{WORDS[view.status]}{place}"
+
+
+def _command(page: str, config: RunConfig, command: str) -> None:
+    run_id = st.session_state.get(f"{page}.run")
+    once = command == "step"
+    try:
+        if command == "pause":
+            engine().pause(run_id)
+        elif command == "reset":
+            engine().pause(run_id)
+            detach(page)
+        elif run_id is not None:
+            engine().resume(run_id, step_once=once)
+        else:
+            owner = st.session_state.setdefault("visitor", secrets.token_hex(8))
+            st.session_state[f"{page}.run"] = engine().start(config, owner, step_once=once)
+    except UserError as error:
+        st.session_state[f"{page}.error"] = str(error)
+
+
+def offer_interrupted(page: str) -> None:
+    """On the machine that runs the app: the runs that an earlier server left in mid-run."""
+    if not _at_the_server():
+        return  # who sits elsewhere has the address of their run
+    left = engine().interrupted()
+    if not left:
+        return
+    with st.expander(f"{len(left)} interrupted run{'s' if len(left) > 1 else ''}", icon=":material/power_off:"):
+        for header in left[:10]:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.button("Open", key=f"{page}.open.{header.id}", on_click=_open, args=(page, header.id))
+                st.text(
+                    f"{header.config.model.family}, stopped at step {header.step:,} of {header.config.train.steps:,}"
+                )
+
+
+def _at_the_server() -> bool:
+    return st.context.ip_address is None
+
+
+def _open(page: str, run_id: str) -> None:
+    detach(page)
+    st.query_params["run"] = run_id
+
+
+# ---------------------------------------------------------------- pictures
+
+
+def show(page: str, config: RunConfig, corpus: Corpus, view: RunView | None) -> None:
+    """The pictures of the run, live; of the untrained model where there is none."""
+    if message := st.session_state.pop(f"{page}.error", None):
+        st.error(message)
+    if view is None:
+        _pictures(page, config, corpus, None, [first_look(config)])
+        return
+    every = None
+    if view.status.is_active:
+        every = 0.25 if engine().active <= 4 else 1.0
+    st.fragment(_live, run_every=every)(page, view.id, was_active=view.status.is_active)
+
+
+@st.cache_data(max_entries=200, show_spinner="Making the model…")
+def _first_look(config: str) -> Snapshot:
+    return Trainer(RunConfig.model_validate_json(config)).snapshot()
+
+
+def first_look(config: RunConfig) -> Snapshot:
+    """The untrained model; the page stops, in words, if the settings allow none."""
+    try:
+        return _first_look(config.model_dump_json())
+    except UserError as error:
+        st.error(str(error))
+        st.stop()
+
+
+def _live(page: str, run_id: str, was_active: bool) -> None:
+    view = engine().view(run_id)
+    if was_active and not view.status.is_active:
+        st.rerun()  # once, when the run comes to rest: the buttons change, the polling ends
+    for text in filter(None, (view.message, view.warning)):
+        (st.error if view.status == Status.FAILED else st.warning)(text)
+    _pictures(page, view.config, corpora.load(view.config.corpus), view, list(view.snapshots))
+
+
+def _pictures(page: str, config: RunConfig, corpus: Corpus, view: RunView | None, snapshots: list[Snapshot]) -> None:
+    _numbers(config, view, snapshots)
+    left, right = st.columns([3, 2])
+    with left:
+        axes = (
+            st.pills(
+                "Logarithmic axes",
+                ["log steps", "log loss"],
+                selection_mode="multi",
+                key=f"{page}.log",
+                label_visibility="collapsed",
+            )
+            or []
+        )
+        _loss(page, corpus, view, snapshots, axes)
+    with right:
+        shown = _chosen(page, view, snapshots)
+        labels = [corpus.vocabulary.labels[i] for i in corpus.most_frequent(MOST_SHOWN)]
+        chart = figures.next_character(shown.arrays["next_character"] if shown else None, labels)
+        live_chart(chart, key=f"{page}.next", alt="Heatmap of what the model expects after each character.")
+    st.markdown("**What it writes**, with the same dice at every step")
+    st.code(_samples(snapshots), language=None, height=290)
+
+
+def _chosen(page: str, view: RunView | None, snapshots: list[Snapshot]) -> Snapshot | None:
+    """The snapshot to look at: the newest while the run trains, then any, by a slider."""
+    if not snapshots:
+        return None
+    steps = [snapshot.step for snapshot in snapshots]
+    at = steps[-1]
+    with st.container(height=64, border=False, vertical_alignment="center"):  # as high with the slider as without
+        if view is None or view.status.is_active or len(steps) < 2:
+            st.text(f"What it expects next, after step {at:,}")
+        else:
+            at = st.select_slider(
+                "What it expects next, after step",
+                steps,
+                value=at,
+                format_func=lambda step: f"{step:,}",
+                key=f"{page}.at",
+            )
+    return snapshots[steps.index(at)]
+
+
+def _numbers(config: RunConfig, view: RunView | None, snapshots: list[Snapshot]) -> None:
+    step, speed, left = (view.step, view.steps_per_second, view.seconds_left) if view else (0, 0.0, None)
+    last = snapshots[-1] if snapshots else None
+    running = view is not None and view.status == Status.RUNNING
+    columns = st.columns(5)
+    columns[0].metric("Step", f"{step:,}", help=f"of {config.train.steps:,}")
+    columns[1].metric("Train loss", f"{last.train:.3f}" if last else "–", help="nats per character")
+    dev = last.dev if last else None
+    columns[2].metric("Dev loss", f"{dev:.3f}" if dev is not None else "–", help="nats per character")
+    columns[3].metric("Steps per second", f"{speed:,.0f}" if running and speed else "–")
+    columns[4].metric("Time left", _duration(left) if running and left is not None else "–")
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes}:{seconds:02d} min"
+
+
+def _loss(page: str, corpus: Corpus, view: RunView | None, snapshots: list[Snapshot], axes: list[str]) -> None:
+    history = view.history if view else History()
+    changes, lost = (view.changes, view.lost) if view else ((), None)
+    curve = loss_curve(history, tuple(snapshots), len(corpus.vocabulary), changes, lost, from_start="log steps" in axes)
+    figure = figures.loss_curve(curve, log_x="log steps" in axes, log_y="log loss" in axes)
+    alt = f"Loss curve. Guessing costs {curve.guessing:.2f} nats per character"
+    alt += f"; the model is at {curve.smoothed[-1]:.2f}." if len(curve.smoothed) else "."
+    live_chart(figure, key=f"{page}.loss", alt=alt, revision=f"{view.id if view else ''}{axes}")
+
+
+def _samples(snapshots: list[Snapshot], width: int = 11) -> str:
+    """The texts of each snapshot in columns, newest first: a column is one throw of the dice."""
+    rows = []
+    for snapshot in reversed(snapshots):
+        texts = [text.replace("\n", "⏎").replace("\t", "⇥") for text in snapshot.samples]
+        cells = [text if len(text) < width else f"{text[: width - 2]}…" for text in texts]
+        line = " ".join(cell.ljust(width) for cell in cells) if len(texts) > 3 else "  │  ".join(texts)
+        rows.append(f"{snapshot.step:>9,}   {line.rstrip()}")
+    return "\n".join([f"{'step':>9}", *rows])

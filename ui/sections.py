@@ -1,0 +1,7 @@
+"""The pages of the app, section by section, in the order of the course."""
+
+SECTIONS: dict[str, dict[str, tuple[str, str]]] = {  # section -> file in pages/ -> title, icon
+    "Text": {"text/dataset.py": ("Dataset", ":material/menu_book:")},
+    "Train": {"train/mlp.py": ("MLP", ":material/hub:")},
+}
+DEFAULT = "train/mlp.py"
