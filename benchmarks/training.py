@@ -1,6 +1,6 @@
 """How fast lmcore trains, against the loop that one writes in a notebook.
 
-    python benchmarks/training.py [--rounds 7] [--steps 3000]
+    python -m benchmarks.training [--rounds 7] [--steps 3000]
 
 The same MLP, data, batches and learning rate, one thread; the two take turns, and the median ratio of
 their steps per second is printed. lmcore runs as it does in the app: history on.

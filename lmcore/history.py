@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Snapshot:
-    """A small record of the model at one step."""
+    """A small record of the model at one step; equal to itself only, so that pictures of it can be kept."""
 
     step: int
     train: float  # nats per character, over a part of the split; over all of it at the last step
@@ -31,7 +31,7 @@ class History:
     """
 
     HEAD = 1000
-    BUCKETS = 1000
+    BUCKETS = 500
 
     def __init__(self) -> None:
         self.head = np.zeros(0, dtype=np.float32)

@@ -14,7 +14,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -68,11 +68,13 @@ def data_folder() -> Path:
 
 def catalogue() -> list[Source]:
     """The texts that can be downloaded, as ``data/catalogue.toml`` lists them."""
+    return [replace(source, available=_path_of(source.name).is_file()) for source in _listed()]
+
+
+@functools.cache
+def _listed() -> tuple[Source, ...]:
     entries = tomllib.loads(CATALOGUE_FILE.read_text(encoding="utf-8"))
-    return [
-        Source(name, available=_path_of(name).is_file(), size=entry.pop("bytes"), **entry)
-        for name, entry in entries.items()
-    ]
+    return tuple(Source(name, size=entry.pop("bytes"), **entry) for name, entry in entries.items())
 
 
 def sources() -> list[Source]:

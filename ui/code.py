@@ -1,10 +1,20 @@
 """The page shows the very functions that made its pictures."""
 
+import functools
 import inspect
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
+
+_reading = threading.Lock()  # Python 3.11 cannot parse in two threads at once
+
+
+@functools.cache
+def _source(function: Callable[..., Any] | type) -> str:
+    with _reading:
+        return inspect.getsource(function)
 
 
 def show_code(*functions: Callable[..., Any] | type) -> None:
@@ -12,4 +22,4 @@ def show_code(*functions: Callable[..., Any] | type) -> None:
     with st.expander("Show the code", icon=":material/code:"):
         for function in functions:
             st.caption(f"{function.__module__}.{function.__qualname__}")
-            st.code(inspect.getsource(function), language="python")
+            st.code(_source(function), language="python")

@@ -13,17 +13,20 @@ SOURCE = "text"  # the key of the picker, and its name in the address
 def pick_corpus() -> tuple[CorpusConfig, Corpus]:
     """The text of this page, chosen in the sidebar; the page stops, in words, where there is none."""
     listed = {source.name: source for source in [*texts.sources(), *_own_texts()]}
+    if SOURCE not in st.session_state and st.query_params.get(SOURCE) in listed:
+        st.session_state[SOURCE] = st.query_params[SOURCE]
     with st.sidebar:
         name = st.selectbox(
             "Text",
             list(listed),
             format_func=lambda name: listed[name].title + ("" if listed[name].available else " (to download)"),
             key=SOURCE,
-            bind="query-params",
+            persist_state="session",
             help="Upload or paste your own on the Dataset page.",
         )
         with st.expander("Text options"):
             options = _options(name)
+    _put_into_address(name)
     if not listed[name].available:
         _offer_download(listed[name])
     try:
@@ -33,6 +36,14 @@ def pick_corpus() -> tuple[CorpusConfig, Corpus]:
     except UserError as error:
         st.error(str(error))
         st.stop()
+
+
+def _put_into_address(name: str) -> None:
+    """By hand, because a bound widget would put the title there, which may change, and not the name."""
+    if name == CorpusConfig().source:
+        st.query_params.pop(SOURCE, None)
+    elif st.query_params.get(SOURCE) != name:
+        st.query_params[SOURCE] = name
 
 
 def _options(name: str) -> dict[str, object]:

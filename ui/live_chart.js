@@ -1,4 +1,5 @@
 // Draws a plotly figure with Plotly.react on a node that survives reruns, so that zoom, hidden traces and camera stay.
+const CONFIG = { responsive: true, displaylogo: false };
 let loading;
 
 function plotly(source) {
@@ -35,14 +36,20 @@ async function draw(node, chart, source) {
   try {
     const Plotly = await plotly(source);
     while (chart.next && !chart.gone) {
-      const { figure, config } = chart.next;
+      const figure = chart.next;
       chart.next = undefined;
-      await Plotly.react(node, figure.data, themed(node, figure.layout), config);
+      await Plotly.react(node, figure.data, themed(node, figure.layout), CONFIG);
     }
     if (chart.gone) Plotly.purge(node);
   } finally {
     chart.drawing = false;
   }
+}
+
+function leave(node, chart) {
+  chart.gone = true;
+  chart.next = chart.look = undefined;
+  if (!chart.drawing && window.Plotly) window.Plotly.purge(node);
 }
 
 export default function (component) {
@@ -51,13 +58,12 @@ export default function (component) {
   const chart = charts.get(node) ?? {};
   charts.set(node, chart);
   chart.gone = false;
-  chart.next = { figure: data.figure, config: { responsive: true, displaylogo: false, ...data.config } };
-  node.setAttribute("role", "img");
   node.setAttribute("aria-label", data.alt);
+  const look = `${data.version} ${getComputedStyle(node).color}`; // a new theme is a new look
+  if (look === chart.look) return () => leave(node, chart);
+  chart.look = look;
+  chart.next = JSON.parse(data.figure);
+  node.setAttribute("role", "img");
   draw(node, chart, data.source);
-  return () => {
-    chart.gone = true;
-    chart.next = undefined;
-    if (!chart.drawing && window.Plotly) window.Plotly.purge(node);
-  };
+  return () => leave(node, chart);
 }

@@ -1,5 +1,6 @@
 """The live run of a page: its buttons, its numbers, its pictures. Every page that trains uses this one."""
 
+import functools
 import secrets
 from typing import Any
 
@@ -14,7 +15,7 @@ from lmcore.runs.engine import RunView
 from lmcore.runs.run import Status
 from lmcore.training import MOST_SHOWN, RunConfig, TrainConfig, Trainer
 from ui import forms
-from ui.live_chart import live_chart
+from ui.live_chart import Drawing, live_chart
 from ui.server import engine
 
 WORDS = {
@@ -87,7 +88,7 @@ def changer(page: str) -> Any:
 
 def buttons(page: str, config: RunConfig, view: RunView | None) -> None:
     """Start or pause or resume, one step, reset."""
-    active = view is not None and view.status.is_active
+    active = view is not None and view.status.is_active and not view.pausing
     resumable = view is not None and not active and view.step < view.config.train.steps
     finished = view is not None and not active and not resumable
     word, icon = (
@@ -132,7 +133,7 @@ def buttons(page: str, config: RunConfig, view: RunView | None) -> None:
 
 def _status_line(view: RunView) -> str:
     place = f" (place {view.place})" if view.place else ""
-    return f"{WORDS[view.status]}{place}"
+    return "pausing…" if view.pausing else f"{WORDS[view.status]}{place}"
 
 
 def _command(page: str, config: RunConfig, command: str) -> None:
@@ -185,13 +186,11 @@ def show(page: str, config: RunConfig, corpus: Corpus, view: RunView | None) -> 
     """The pictures of the run, live; of the untrained model where there is none."""
     if message := st.session_state.pop(f"{page}.error", None):
         st.error(message)
-    if view is None:
-        _pictures(page, config, corpus, None, [first_look(config)])
-        return
     every = None
-    if view.status.is_active:
+    if view is not None and view.status.is_active:
         every = 0.25 if engine().active <= 4 else 1.0
-    st.fragment(_live, run_every=every)(page, view.id, was_active=view.status.is_active)
+    # Without a run it is the same fragment, so that its charts stay where they are when a run begins.
+    st.fragment(_live, run_every=every)(page, config, corpus, view.id if view else None, every is not None)
 
 
 @st.cache_data(max_entries=200, show_spinner="Making the model…")
@@ -208,7 +207,10 @@ def first_look(config: RunConfig) -> Snapshot:
         st.stop()
 
 
-def _live(page: str, run_id: str, was_active: bool) -> None:
+def _live(page: str, config: RunConfig, corpus: Corpus, run_id: str | None, was_active: bool) -> None:
+    if run_id is None:
+        _pictures(page, config, corpus, None, [first_look(config)])
+        return
     view = engine().view(run_id)
     if was_active and not view.status.is_active:
         st.rerun()  # once, when the run comes to rest: the buttons change, the polling ends
@@ -234,11 +236,20 @@ def _pictures(page: str, config: RunConfig, corpus: Corpus, view: RunView | None
         _loss(page, corpus, view, snapshots, axes)
     with right:
         shown = _chosen(page, view, snapshots)
-        labels = [corpus.vocabulary.labels[i] for i in corpus.most_frequent(MOST_SHOWN)]
-        chart = figures.next_character(shown.arrays["next_character"] if shown else None, labels)
-        live_chart(chart, key=f"{page}.next", alt="Heatmap of what the model expects after each character.")
+        live_chart(
+            _expectation(shown, corpus),
+            key=f"{page}.next",
+            alt="Heatmap of what the model expects after each character.",
+        )
     st.markdown("**What it writes**, with the same dice at every step")
     st.code(_samples(snapshots), language=None, height=290)
+
+
+@functools.lru_cache(maxsize=256)
+def _expectation(snapshot: Snapshot | None, corpus: Corpus) -> Drawing:
+    """The heatmap of a snapshot, made once and not at every update."""
+    labels = [corpus.vocabulary.labels[i] for i in corpus.most_frequent(MOST_SHOWN)]
+    return Drawing.of(figures.next_character(snapshot.arrays["next_character"] if snapshot else None, labels))
 
 
 def _chosen(page: str, view: RunView | None, snapshots: list[Snapshot]) -> Snapshot | None:
@@ -265,13 +276,13 @@ def _numbers(config: RunConfig, view: RunView | None, snapshots: list[Snapshot])
     step, speed, left = (view.step, view.steps_per_second, view.seconds_left) if view else (0, 0.0, None)
     last = snapshots[-1] if snapshots else None
     running = view is not None and view.status == Status.RUNNING
-    columns = st.columns(5)
-    columns[0].metric("Step", f"{step:,}", help=f"of {config.train.steps:,}")
-    columns[1].metric("Train loss", f"{last.train:.3f}" if last else "–", help="nats per character")
     dev = last.dev if last else None
-    columns[2].metric("Dev loss", f"{dev:.3f}" if dev is not None else "–", help="nats per character")
-    columns[3].metric("Steps per second", f"{speed:,.0f}" if running and speed else "–")
-    columns[4].metric("Time left", _duration(left) if running and left is not None else "–")
+    with st.container(horizontal=True):
+        st.metric("Step", f"{step:,}", help=f"of {config.train.steps:,}", width=130)
+        st.metric("Train loss", f"{last.train:.3f}" if last else "–", help="nats per character", width=130)
+        st.metric("Dev loss", f"{dev:.3f}" if dev is not None else "–", help="nats per character", width=130)
+        st.metric("Steps per second", f"{speed:,.0f}" if running and speed else "–", width=140)
+        st.metric("Time left", _duration(left) if running and left is not None else "–", width=140)
 
 
 def _duration(seconds: float) -> str:
@@ -286,7 +297,7 @@ def _loss(page: str, corpus: Corpus, view: RunView | None, snapshots: list[Snaps
     figure = figures.loss_curve(curve, log_x="log steps" in axes, log_y="log loss" in axes)
     alt = f"Loss curve. Guessing costs {curve.guessing:.2f} nats per character"
     alt += f"; the model is at {curve.smoothed[-1]:.2f}." if len(curve.smoothed) else "."
-    live_chart(figure, key=f"{page}.loss", alt=alt, revision=f"{view.id if view else ''}{axes}")
+    live_chart(Drawing.of(figure, revision=f"{view.id if view else ''}{axes}"), key=f"{page}.loss", alt=alt)
 
 
 def _samples(snapshots: list[Snapshot], width: int = 11) -> str:

@@ -4,36 +4,60 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#8A8F98"
+BLUE, ORANGE, GREEN, RED, GREY = "#1B86C9", "#E69F00", "#009E73", "#D55E00", "#8A8F98"
 SKY = "#56B4E9"
+PALE = "rgba(86,180,233,0.4)"
 GRID = "rgba(128,128,128,0.18)"
 SEQUENTIAL = "Viridis"  # perceptually even, safe for the colour-blind, good on light and dark
 
 
-def figure(x_title: str, y_title: str, height: int = 380, **layout: Any) -> go.Figure:
-    """An empty figure with the house's axes, ready for traces."""
-    axis = {"gridcolor": GRID, "zeroline": False, "automargin": True, "title": {"standoff": 8}}
-    result = go.Figure(
-        layout={
-            "template": "none",
-            "height": height,
-            "margin": {"l": 10, "r": 10, "t": 36, "b": 10},
-            "font": {"size": 14},
-            "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": "rgba(0,0,0,0)",
-            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-            "hoverlabel": {"font": {"size": 14}},
-            "xaxis": axis,
-            "yaxis": axis,
-        }
+def figure(
+    traces: list[dict[str, Any]],
+    x: dict[str, Any] | str,
+    y: dict[str, Any] | str,
+    height: int = 380,
+    **layout: Any,
+) -> go.Figure:
+    """A figure with the house's axes, built in one go (adding traces one by one takes several times as long).
+
+    Args:
+        traces: plotly traces as plain data.
+        x, y: an axis title with its unit, or an axis as plain data.
+    """
+    return go.Figure(
+        {
+            "data": traces,
+            "layout": {
+                "template": "none",
+                "height": height,
+                "margin": {"l": 10, "r": 10, "t": 36, "b": 10},
+                "font": {"size": 14},
+                "paper_bgcolor": "rgba(0,0,0,0)",
+                "plot_bgcolor": "rgba(0,0,0,0)",
+                "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 12}},
+                "hoverlabel": {"font": {"size": 14}},
+                "xaxis": _axis(x),
+                "yaxis": _axis(y),
+            }
+            | layout,
+        },
+        _validate=False,  # it takes four fifths of the time of a live chart; the tests validate every figure instead
     )
-    result.update_layout(**layout)
-    result.update_xaxes(title_text=x_title)
-    result.update_yaxes(title_text=y_title)
-    return result
 
 
-def say(result: go.Figure, message: str) -> go.Figure:
-    """Writes a message into the middle of an empty figure: what to do to see something."""
-    result.add_annotation(text=message, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False, font={"size": 16})
-    return result
+def _axis(given: dict[str, Any] | str) -> dict[str, Any]:
+    axis: dict[str, Any] = {"title": given} if isinstance(given, str) else dict(given)
+    axis["title"] = {"text": axis.get("title", ""), "standoff": 8}
+    return {"gridcolor": GRID, "zeroline": False, "automargin": True} | axis
+
+
+def characters(title: str, labels: list[str], **axis: Any) -> dict[str, Any]:
+    """An axis of characters. Its ticks are numbers, so that none is read as a number, a date or markup."""
+    ticks = {"tickmode": "array", "tickvals": list(range(len(labels))), "ticktext": labels, "tickangle": 0}
+    return {"title": title, "tickfont": {"size": 11}, "ticks": "", "showgrid": False} | ticks | axis
+
+
+def message(text: str) -> dict[str, Any]:
+    """An annotation in the middle of an empty figure: what to do to see something."""
+    place = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper", "showarrow": False}
+    return {"text": text, "font": {"size": 16}} | place

@@ -41,6 +41,7 @@ class RunView:
 
     id: str
     status: Status
+    pausing: bool  # it pauses as soon as the slice in flight is over
     message: str
     warning: str
     config: RunConfig  # with all changes applied
@@ -100,6 +101,7 @@ class Engine:
         self._unsaved: dict[str, bytes] = {}
         self._to_save: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._closed = False
+        self._left_behind = [header for header in self.store.headers() if header.status == Status.INTERRUPTED]
         self._threads = [threading.Thread(target=work, daemon=True) for work in (self._listen, self._write)]
         for thread in self._threads:
             thread.start()
@@ -207,6 +209,7 @@ class Engine:
             return RunView(
                 run.id,
                 run.status,
+                seat.pausing,
                 run.message,
                 run.warning,
                 run.current.model_copy(update={"train": run.current.train.updated(**run.pending)}),
@@ -232,8 +235,10 @@ class Engine:
         ]
 
     def interrupted(self) -> list[Header]:
-        """Runs that a server left behind in mid-run."""
-        return [header for header in self.headers() if header.status == Status.INTERRUPTED]
+        """Runs that an earlier server had left in mid-run when this engine began, and that nobody has resumed."""
+        with self._guard:
+            taken = {run_id for run_id, seat in self._seats.items() if seat.run.status != Status.INTERRUPTED}
+        return [header for header in self._left_behind if header.id not in taken]
 
     @property
     def active(self) -> int:

@@ -409,7 +409,7 @@ if __name__ == "__main__":
 """
 
 
-def test_a_killed_server_leaves_a_run_that_resumes_bit_for_bit(tmp_path: Path, pooled: Engine) -> None:
+def test_a_killed_server_leaves_a_run_that_resumes_bit_for_bit(tmp_path: Path) -> None:
     config = CONFIG.updated(train={**CONFIG.train.model_dump(), "steps": 30_000})
     script = tmp_path / "server.py"
     script.write_text(SERVER)
@@ -421,17 +421,19 @@ def test_a_killed_server_leaves_a_run_that_resumes_bit_for_bit(tmp_path: Path, p
         run_id = server.stdout.readline().strip()
         checkpoint = runs_folder() / run_id / "checkpoint.safetensors"
         until(checkpoint.is_file)
-        assert pooled.interrupted() == []  # its server lives
+        assert Engine(make_workers=lambda: Workers(Inline(), 1)).interrupted() == []  # its server lives
         children = psutil.Process(server.pid).children(recursive=True)
         server.send_signal(signal.SIGKILL)
         server.wait()
         psutil.wait_procs(children, timeout=20)
         assert not [child for child in children if child.is_running()], "workers outlived their server"
-    (header,) = pooled.interrupted()
+    restarted = Engine(make_workers=lambda: executors.process_pool(1))
+    (header,) = restarted.interrupted()
     assert header.id == run_id
     assert 0 < header.step < 30_000
-    pooled.resume(run_id)
-    assert final_weights(pooled, run_id) == straight(config)
+    restarted.resume(run_id)
+    assert restarted.interrupted() == []
+    assert final_weights(restarted, run_id) == straight(config)
 
 
 def test_the_child_processes_never_run_the_main_program_again(pooled: Engine) -> None:

@@ -8,10 +8,11 @@ from streamlit.testing.v1 import AppTest
 
 from lmcore import texts
 from lmcore.runs.engine import Engine
+from lmcore.runs.executors import Workers
 from lmcore.runs.run import Run, Status
 from lmcore.training import RunConfig
 from tests.pages.conftest import ROOT, until, visit
-from ui import run_panel
+from ui import run_panel, server
 from ui.sections import SECTIONS
 
 PAGES = sorted(str(path.relative_to(ROOT / "pages")) for path in (ROOT / "pages").rglob("*.py"))
@@ -19,7 +20,7 @@ PAGES = sorted(str(path.relative_to(ROOT / "pages")) for path in (ROOT / "pages"
 
 def figure(app: AppTest, at: int = 0) -> dict:
     """The figure of a live chart, as it is sent to the browser."""
-    return json.loads(app.get("bidi_component")[at].proto.json)["figure"]
+    return json.loads(json.loads(app.get("bidi_component")[at].proto.json)["figure"])
 
 
 def names_of(chart: dict) -> list[str]:
@@ -201,17 +202,22 @@ def test_an_address_with_an_unknown_run_says_so_and_starts_afresh(app: AppTest, 
     assert app.button(key="mlp.go").label == "Start"
 
 
-def test_interrupted_runs_are_offered(app: AppTest, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_panel, "_at_the_server", lambda: True)
+def test_interrupted_runs_are_offered(
+    app: AppTest, engine: Engine, workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = Run(RunConfig.from_flat({"hidden": 17, "steps": 60}))
     engine.store.create(run)
     engine.store.save(run.id, run.to_bytes())
+    engine = Engine(make_workers=lambda: Workers(workers.executor, workers.slots))  # the server starts again
+    monkeypatch.setattr(server, "_make_engine", lambda: engine)
+    monkeypatch.setattr(run_panel, "_at_the_server", lambda: True)
     app.run()
     app.button(key=f"mlp.open.{run.id}").click().run()
     assert not app.exception
     assert app.button(key="mlp.go").label == "Resume"
     app.button(key="mlp.go").click().run()
     until(lambda: engine.view(run.id).status == Status.FINISHED)
+    engine.close()
 
 
 def test_leaving_the_page_and_coming_back_shows_the_same_run(small: AppTest, engine: Engine) -> None:

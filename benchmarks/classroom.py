@@ -1,0 +1,145 @@
+"""A class of thirty on one machine: click latency, fairness and memory.
+
+    python -m benchmarks.classroom [--visitors 30] [--seconds 120]
+
+Starts a server of its own on a free port of this machine. Each visitor is a websocket that speaks Streamlit's protocol:
+it opens the MLP page, starts a run, lets the page update once a second as the browser would, and now and then
+pauses and resumes.
+"""
+
+import asyncio
+import random
+import re
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import psutil
+import websockets
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+from lmcore.runs.store import Store
+from tests.browser.conftest import Server
+
+
+class Visitor:
+    """One browser tab, without the browser."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.replace("http", "ws") + "/_stcore/stream"
+        self.buttons: dict[str, str] = {}
+        self.fragments: dict[str, float] = {}  # id -> seconds between updates
+        self.query = "mlp_steps=100000000"
+        self.clicks: list[float] = []
+        self.updates = 0
+        self.errors: list[str] = []
+        self.finished = asyncio.Event()
+
+    async def visit(self, seconds: float, delay: float) -> None:
+        """Opens the page, starts a run, and now and then pauses and resumes it."""
+        await asyncio.sleep(delay)  # a class does not click at the same instant
+        async with websockets.connect(self.url, max_size=None) as socket:
+            listener = asyncio.create_task(self._listen(socket))
+            updater = asyncio.create_task(self._update(socket))
+            await self._rerun(socket)
+            await self._click(socket, "go")
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                await asyncio.sleep(random.uniform(6, 12))
+                self.clicks.append(await self._click(socket, "go"))  # pause
+                await asyncio.sleep(0.5)
+                self.clicks.append(await self._click(socket, "go"))  # resume
+            updater.cancel()
+            listener.cancel()
+
+    async def _rerun(self, socket, button: str = "") -> float:
+        message = BackMsg()
+        message.rerun_script.query_string = self.query
+        if button:
+            state = message.rerun_script.widget_states.widgets.add()
+            state.id, state.trigger_value = self.buttons[button], True
+        self.finished.clear()
+        self.fragments.clear()  # a rerun of the page announces those that update
+        began = time.monotonic()
+        await socket.send(message.SerializeToString())
+        await asyncio.wait_for(self.finished.wait(), 60)
+        return time.monotonic() - began
+
+    async def _click(self, socket, name: str) -> float:
+        return await self._rerun(socket, button=name)
+
+    async def _update(self, socket) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            for fragment in list(self.fragments):
+                message = BackMsg()
+                message.rerun_script.query_string = self.query
+                message.rerun_script.fragment_id = fragment
+                message.rerun_script.is_auto_rerun = True
+                await socket.send(message.SerializeToString())
+                self.updates += 1
+
+    async def _listen(self, socket) -> None:
+        async for data in socket:
+            message = ForwardMsg.FromString(data)
+            kind = message.WhichOneof("type")
+            if kind == "delta" and message.delta.WhichOneof("type") == "new_element":
+                element = message.delta.new_element
+                if element.HasField("button"):
+                    name = re.search(r"mlp\.(\w+)$", element.button.id)
+                    if name:
+                        self.buttons[name[1]] = element.button.id
+                if element.HasField("exception"):
+                    self.errors.append(element.exception.message)
+            elif kind == "auto_rerun":
+                self.fragments[message.auto_rerun.fragment_id] = message.auto_rerun.interval
+            elif kind == "page_info_changed":
+                self.query = message.page_info_changed.query_string
+            elif kind == "script_finished":
+                self.finished.set()
+
+
+async def run_class(server: Server, visitors: int, seconds: float) -> tuple[list[Visitor], list[float]]:
+    """All visitors at once; the server's memory every five seconds, in MB."""
+    people = [Visitor(server.url) for _ in range(visitors)]
+    process, memory = psutil.Process(server.process.pid), []
+
+    async def watch() -> None:
+        while True:
+            memory.append(process.memory_info().rss / 1e6)
+            await asyncio.sleep(5)
+
+    watching = asyncio.create_task(watch())
+    await asyncio.gather(*(person.visit(seconds, 0.2 * i) for i, person in enumerate(people)))
+    watching.cancel()
+    return people, memory
+
+
+@click.command()
+@click.option("--visitors", default=30, show_default=True)
+@click.option("--seconds", default=120.0, show_default=True)
+def main(visitors: int, seconds: float) -> None:
+    """Prints the figures."""
+    folder = Path(tempfile.mkdtemp())
+    server = Server(folder)
+    try:
+        time.sleep(15)  # the workers are warm
+        people, memory = asyncio.run(run_class(server, visitors, seconds))
+    finally:
+        server.end()
+    steps = sorted(header.step for header in Store(folder / "runs").headers())
+    clicks = sorted(click for person in people for click in person.clicks)
+    errors = [error for person in people for error in person.errors]
+    print(f"{visitors} visitors, {len(steps)} runs, {sum(p.updates for p in people):,} updates, {len(errors)} errors")
+    print(f"click: median {statistics.median(clicks) * 1e3:.0f} ms, p95 {clicks[int(len(clicks) * 0.95)] * 1e3:.0f} ms")
+    print(f"steps: slowest {steps[0]:,}, fastest {steps[-1]:,}, ratio {steps[0] / steps[-1]:.2f}")
+    print("server memory, MB: " + " ".join(f"{value:.0f}" for value in memory[:: max(1, len(memory) // 12)]))
+    for error in errors[:5]:
+        print("error:", error)
+
+
+if __name__ == "__main__":
+    main()
