@@ -20,7 +20,7 @@ from tests.browser.conftest import CHROMIUM, FLAGS, Server, visit
 
 def steps_now(page: Page) -> int:
     """The step on the page."""
-    text = page.locator("[data-testid=stMetricValue]").first.inner_text()
+    text = page.locator(".live .numbers b").first.inner_text()
     return int(text.replace(",", ""))
 
 

@@ -5,6 +5,7 @@ Other than ``torch.multinomial`` this gives the same text on every version of to
 Dimensions: B texts at once, T characters of context, V characters in the vocabulary.
 """
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -79,7 +80,7 @@ def sample(model: NextCharacter, corpus: Corpus, context: int, config: SampleCon
     dice = torch.rand((config.count, config.length), dtype=torch.float64, generator=generator)
     window = torch.zeros((config.count, context + len(start)), dtype=torch.int64)
     window[:, context:] = start
-    window = window[:, -context:]
+    window = window[:, len(start) :]
     drawn = []
     ended = torch.zeros(config.count, dtype=torch.bool)
     for position in range(config.length):
@@ -90,6 +91,51 @@ def sample(model: NextCharacter, corpus: Corpus, context: int, config: SampleCon
         if corpus.is_documents and ended.all():
             break
     return [config.prefix + _until_end(corpus, row.numpy()) for row in torch.stack(drawn, dim=1)]
+
+
+@dataclass(frozen=True, eq=False)
+class Throw:
+    """One dart: what the model saw, the bar it offered, where the dart fell and what it hit."""
+
+    context: tuple[int, ...]
+    probabilities: NDArray[np.float64]  # (V,)
+    dart: float  # uniform in [0, 1)
+    chosen: int
+
+
+@torch.inference_mode()
+def throws(
+    model: NextCharacter, context: int, generator: torch.Generator, length: int = 30, temperature: float = 1.0
+) -> list[Throw]:
+    """The darts of one text, thrown one by one, until index 0 is hit or ``length`` characters are drawn.
+
+    Several texts drawn one after the other from one generator are those of the published lectures; `sample` gives
+    each text dice of its own instead, and draws them all at once.
+    """
+    thrown: list[Throw] = []
+    window = torch.zeros((1, context), dtype=torch.int64)
+    while len(thrown) < length and not (thrown and thrown[-1].chosen == 0):
+        p = probabilities(model.forward(window), temperature)
+        dart = torch.rand(1, dtype=torch.float64, generator=generator)
+        chosen = choose(p, dart)
+        thrown.append(Throw(tuple(window[0].tolist()), p[0].numpy(), dart.item(), int(chosen)))
+        window = torch.cat([window[:, 1:], chosen.unsqueeze(1)], dim=1) if context else window
+    return thrown
+
+
+def sample_in_turn(
+    model: NextCharacter,
+    corpus: Corpus,
+    context: int,
+    count: int,
+    seed: int,
+    temperature: float = 1.0,
+    length: int = 30,
+) -> list[str]:
+    """Texts drawn one after the other from one generator, as in the published lectures."""
+    generator = torch.Generator().manual_seed(seed)
+    drawn = [throws(model, context, generator, length, temperature) for _ in range(count)]
+    return [_until_end(corpus, np.array([throw.chosen for throw in thrown])) for thrown in drawn]
 
 
 def _until_end(corpus: Corpus, ids: NDArray[np.int64]) -> str:

@@ -19,7 +19,10 @@ def _source(function: Callable[..., Any] | type) -> str:
 
 def show_code(*functions: Callable[..., Any] | type) -> None:
     """The source of functions and classes of lmcore, folded away at the end of a page."""
-    with st.expander("Show the code", icon=":material/code:"):
+    unfolded = st.expander("Show the code", icon=":material/code:", key="show_code", on_change="rerun")
+    if not unfolded.open:
+        return  # a page with its code folded away draws in half the time
+    with unfolded:
         for function in functions:
             st.caption(f"{function.__module__}.{function.__qualname__}")
             st.code(_source(function), language="python")

@@ -15,7 +15,7 @@ from lmcore.runs.engine import RunView
 from lmcore.runs.run import Status
 from lmcore.training import MOST_SHOWN, RunConfig, TrainConfig, Trainer
 from ui import forms
-from ui.live_chart import Drawing, live_chart
+from ui.live import Chart, Numbers, Text, live
 from ui.server import engine
 
 WORDS = {
@@ -220,69 +220,47 @@ def _live(page: str, config: RunConfig, corpus: Corpus, run_id: str | None, was_
 
 
 def _pictures(page: str, config: RunConfig, corpus: Corpus, view: RunView | None, snapshots: list[Snapshot]) -> None:
-    _numbers(config, view, snapshots)
-    left, right = st.columns([3, 2])
-    with left:
-        axes = (
-            st.pills(
-                "Logarithmic axes",
-                ["log steps", "log loss"],
-                selection_mode="multi",
-                key=f"{page}.log",
-                label_visibility="collapsed",
-            )
-            or []
-        )
-        _loss(page, corpus, view, snapshots, axes)
-    with right:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+        axes = st.pills("Logarithmic", ["steps", "loss"], selection_mode="multi", key=f"{page}.log") or []
         shown = _chosen(page, view, snapshots)
-        live_chart(
-            _expectation(shown, corpus),
-            key=f"{page}.next",
-            alt="Heatmap of what the model expects after each character.",
-        )
-    st.markdown("**What it writes**, with the same dice at every step")
-    st.code(_samples(snapshots), language=None, height=290)
-
-
-@functools.lru_cache(maxsize=256)
-def _expectation(snapshot: Snapshot | None, corpus: Corpus) -> Drawing:
-    """The heatmap of a snapshot, made once and not at every update."""
-    labels = [corpus.vocabulary.labels[i] for i in corpus.most_frequent(MOST_SHOWN)]
-    return Drawing.of(figures.next_character(snapshot.arrays["next_character"] if snapshot else None, labels))
+    live(
+        _numbers(config, view, snapshots),
+        _loss(corpus, view, snapshots, axes),
+        _expectation(shown, corpus),
+        Text("What it writes, with the same dice at every step", _samples(snapshots)),
+        key=f"{page}.live",
+    )
 
 
 def _chosen(page: str, view: RunView | None, snapshots: list[Snapshot]) -> Snapshot | None:
     """The snapshot to look at: the newest while the run trains, then any, by a slider."""
-    if not snapshots:
-        return None
+    if view is None or view.status.is_active or len(snapshots) < 2:
+        return snapshots[-1] if snapshots else None
     steps = [snapshot.step for snapshot in snapshots]
-    at = steps[-1]
-    with st.container(height=64, border=False, vertical_alignment="center"):  # as high with the slider as without
-        if view is None or view.status.is_active or len(steps) < 2:
-            st.text(f"What it expects next, after step {at:,}")
-        else:
-            at = st.select_slider(
-                "What it expects next, after step",
-                steps,
-                value=at,
-                format_func=lambda step: f"{step:,}",
-                key=f"{page}.at",
-            )
+    at = st.select_slider(
+        "What it expects, after step",
+        steps,
+        value=steps[-1],
+        format_func=lambda step: f"{step:,}",
+        key=f"{page}.at",
+        width=360,
+    )
     return snapshots[steps.index(at)]
 
 
-def _numbers(config: RunConfig, view: RunView | None, snapshots: list[Snapshot]) -> None:
+def _numbers(config: RunConfig, view: RunView | None, snapshots: list[Snapshot]) -> Numbers:
     step, speed, left = (view.step, view.steps_per_second, view.seconds_left) if view else (0, 0.0, None)
     last = snapshots[-1] if snapshots else None
-    running = view is not None and view.status == Status.RUNNING
-    dev = last.dev if last else None
-    with st.container(horizontal=True):
-        st.metric("Step", f"{step:,}", help=f"of {config.train.steps:,}", width=130)
-        st.metric("Train loss", f"{last.train:.3f}" if last else "–", help="nats per character", width=130)
-        st.metric("Dev loss", f"{dev:.3f}" if dev is not None else "–", help="nats per character", width=130)
-        st.metric("Steps per second", f"{speed:,.0f}" if running and speed else "–", width=140)
-        st.metric("Time left", _duration(left) if running and left is not None else "–", width=140)
+    running = view is not None and view.status == Status.RUNNING and speed > 0
+    return Numbers(
+        (
+            (f"Step (of {config.train.steps:,})", f"{step:,}"),
+            ("Train loss (nats)", f"{last.train:.3f}" if last else "–"),
+            ("Dev loss (nats)", f"{last.dev:.3f}" if last and last.dev is not None else "–"),
+            ("Steps per second", f"{speed:,.0f}" if running else "–"),
+            ("Time left", _duration(left) if running and left is not None else "–"),
+        )
+    )
 
 
 def _duration(seconds: float) -> str:
@@ -290,14 +268,22 @@ def _duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes}:{seconds:02d} min"
 
 
-def _loss(page: str, corpus: Corpus, view: RunView | None, snapshots: list[Snapshot], axes: list[str]) -> None:
+def _loss(corpus: Corpus, view: RunView | None, snapshots: list[Snapshot], axes: list[str]) -> Chart:
     history = view.history if view else History()
     changes, lost = (view.changes, view.lost) if view else ((), None)
-    curve = loss_curve(history, tuple(snapshots), len(corpus.vocabulary), changes, lost, from_start="log steps" in axes)
-    figure = figures.loss_curve(curve, log_x="log steps" in axes, log_y="log loss" in axes)
+    curve = loss_curve(history, tuple(snapshots), len(corpus.vocabulary), changes, lost, from_start="steps" in axes)
+    figure = figures.loss_curve(curve, log_x="steps" in axes, log_y="loss" in axes)
     alt = f"Loss curve. Guessing costs {curve.guessing:.2f} nats per character"
     alt += f"; the model is at {curve.smoothed[-1]:.2f}." if len(curve.smoothed) else "."
-    live_chart(Drawing.of(figure, revision=f"{view.id if view else ''}{axes}"), key=f"{page}.loss", alt=alt)
+    return Chart.of(figure, alt, columns=3, revision=f"{view.id if view else ''}{axes}")
+
+
+@functools.lru_cache(maxsize=256)
+def _expectation(snapshot: Snapshot | None, corpus: Corpus) -> Chart:
+    """The heatmap of a snapshot, made once and not at every update."""
+    labels = [corpus.vocabulary.labels[i] for i in corpus.most_frequent(MOST_SHOWN)]
+    figure = figures.next_character(snapshot.arrays["next_character"] if snapshot else None, labels)
+    return Chart.of(figure, "Heatmap of what the model expects after each character.", columns=2)
 
 
 def _samples(snapshots: list[Snapshot], width: int = 11) -> str:

@@ -10,21 +10,13 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.conftest import Server, idle, visit
 
 
-def metric(page: Page, label: str) -> str:
-    named = page.get_by_test_id("stMetric").filter(has_text=re.compile(f"^{label}(?!s)"))
-    return named.get_by_test_id("stMetricValue").inner_text()
-
-
 def step(page: Page) -> int:
-    return int(metric(page, "Step").replace(",", ""))
+    return int(page.locator(".live .numbers b").first.inner_text().replace(",", ""))
 
 
 def reaches(page: Page, at_least: int) -> None:
     page.wait_for_function(
-        """least => [...document.querySelectorAll('[data-testid=stMetric]')].some(m =>
-            m.innerText.startsWith('Step') &&
-            +m.querySelector('[data-testid=stMetricValue]').innerText.replaceAll(',', '') >= least)""",
-        arg=at_least,
+        "least => +document.querySelector('.live .numbers b')?.innerText.replaceAll(',', '') >= least", arg=at_least
     )
 
 
@@ -141,9 +133,15 @@ def test_two_tabs_do_not_disturb_each_other_and_a_closed_one_trains_on(
     again.close()
 
 
+def test_the_code_unfolds(page: Page, server: Server) -> None:
+    visit(page, f"{server.url}/dataset")
+    page.get_by_text("Show the code").click()
+    expect(page.get_by_text("lmcore.corpora.from_text")).to_be_visible()
+
+
 def test_a_setting_in_the_address_is_taken(page: Page, server: Server) -> None:
     visit(page, f"{server.url}/dataset?context=6&text=python-reference")
-    assert metric(page, "Documents") == "running text"
+    expect(page.get_by_test_id("stMetricValue").first).to_have_text("running text")
     expect(page.get_by_role("slider", name="Context")).to_have_value("6")
 
 

@@ -1,0 +1,103 @@
+// Updates nodes that survive reruns: charts by Plotly.react, so that zoom, hidden traces and camera stay.
+const CONFIG = { responsive: true, displaylogo: false };
+let loading;
+
+function plotly(source) {
+  loading ??= new Promise((resolve, reject) => {
+    if (window.Plotly) return resolve(window.Plotly);
+    const script = document.createElement("script");
+    script.src = new URL(source.replace(/^\//, ""), document.baseURI).href;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => { loading = undefined; reject(new Error("plotly.min.js could not be loaded")); };
+    document.head.append(script);
+  });
+  return loading;
+}
+
+// Text and fonts follow the page's theme; the figure's own settings win.
+function themed(node, layout) {
+  const style = getComputedStyle(node);
+  const font = { color: style.color, family: style.fontFamily };
+  const bgcolor = style.getPropertyValue("--st-background-color").trim();
+  const hoverlabel = { bgcolor, ...layout.hoverlabel, font: { ...font, ...layout.hoverlabel?.font } };
+  return { ...layout, autosize: true, font: { ...font, ...layout.font }, hoverlabel };
+}
+
+const charts = new WeakMap(); // node -> {next, look, drawing, gone}
+
+async function draw(node, chart, source) {
+  if (chart.drawing) return; // the loop below takes the newest figure when it comes round
+  chart.drawing = true;
+  try {
+    const Plotly = await plotly(source);
+    while (chart.next && !chart.gone) {
+      const figure = chart.next;
+      chart.next = undefined;
+      await Plotly.react(node, figure.data, themed(node, figure.layout), CONFIG);
+    }
+    if (chart.gone) Plotly.purge(node);
+  } finally {
+    chart.drawing = false;
+  }
+}
+
+function leave(node) {
+  const chart = charts.get(node);
+  if (!chart) return;
+  chart.gone = true;
+  chart.next = chart.look = undefined;
+  if (!chart.drawing && window.Plotly) window.Plotly.purge(node);
+}
+
+function element(parent, tag) {
+  return parent.appendChild(document.createElement(tag));
+}
+
+function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+const update = {
+  chart(node, part, source) {
+    const chart = charts.get(node) ?? {};
+    charts.set(node, chart);
+    chart.gone = false;
+    node.style.height = `${part.height}px`;
+    node.setAttribute("role", "img");
+    node.setAttribute("aria-label", part.alt);
+    const look = `${part.version} ${getComputedStyle(node).color}`; // another theme is another look
+    if (look === chart.look) return;
+    chart.look = look;
+    chart.next = JSON.parse(part.figure);
+    draw(node, chart, source);
+  },
+  numbers(node, part) {
+    while (node.children.length < part.items.length) {
+      const box = element(node, "div");
+      element(box, "span");
+      element(box, "b");
+    }
+    part.items.forEach(([label, value], i) => {
+      write(node.children[i].firstChild, label);
+      write(node.children[i].lastChild, value);
+    });
+  },
+  text(node, part) {
+    if (!node.firstChild) { element(node, "h4"); element(node, "pre").tabIndex = 0; }
+    write(node.firstChild, part.heading);
+    write(node.lastChild, part.text);
+    node.lastChild.style.height = `${part.height}px`;
+  },
+};
+
+export default function (component) {
+  const { parts, source } = component.data;
+  const grid = component.parentElement.querySelector(".live");
+  parts.forEach((part, i) => {
+    const node = grid.children[i] ?? element(grid, "div");
+    node.classList.add(part.kind);
+    node.style.gridColumn = `span ${part.columns}`;
+    update[part.kind](node, part, source);
+  });
+  return () => [...grid.children].forEach(leave);
+}
