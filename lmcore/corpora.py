@@ -277,7 +277,7 @@ class Summary:
     characters: int  # without boundaries
     vocabulary: pd.DataFrame  # character, index, count, share; a row a character
     lengths: NDArray[np.int64]  # characters a document (or a line of running text)
-    splits: pd.DataFrame  # split, documents, examples
+    splits: pd.DataFrame  # split, documents (not for running text), characters
 
 
 def summary(corpus: Corpus) -> Summary:
@@ -288,13 +288,9 @@ def summary(corpus: Corpus) -> Summary:
         {"character": labels, "index": np.arange(len(labels)), "count": counts, "share": counts / counts.sum()}
     )
     documents = len(corpus.documents)
-    splits = pd.DataFrame(
-        {
-            "split": SPLITS,
-            "documents": [len(corpus.document_splits[split]) if documents else None for split in SPLITS],
-            "characters": [len(corpus.streams[split]) for split in SPLITS],
-        }
-    )
+    splits = pd.DataFrame({"split": SPLITS, "characters": [len(corpus.streams[split]) for split in SPLITS]})
+    if documents:
+        splits.insert(1, "documents", [len(corpus.document_splits[split]) for split in SPLITS])
     return Summary(documents, len(corpus.stream) - documents, vocabulary, _lengths(corpus), splits)
 
 

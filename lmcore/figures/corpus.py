@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from lmcore.corpora import Summary
 from lmcore.figures.style import BLUE, SKY, characters, figure
 
-MOST_BARS = 60
+MOST_BARS = 30
 
 
 def length_histogram(summary: Summary) -> go.Figure:
@@ -25,7 +25,7 @@ def length_histogram(summary: Summary) -> go.Figure:
 
 
 def character_frequencies(summary: Summary) -> go.Figure:
-    """The share of each character, most frequent first."""
+    """The shares of the most frequent characters, in falling order."""
     table = summary.vocabulary.sort_values("count", ascending=False).head(MOST_BARS)
     bars = {
         "type": "bar",
