@@ -13,14 +13,16 @@ import click
 import safetensors.numpy
 import torch
 
-from lmcore import models, texts
+from lmcore import corpora, models, texts
+from lmcore.bigrams import verdict
 from lmcore.config import Config
-from lmcore.corpora import SPLITS
+from lmcore.corpora import SPLITS, CorpusConfig
 from lmcore.errors import UserError
+from lmcore.models.counting import CountConfig, NGram, score
 from lmcore.runs.run import Run, Status
 from lmcore.runs.slices import advance
 from lmcore.runs.store import Store
-from lmcore.sampling import SampleConfig
+from lmcore.sampling import SampleConfig, sample_in_turn
 from lmcore.training import RunConfig, Trainer
 
 SAVE_EVERY = 3.0  # seconds
@@ -190,6 +192,35 @@ def sample(run_id: str, as_json: bool, **options: Any) -> None:
     """Draw texts from a run's model."""
     drawn = _trainer(Store().load(run_id)).sample(SampleConfig.parse(options))
     click.echo(json.dumps(drawn) if as_json else "\n".join(drawn))
+
+
+@main.command()
+@click.option("--data", default="given-names", show_default=True, help="A text by name, or a path.")
+@options_of(CountConfig)
+@click.option("--score", "words", multiple=True, metavar="WORD", help="A text to score; repeat for more.")
+@click.option("--samples", default=0, help="Texts to draw, one after the other from one generator.")
+@click.option("--seed", default=2147483647, show_default=True, help="Seed of the generator.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def count(data: str, words: tuple[str, ...], samples: int, seed: int, as_json: bool, **options: Any) -> None:
+    """Count n-grams: loss, scores and samples; nothing is trained."""
+    corpus = corpora.load(CorpusConfig(source=texts.resolve(data)))
+    model = NGram(corpus, CountConfig.parse(options))
+    scores = {word: score(model, corpus, word) for word in words}
+    result: dict[str, Any] = {
+        "loss": {"all": model.loss(corpus, "all")} | {split: model.loss(corpus, split) for split in SPLITS},
+        "contexts": len(model.contexts),
+        "scores": {word: scored.loss for word, scored in scores.items()},
+        "samples": sample_in_turn(model, corpus, model.config.order - 1, samples, seed),
+    }
+    if as_json:
+        click.echo(json.dumps(result))
+        return
+    for part, loss in result["loss"].items():
+        click.echo(f"{part:6} {loss:.6f} nats per character" if loss is not None else f"{part:6} -")
+    for word, scored in scores.items():
+        click.echo(f"{word}: {verdict(scored)}")
+    for text in result["samples"]:
+        click.echo(text)
 
 
 @main.command()

@@ -53,6 +53,7 @@ LAYERS = [
     "sampling",
     "history",
     "training",
+    "bigrams",
     "runs",
 ]
 

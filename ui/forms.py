@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import streamlit as st
 from pydantic.fields import FieldInfo
 
 from lmcore.config import Config
+from lmcore.errors import UserError
+
+Model = TypeVar("Model", bound=Config)
 
 
 def label(name: str) -> str:
@@ -44,38 +47,42 @@ def form(
     return values
 
 
+def parse(config: type[Model], values: dict[str, Any]) -> Model:
+    """The config that the widgets' values make; the page stops, in words, if they do not fit."""
+    try:
+        return config.parse(values)
+    except UserError as error:
+        st.error(str(error))
+        st.stop()
+
+
 def widget(config: type[Config], name: str, *, key: str, **options: Any) -> Any:
     """The widget of one field, bound to the address."""
     field = config.model_fields[name]
     options |= {"help": field.description, "bind": "query-params", "key": key}
     if field.annotation is bool:
-        return st.toggle(label(name), _default(field, key), **options)
+        return st.toggle(label(name), field.default, **options)
     if get_origin(field.annotation) is Literal:
         choices = list(get_args(field.annotation))
-        default = {} if key in st.session_state else {"index": choices.index(field.default)}
-        return st.selectbox(label(name), choices, **default, **options)
-    return _number(field, name, key, options)
+        return st.selectbox(label(name), choices, choices.index(field.default), **options)
+    if field.annotation is str:
+        return st.text_input(label(name), field.default, **options)
+    return _number(field, name, options)
 
 
-def _number(field: FieldInfo, name: str, key: str, options: dict[str, Any]) -> int | float:
+def _number(field: FieldInfo, name: str, options: dict[str, Any]) -> int | float:
     kind = int if field.annotation is int else float
     low, high = _bound(field, "ge", "gt"), _bound(field, "le")
     step = 1 if kind is int else _step(float(field.default))
-    default = {} if key in st.session_state else {"value": kind(field.default)}
     return st.number_input(
         label(name),
         min_value=None if low is None else kind(low),
         max_value=None if high is None else kind(high),
         step=step,
         format="%d" if kind is int else "%g",
-        **default,
+        value=kind(field.default),
         **options,
     )
-
-
-def _default(field: FieldInfo, key: str) -> Any:
-    """A widget whose value is already in the session must not be given another."""
-    return st.session_state.get(key, field.default)
 
 
 def _step(default: float) -> float:

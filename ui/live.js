@@ -23,6 +23,14 @@ function themed(node, layout) {
   return { ...layout, autosize: true, font: { ...font, ...layout.font }, hoverlabel };
 }
 
+const LEGIBLE = 24; // pixels that a cell needs to be written into
+
+// A heatmap on a narrow screen keeps its colours and its hover, and leaves the writing in its cells out.
+function fitted(node, traces) {
+  const narrow = (trace) => node.clientWidth / trace.text[0].length < LEGIBLE;
+  return traces.map((trace) => (trace.texttemplate && narrow(trace) ? { ...trace, texttemplate: undefined } : trace));
+}
+
 const charts = new WeakMap(); // node -> {next, look, drawing, gone}
 
 async function draw(node, chart, source) {
@@ -33,7 +41,11 @@ async function draw(node, chart, source) {
     while (chart.next && !chart.gone) {
       const figure = chart.next;
       chart.next = undefined;
-      await Plotly.react(node, figure.data, themed(node, figure.layout), CONFIG);
+      await Plotly.react(node, fitted(node, figure.data), themed(node, figure.layout), CONFIG);
+      if (chart.clicked && !node.clickable) {
+        node.clickable = true;
+        node.on("plotly_click", (event) => chart.clicked(event.points[0]));
+      }
     }
     if (chart.gone) Plotly.purge(node);
   } finally {
@@ -58,7 +70,7 @@ function write(node, text) {
 }
 
 const update = {
-  chart(node, part, source) {
+  chart(node, part, component) {
     const chart = charts.get(node) ?? {};
     charts.set(node, chart);
     chart.gone = false;
@@ -69,7 +81,8 @@ const update = {
     if (look === chart.look) return;
     chart.look = look;
     chart.next = JSON.parse(part.figure);
-    draw(node, chart, source);
+    chart.clicked = (point) => component.setStateValue("clicked", [point.x, point.y]);
+    draw(node, chart, component.data.source);
   },
   numbers(node, part) {
     while (node.children.length < part.items.length) {
@@ -91,13 +104,13 @@ const update = {
 };
 
 export default function (component) {
-  const { parts, source } = component.data;
+  const { parts } = component.data;
   const grid = component.parentElement.querySelector(".live");
   parts.forEach((part, i) => {
     const node = grid.children[i] ?? element(grid, "div");
     node.classList.add(part.kind);
     node.style.gridColumn = `span ${part.columns}`;
-    update[part.kind](node, part, source);
+    update[part.kind](node, part, component);
   });
   return () => [...grid.children].forEach(leave);
 }

@@ -65,6 +65,12 @@ _component = st.components.v2.component(
 )
 
 
-def live(*parts: Numbers | Chart | Text, key: str) -> None:
-    """Draws or updates the parts; the same key keeps the same nodes."""
-    _component(key=key, data={"parts": [vars(part) for part in parts], "source": PLOTLY_PATH})
+def live(*parts: Numbers | Chart | Text, key: str) -> tuple[float, float] | None:
+    """Draws or updates the parts; the same key keeps the same nodes.
+
+    Returns:
+        The x and y of the point of a chart that the visitor clicked last; None before the first click.
+    """
+    data = {"parts": [vars(part) for part in parts], "source": PLOTLY_PATH}
+    clicked = _component(key=key, data=data, on_clicked_change=lambda: None).clicked
+    return None if clicked is None else (clicked[0], clicked[1])

@@ -2,6 +2,7 @@
 
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {  # section -> file in pages/ -> title, icon
     "Text": {"text/dataset.py": ("Dataset", ":material/menu_book:")},
+    "Count": {"count/bigram.py": ("Bigram", ":material/grid_on:")},
     "Train": {"train/mlp.py": ("MLP", ":material/hub:")},
 }
 DEFAULT = "train/mlp.py"

@@ -5,6 +5,19 @@ so that a figure suits a light page and a dark one.
 """
 
 from lmcore.figures.corpus import character_frequencies, length_histogram
+from lmcore.figures.counting import broadcasting, dart, difference, growth, pair_matrix, surprise, what_follows
 from lmcore.figures.training import loss_curve, next_character
 
-__all__ = ["character_frequencies", "length_histogram", "loss_curve", "next_character"]
+__all__ = [
+    "broadcasting",
+    "character_frequencies",
+    "dart",
+    "difference",
+    "growth",
+    "length_histogram",
+    "loss_curve",
+    "next_character",
+    "pair_matrix",
+    "surprise",
+    "what_follows",
+]

@@ -1,5 +1,6 @@
 """What all figures share."""
 
+from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
@@ -53,7 +54,8 @@ def _axis(given: dict[str, Any] | str) -> dict[str, Any]:
 
 def characters(title: str, labels: list[str], **axis: Any) -> dict[str, Any]:
     """An axis of characters. Its ticks are numbers, so that none is read as a number, a date or markup."""
-    ticks = {"tickmode": "array", "tickvals": list(range(len(labels))), "ticktext": labels, "tickangle": 0}
+    names = [escape(label) for label in labels]
+    ticks = {"tickmode": "array", "tickvals": list(range(len(labels))), "ticktext": names, "tickangle": 0}
     return {"title": title, "tickfont": {"size": 11}, "ticks": "", "showgrid": False} | ticks | axis
 
 

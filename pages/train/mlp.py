@@ -31,7 +31,7 @@ with st.sidebar:
     with st.expander("More settings"):
         train |= forms.form(TrainConfig, MORE, prefix=PAGE, disabled=fixed, on_change=change)
 
-config = RunConfig(corpus=corpus_config, model=MLPConfig.parse(model), train=TrainConfig.parse(train))
+config = RunConfig(corpus=corpus_config, model=forms.parse(MLPConfig, model), train=forms.parse(TrainConfig, train))
 run_panel.buttons(PAGE, config, view)
 run_panel.show(PAGE, config, corpus, view)
 

@@ -138,6 +138,15 @@ def test_two_tabs_do_not_disturb_each_other_and_a_closed_one_trains_on(
     again.close()
 
 
+def test_a_click_into_the_matrix_shows_what_follows(page: Page, server: Server) -> None:
+    visit(page, f"{server.url}/bigram")
+    area = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    assert area
+    page.mouse.click(area["x"] + 200, area["y"] + area["height"] * 17.5 / 27)
+    expect(page.get_by_role("combobox", name="What follows")).to_have_value("q")
+    page.wait_for_function("document.body.textContent.includes('share of what follows q')")
+
+
 def test_the_code_unfolds(page: Page, server: Server) -> None:
     visit(page, f"{server.url}/dataset")
     page.get_by_text("Show the code").click()
@@ -185,7 +194,7 @@ def test_a_killed_server_leaves_a_run_that_the_page_resumes(browser: Browser, ow
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1280])
-@pytest.mark.parametrize("path", ["", "dataset"])
+@pytest.mark.parametrize("path", ["", "dataset", "bigram"])
 def test_no_page_is_wider_than_its_window(browser: Browser, server: Server, path: str, width: int, scheme: str) -> None:
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()

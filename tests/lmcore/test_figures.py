@@ -50,7 +50,7 @@ def test_nothing_yet_is_a_figure_that_says_what_to_do() -> None:
 def test_the_heatmap_has_a_fixed_scale_and_labelled_axes() -> None:
     figure = figures.next_character(np.eye(3, dtype=np.float32), [".", "a", "<b>"])
     assert (figure.data[0].zmin, figure.data[0].zmax) == (0, 0.4)
-    assert figure.layout.xaxis.ticktext == (".", "a", "<b>")
+    assert figure.layout.xaxis.ticktext == (".", "a", "&lt;b&gt;")
     assert figure.layout.yaxis.title.text == "last character"
 
 

@@ -289,7 +289,8 @@ def test_a_finished_run_goes_on_when_its_steps_are_raised(inline: tuple[Engine, 
 def test_a_diverged_run_says_why_and_goes_on_from_its_last_good_state(inline: tuple[Engine, Inline]) -> None:
     engine, executor = inline
     run_id = engine.start(CONFIG.updated(train={**CONFIG.train.model_dump(), "learning_rate": 900}))
-    failed = compute(engine, executor, run_id)
+    while (failed := compute(engine, executor, run_id)).status.is_active:
+        pass
     assert failed.status == Status.FAILED
     assert "try 90" in failed.message
     assert len(failed.lost)

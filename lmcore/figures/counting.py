@@ -1,0 +1,176 @@
+"""Pictures of what was counted."""
+
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from lmcore.bigrams import Broadcasting, PairMatrix
+from lmcore.figures.style import BLUE, GREY, ORANGE, RED, SEQUENTIAL, SKY, characters, figure
+from lmcore.sampling import Throw
+
+Values = NDArray[np.float64]
+LEGIBLE = 30  # characters up to which every cell is written into
+
+
+def pair_matrix(matrix: PairMatrix, probabilities: bool = False, log: bool = False) -> go.Figure:
+    """Counts or probabilities of pairs as a heatmap: rows the first character, columns the second; zeros are blank."""
+    values = matrix.probabilities if probabilities else matrix.counts.astype(float)
+    shown = np.where(values > 0, values, np.nan)
+    if log:
+        shown = np.log10(shown)
+    written = [
+        f"{value:.0%}" if probabilities else f"{value:,}" for value in (values if probabilities else matrix.counts).flat
+    ]
+    heatmap = _heatmap(shown, _colorbar(shown, log, probabilities)) | {
+        "customdata": np.stack([matrix.counts, matrix.probabilities], axis=-1),
+        "hovertemplate": "%{x} follows %{y} %{customdata[0]:,} times,<br>"
+        "%{customdata[1]:.2%} of what follows %{y}<extra></extra>",
+    }
+    if len(matrix.labels) <= LEGIBLE:
+        pairs = [escape(a + b) for a in matrix.labels for b in matrix.labels]
+        cells = [f"{pair}<br>{value}" for pair, value in zip(pairs, written, strict=True)]
+        heatmap |= {"text": np.array(cells).reshape(values.shape), "texttemplate": "%{text}", "textfont": {"size": 9}}
+    return _square(heatmap, matrix.labels, "first character", "second character", 820)
+
+
+def difference(matrix: PairMatrix) -> go.Figure:
+    """How much smoothing moved each probability: blue up, red down."""
+    moved = matrix.probabilities - matrix.unsmoothed
+    largest = max(float(np.abs(moved).max()), 1e-9)
+    heatmap = _heatmap(moved, {"tickformat": ".1%"}) | {
+        "colorscale": "RdBu",
+        "zmin": -largest,
+        "zmax": largest,
+        "hovertemplate": "%{x} after %{y}: %{z:+.2%}<extra></extra>",
+    }
+    return _square(heatmap, matrix.labels, "first character", "second character", 480)
+
+
+def broadcasting(record: Broadcasting, wrong: bool) -> go.Figure:
+    """The matrix divided the right or the wrong way, with the sum of each row at its side."""
+    values = record.wrong if wrong else record.right
+    heatmap = _heatmap(values, {"tickformat": ".0%"}) | {"zmin": 0, "zmax": 0.4}
+    return _square(heatmap, record.labels, "row", "column", 480)
+
+
+def _heatmap(z: Values, colorbar: dict[str, Any]) -> dict[str, Any]:
+    bar = {"thickness": 10, "outlinewidth": 0} | colorbar
+    return {
+        "type": "heatmap",
+        "z": z.astype(np.float32),
+        "colorscale": SEQUENTIAL,
+        "xgap": 1,
+        "ygap": 1,
+        "colorbar": bar,
+    }
+
+
+def _colorbar(shown: Values, log: bool, probabilities: bool) -> dict[str, Any]:
+    if not log or not np.isfinite(shown).any():
+        return {"tickformat": ".0%" if probabilities else ","}
+    ticks = np.arange(np.floor(np.nanmin(shown)), np.ceil(np.nanmax(shown)) + 1)
+    return {
+        "tickvals": ticks,
+        "ticktext": [f"{10.0**tick:,.0%}" if probabilities else f"{10.0**tick:,.0f}" for tick in ticks],
+    }
+
+
+def _square(heatmap: dict[str, Any], labels: list[str], rows: str, columns: str, height: int) -> go.Figure:
+    y = characters(rows, labels, range=[len(labels) - 0.5, -0.5])
+    return figure([heatmap], characters(columns, labels), y, height=height)
+
+
+def what_follows(matrix: PairMatrix, row: int) -> go.Figure:
+    """One row of the matrix as bars."""
+    bars = {
+        "type": "bar",
+        "x": np.arange(len(matrix.labels)),
+        "y": matrix.probabilities[row],
+        "customdata": matrix.counts[row],
+        "marker": {"color": BLUE},
+        "hovertemplate": "%{x}: %{customdata:,} times, %{y:.2%}<extra></extra>",
+    }
+    y = {"title": f"share of what follows {escape(matrix.labels[row])}", "tickformat": ".0%"}
+    return figure([bars], characters("next character", matrix.labels), y, height=300, bargap=0.15)
+
+
+def dart(throw: Throw, labels: tuple[str, ...]) -> go.Figure:
+    """One step of sampling: the probabilities stacked into a bar of length one, and where the dart fell."""
+    edges = np.concatenate(([0.0], np.cumsum(throw.probabilities)))
+    traces = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "y": [0],
+            "x": [p],
+            "base": [edges[i]],
+            "marker": {"color": ORANGE if i == throw.chosen else (SKY if i % 2 else BLUE)},
+            "text": [escape(labels[i]) if p > 0.012 else ""],
+            "textposition": "inside",
+            "insidetextanchor": "middle",
+            "textangle": 0,
+            "hovertemplate": f"{escape(labels[i])}: {p:.2%}<extra></extra>",
+            "showlegend": False,
+        }
+        for i, p in enumerate(throw.probabilities)
+        if p > 0
+    ]
+    arrow = {
+        "x": throw.dart,
+        "y": 0.45,
+        "ax": 0,
+        "ay": -30,
+        "text": f"{throw.dart:.4f}",
+        "arrowcolor": RED,
+        "arrowwidth": 3,
+    }
+    y = {"showticklabels": False, "showgrid": False, "range": [-0.5, 0.9]}
+    x = {"title": "cumulative probability", "range": [0, 1]}
+    return figure(traces, x, y, height=190, barmode="overlay", annotations=[arrow])
+
+
+def surprise(table: pd.DataFrame) -> go.Figure:
+    """How much each character of a text costs; impossible ones reach the top."""
+    costs = -table["log probability"].to_numpy()
+    top = max(5.0, float(costs[np.isfinite(costs)].max(initial=0)) * 1.2)
+    bars = {
+        "type": "bar",
+        "x": np.arange(len(table)),
+        "y": np.minimum(costs, top),
+        "marker": {"color": [RED if np.isinf(cost) else BLUE for cost in costs]},
+        "customdata": table["probability"],
+        "hovertemplate": "%{x}: probability %{customdata:.4f}<extra></extra>",
+    }
+    pairs = [escape(f"{a}→{b}") for a, b in zip(table["context"], table["next"], strict=True)]
+    return figure([bars], characters("character after its context", pairs), "cost (nats)", height=280)
+
+
+def growth(table: pd.DataFrame) -> go.Figure:
+    """Train and dev loss by order: the table explodes, and dev loss turns up again."""
+    traces = [
+        {
+            "type": "scatter",
+            "name": split,
+            "mode": "lines+markers",
+            "x": table["order"],
+            "y": table[split].replace(np.inf, np.nan),
+            "line": {"color": colour, "width": 3},
+        }
+        for split, colour in (("train", ORANGE), ("dev", RED))
+    ]
+    seen = {
+        "type": "scatter",
+        "name": "share ever seen",
+        "mode": "lines+markers",
+        "x": table["order"],
+        "y": table["share seen"],
+        "yaxis": "y2",
+        "line": {"color": GREY, "dash": "dot"},
+    }
+    second = {"overlaying": "y", "side": "right", "tickformat": ".0%", "range": [0, 1.02], "showgrid": False}
+    second |= {"title": {"text": "share of n-grams ever seen", "standoff": 12}, "automargin": True}
+    return figure([*traces, seen], {"title": "order n", "dtick": 1}, "loss (nats per character)", yaxis2=second)
