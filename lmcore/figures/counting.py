@@ -16,7 +16,7 @@ Values = NDArray[np.float64]
 LEGIBLE = 30  # characters up to which every cell is written into
 
 
-def pair_matrix(matrix: PairMatrix, probabilities: bool = False, log: bool = False) -> go.Figure:
+def pair_matrix(matrix: PairMatrix, probabilities: bool = False, log: bool = False, height: int = 820) -> go.Figure:
     """Counts or probabilities of pairs as a heatmap: rows the first character, columns the second; zeros are blank."""
     values = matrix.probabilities if probabilities else matrix.counts.astype(float)
     shown = np.where(values > 0, values, np.nan)
@@ -34,11 +34,11 @@ def pair_matrix(matrix: PairMatrix, probabilities: bool = False, log: bool = Fal
         pairs = [escape(a + b) for a in matrix.labels for b in matrix.labels]
         cells = [f"{pair}<br>{value}" for pair, value in zip(pairs, written, strict=True)]
         heatmap |= {"text": np.array(cells).reshape(values.shape), "texttemplate": "%{text}", "textfont": {"size": 9}}
-    return _square(heatmap, matrix.labels, "first character", "second character", 820)
+    return _square(heatmap, matrix.labels, "first character", "second character", height)
 
 
 def difference(matrix: PairMatrix) -> go.Figure:
-    """How much smoothing moved each probability: blue up, red down."""
+    """How much smoothing moved each probability: red up, blue down."""
     moved = matrix.probabilities - matrix.unsmoothed
     largest = max(float(np.abs(moved).max()), 1e-9)
     heatmap = _heatmap(moved, {"tickformat": ".1%"}) | {

@@ -46,7 +46,8 @@ if smooth.open:
         )
         bigram.smoothing_losses(corpus, counts, smoothing)
         matrix = bigrams.pair_matrix(corpus, counts, smoothing)
-        smoothed = Chart.of(figures.pair_matrix(matrix, probabilities=True), "Smoothed probabilities.", columns=3)
+        figure = figures.pair_matrix(matrix, probabilities=True, height=480)
+        smoothed = Chart.of(figure, "Smoothed probabilities.", columns=3)
         live(smoothed, Chart.of(figures.difference(matrix), "What smoothing moved.", columns=2), key="smoothed")
 
 if loss.open:

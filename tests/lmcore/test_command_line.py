@@ -107,3 +107,26 @@ def test_the_module_runs_as_a_program() -> None:
     command = [sys.executable, "-m", "lmcore", "runs", "--json"]
     result = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True)
     assert json.loads(result.stdout) == []
+
+
+def test_counting_prints_the_published_losses_scores_and_samples(names_path: Path) -> None:
+    arguments = [
+        "count",
+        "--data",
+        str(names_path),
+        "--smoothing",
+        "1",
+        "--score",
+        "andrejq",
+        "--samples",
+        "2",
+        "--json",
+    ]
+    code, out, _ = run(*arguments)
+    assert code == 0
+    result = json.loads(out)
+    assert result["loss"]["all"] == pytest.approx(2.454577, abs=5e-7)
+    assert list(result["loss"]) == ["all", "train", "dev", "test"]
+    assert result["scores"]["andrejq"] == pytest.approx(3.4834, abs=5e-5)
+    assert result["samples"] == ["mor", "axx"]
+    assert "infinite, because jq never occurs" in run("count", "--data", str(names_path), "--score", "andrejq")[1]
