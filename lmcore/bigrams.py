@@ -3,7 +3,7 @@
 Dimensions: V characters in the vocabulary, M characters shown. Losses are in nats per character.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -69,6 +69,27 @@ def pair_table(corpus: Corpus, counts: Counts) -> pd.DataFrame:
         }
     )
     return table.sort_values("count", ascending=False, kind="stable", ignore_index=True)
+
+
+@dataclass(frozen=True)
+class AgainstCounts:
+    """A model's probabilities beside those of the counts of the training split."""
+
+    matrix: PairMatrix  # its probabilities are the model's, its unsmoothed ones the counts'
+    counted_loss: float  # of the counts on the split they come from: no bigram model can do better there
+    largest: float  # difference of a probability
+
+
+def against_counts(corpus: Corpus, probabilities: np.ndarray, most: int = 40) -> AgainstCounts:
+    """Compares what a model expects after each character with what was counted.
+
+    Args:
+        probabilities: shape (M, M), of the ``most`` most frequent characters in the order of the alphabet.
+    """
+    counts = counted(corpus, "train")
+    matrix = replace(pair_matrix(corpus, counts, 0.0, most=most), probabilities=probabilities.astype(float))
+    largest = float(np.abs(matrix.probabilities - matrix.unsmoothed).max())
+    return AgainstCounts(matrix, mean_loss(counts, normalise(counts)), largest)
 
 
 # ---------------------------------------------------------------- the loss

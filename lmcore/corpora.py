@@ -5,6 +5,7 @@ Dimensions: N examples, T characters of context, V characters in the vocabulary.
 """
 
 import functools
+import itertools
 import random
 import re
 from dataclasses import dataclass, field
@@ -259,7 +260,8 @@ def _index(text: str, max_vocabulary: int, documents: bool) -> tuple[Vocabulary,
         kept = np.union1d(most, [ord(UNKNOWN)])
     characters = [chr(code) for code in kept]
     if documents:
-        characters.insert(0, next(mark for mark in _BOUNDARIES if mark not in characters))
+        marks = itertools.chain(_BOUNDARIES, map(chr, range(0x2400, 0x110000)))
+        characters.insert(0, next(mark for mark in marks if mark not in characters))
     table = np.zeros(max(len(counts), ord(UNKNOWN) + 1), dtype=np.int32)
     table[present] = characters.index(UNKNOWN) if len(kept) < len(present) or UNKNOWN in characters else 0
     table[kept] = np.arange(documents, documents + len(kept))

@@ -19,7 +19,8 @@ from lmcore.config import LIVE, Config, Field
 from lmcore.corpora import Corpus, CorpusConfig, Split
 from lmcore.errors import UserError
 from lmcore.history import Snapshot
-from lmcore.models import ModelConfig
+from lmcore.models import REGISTRY, ModelConfig
+from lmcore.models.mlp import MLPConfig
 from lmcore.sampling import SampleConfig, sample
 
 EVALUATION_EXAMPLES = 10_000
@@ -42,6 +43,11 @@ class TrainConfig(Config):
     batch_size: int = Field(32, ge=1, le=16_384, description="Examples a step.", json_schema_extra=LIVE)
     learning_rate: float = Field(
         0.1, ge=0, le=1000, description="Size of a step: weights -= rate × gradient.", json_schema_extra=LIVE
+    )
+    full_batch: bool = Field(
+        False,
+        description="Every step takes all examples instead of a batch; for models that see one character.",
+        json_schema_extra=LIVE,
     )
     l2: float = Field(
         0.0,
@@ -71,7 +77,7 @@ class RunConfig(Config):
     """Everything that decides a run's numbers: the text, the model, the training."""
 
     corpus: CorpusConfig = Field(CorpusConfig(), description="The text.")
-    model: ModelConfig = Field(ModelConfig(), description="The model.")
+    model: ModelConfig = Field(MLPConfig(), description="The model.")
     train: TrainConfig = Field(TrainConfig(), description="The training.")
 
     @classmethod
@@ -81,7 +87,11 @@ class RunConfig(Config):
         Raises:
             UserError: names the setting that does not exist or does not fit.
         """
-        parts: dict[str, type[Config]] = {"corpus": CorpusConfig, "model": ModelConfig, "train": TrainConfig}
+        family = settings.get("family", MLPConfig().family)
+        if family not in REGISTRY:
+            raise UserError(f"There is no model {family!r}; choose from: {', '.join(REGISTRY)}.")
+        model = REGISTRY[family].config
+        parts: dict[str, type[Config]] = {"corpus": CorpusConfig, "model": model, "train": TrainConfig}
         known = {name for part in parts.values() for name in part.model_fields}
         if unknown := settings.keys() - known:
             raise UserError(f"There is no setting {sorted(unknown)[0]!r}; choose from: {', '.join(sorted(known))}.")
@@ -153,6 +163,8 @@ class Trainer:
         train = self.corpus.windows("train", config.model.context)
         self.X, self.Y = torch.from_numpy(train.X), torch.from_numpy(train.Y)  # (N, T), (N,)
         self.reset()
+        if config.train.full_batch and config.model.context > 1:
+            raise UserError("A full batch is for models that see one character. Switch it off, or take neural-bigram.")
         if (work := self.parameters * config.train.batch_size) > MAX_WORK:
             raise UserError(
                 f"A step would multiply {self.parameters:,} weights by {config.train.batch_size:,} examples, "
@@ -178,23 +190,48 @@ class Trainer:
         Raises:
             DivergedError: if a loss is not finite, or far above the first; the weights are then lost.
         """
+        one_way = self._train_on_counts if self.config.train.full_batch else self._train_on_batches
+        losses = one_way(steps)
+        self._refuse_divergence(losses)
+        self.step += steps
+        return losses
+
+    def _train_on_batches(self, steps: int) -> NDArray[np.float32]:
         settings, model = self.config.train, self.model
         rows = torch.randint(0, len(self.X), (steps, settings.batch_size), generator=self.generator)
         X = self.X[rows].long()  # (steps, B, T)
         Y = self.Y[rows].long().unsqueeze(2)  # (steps, B, 1)
         log_p = torch.empty(Y.shape, dtype=model.theta.dtype)
-        penalised = [name for name in model.parameters if settings.l2 and name.endswith("weight")]
         for x, y, out in zip(X.unbind(), Y.unbind(), log_p.unbind(), strict=True):
             logits = model.forward(x)
             loss = cross_entropy(logits, y, out)
-            model.backward(loss.grad_logits)
-            for name in penalised:
-                model.gradients[name].add_(model.parameters[name], alpha=2 * settings.l2)
-            model.theta.add_(model.grad, alpha=-settings.learning_rate)
-        losses = log_p.mean((1, 2)).neg_().float().numpy()
-        self._refuse_divergence(losses)
-        self.step += steps
+            self._update(loss.grad_logits)
+        losses: NDArray[np.float32] = log_p.mean((1, 2)).neg_().float().numpy()
         return losses
+
+    def _train_on_counts(self, steps: int) -> NDArray[np.float32]:
+        """Full-batch steps of a model that sees one character: V × V work a step, however long the text.
+
+        The mean loss over all examples depends on the counts of pairs only, and so does its gradient.
+        """
+        V = len(self.corpus.vocabulary)
+        every = torch.arange(V).unsqueeze(1)
+        counts = torch.bincount(self.X[:, 0].long() * V + self.Y, minlength=V * V).view(V, V).to(self.model.theta.dtype)
+        share = counts / counts.sum()  # of each pair among all
+        losses = np.empty(steps, dtype=np.float32)
+        for i in range(steps):
+            log_p = torch.log_softmax(self.model.forward(every), dim=1)
+            losses[i] = -(share * log_p).sum().item()
+            self._update(log_p.exp_() * share.sum(1, keepdim=True) - share)
+        return losses
+
+    def _update(self, grad_logits: Tensor) -> None:
+        settings, model = self.config.train, self.model
+        model.backward(grad_logits)
+        for name in model.parameters if settings.l2 else ():
+            if name.endswith("weight"):
+                model.gradients[name].add_(model.parameters[name], alpha=2 * settings.l2)
+        model.theta.add_(model.grad, alpha=-settings.learning_rate)
 
     def _refuse_divergence(self, losses: NDArray[np.float32]) -> None:
         if math.isnan(self.first_loss):

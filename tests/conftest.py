@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 
 from lmcore import corpora, texts
 from lmcore.corpora import Corpus
+
+hypothesis.settings.register_profile("suite", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("suite")
 
 CANONICAL = Path(__file__).parents[2] / "shared" / "data"
 

@@ -30,6 +30,7 @@ def form(
     prefix: str = "",
     disabled: Callable[[str], bool] = lambda name: False,
     on_change: Callable[[str], None] | None = None,
+    defaults: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A widget for each field, in two columns; returns their values by field name.
 
@@ -37,13 +38,15 @@ def form(
         prefix: stands before each widget's key.
         disabled: tells for a field whether it can be changed now.
         on_change: called with the field's name when the visitor changes it.
+        defaults: of this page, where they differ from the config's.
     """
     values = {}
     for start in range(0, len(names), 2):
         for column, name in zip(st.columns(2, wrap=False), names[start : start + 2], strict=False):
             changed = {"on_change": on_change, "args": (name,)} if on_change else {}
             with column:
-                values[name] = widget(config, name, key=key_of(prefix, name), disabled=disabled(name), **changed)
+                key, default = key_of(prefix, name), (defaults or {}).get(name)
+                values[name] = widget(config, name, key=key, default=default, disabled=disabled(name), **changed)
     return values
 
 
@@ -56,31 +59,32 @@ def parse(config: type[Model], values: dict[str, Any]) -> Model:
         st.stop()
 
 
-def widget(config: type[Config], name: str, *, key: str, **options: Any) -> Any:
-    """The widget of one field, bound to the address."""
+def widget(config: type[Config], name: str, *, key: str, default: Any = None, **options: Any) -> Any:
+    """The widget of one field, bound to the address; ``default`` stands for the config's own."""
     field = config.model_fields[name]
+    value = field.default if default is None else default
     options |= {"help": field.description, "bind": "query-params", "key": key}
     if field.annotation is bool:
-        return st.toggle(label(name), field.default, **options)
+        return st.toggle(label(name), value, **options)
     if get_origin(field.annotation) is Literal:
         choices = list(get_args(field.annotation))
-        return st.selectbox(label(name), choices, choices.index(field.default), **options)
+        return st.selectbox(label(name), choices, choices.index(value), **options)
     if field.annotation is str:
-        return st.text_input(label(name), field.default, **options)
-    return _number(field, name, options)
+        return st.text_input(label(name), value, **options)
+    return _number(field, name, value, options)
 
 
-def _number(field: FieldInfo, name: str, options: dict[str, Any]) -> int | float:
+def _number(field: FieldInfo, name: str, value: float, options: dict[str, Any]) -> int | float:
     kind = int if field.annotation is int else float
     low, high = _bound(field, "ge", "gt"), _bound(field, "le")
-    step = 1 if kind is int else _step(float(field.default))
+    step = 1 if kind is int else _step(float(value))
     return st.number_input(
         label(name),
         min_value=None if low is None else kind(low),
         max_value=None if high is None else kind(high),
         step=step,
         format="%d" if kind is int else "%g",
-        value=kind(field.default),
+        value=kind(value),
         **options,
     )
 

@@ -2,7 +2,10 @@
 
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {  # section -> file in pages/ -> title, icon
     "Text": {"text/dataset.py": ("Dataset", ":material/menu_book:")},
-    "Count": {"count/bigram.py": ("Bigram", ":material/grid_on:")},
+    "Count": {
+        "count/bigram.py": ("Bigram", ":material/grid_on:"),
+        "count/neural_bigram.py": ("Neural bigram", ":material/gradient:"),
+    },
     "Train": {"train/mlp.py": ("MLP", ":material/hub:")},
 }
 DEFAULT = "train/mlp.py"

@@ -41,6 +41,7 @@ def _warm_up() -> None:
         importlib.import_module(module)
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 50)  # what pages make is mostly freed by counting references, not by collections
     sys.setswitchinterval(0.001)  # a click waits for fewer of the scripts that draw other visitors' charts
 
 

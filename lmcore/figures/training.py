@@ -74,10 +74,14 @@ def _mark(change: Change) -> dict[str, Any]:
 
 
 def _note(change: Change, log_x: bool) -> dict[str, Any]:
-    words = "<br>".join(f"{name.replace('_', ' ')} {value:g}" for name, value in change.settings.items())
+    words = "<br>".join(f"{name.replace('_', ' ')} {_value(value)}" for name, value in change.settings.items())
     x = max(change.step, 1)
     place = {"x": np.log10(x) if log_x else x, "y": 1, "yref": "paper", "xanchor": "left", "yanchor": "top"}
     return {"text": words, "showarrow": False, "font": {"size": 11}} | place
+
+
+def _value(value: float | bool) -> str:
+    return ("on" if value else "off") if isinstance(value, bool) else f"{value:g}"
 
 
 def next_character(probabilities: NDArray[np.float32] | None, labels: Sequence[str]) -> go.Figure:

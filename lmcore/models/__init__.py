@@ -1,13 +1,14 @@
 """The models, one family a file, and the registry that maps names to them."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
 
-from lmcore.config import Config
+from lmcore.config import Config, Field
 from lmcore.layers import Sequential
 from lmcore.models.mlp import MLPConfig, build_mlp
+from lmcore.models.neural_bigram import NeuralBigramConfig, build_neural_bigram
 
 
 class Family(NamedTuple):
@@ -20,9 +21,12 @@ class Family(NamedTuple):
     build: Callable[[Any, int, torch.Generator], Sequential]
 
 
-REGISTRY: dict[str, Family] = {"mlp": Family(MLPConfig, build_mlp)}
+REGISTRY: dict[str, Family] = {
+    "mlp": Family(MLPConfig, build_mlp),
+    "neural-bigram": Family(NeuralBigramConfig, build_neural_bigram),
+}
 
-ModelConfig = MLPConfig
+ModelConfig = Annotated[MLPConfig | NeuralBigramConfig, Field(discriminator="family")]
 """Any model's config; the field ``family`` tells which."""
 
 

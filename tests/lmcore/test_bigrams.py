@@ -50,6 +50,15 @@ def test_the_story_of_the_loss_ends_where_it_was_published(names: Corpus) -> Non
     assert story.table["all"].tolist() == pytest.approx([3.295837, 2.822726, 2.454014], abs=5e-7)
 
 
+def test_the_counts_differ_from_themselves_by_nothing(names: Corpus) -> None:
+    counts = bigrams.counted(names, "train")
+    own = bigrams.against_counts(names, bigrams.normalise(counts))
+    assert own.largest == 0
+    assert own.counted_loss == pytest.approx(2.4538, abs=0.002)
+    uniform = bigrams.against_counts(names, np.full((27, 27), 1 / 27))
+    assert uniform.largest > 0.4
+
+
 def test_ranking_puts_the_impossible_last_and_says_why(tiny: Corpus) -> None:
     table = bigrams.rank(NGram(tiny, CountConfig()), tiny, ["aa", "ab"])
     assert table["word"].tolist() == ["ab", "aa"]

@@ -122,6 +122,7 @@ def test_a_text_that_uses_the_full_stop_gets_another_boundary() -> None:
     corpus = from_text("a.b\nb.a", config=LINES)
     assert corpus.boundary == "•"
     assert "." in corpus.vocabulary.characters
+    assert from_text(".•¶∎␞\nab", config=LINES).boundary == "\u2400"
 
 
 def test_rare_characters_become_one_beyond_the_maximum_vocabulary() -> None:

@@ -281,3 +281,49 @@ def test_a_config_survives_json() -> None:
     config = RunConfig.from_flat({"hidden": "100", "learning_rate": "0.2", "locales": ("fr_FR",), "source": "names"})
     assert RunConfig.model_validate_json(config.model_dump_json()) == config
     assert config.model.hidden == 100
+
+
+# ---------------------------------------------------------------- the neural bigram
+
+
+BIGRAM = {"family": "neural-bigram", "learning_rate": 50, "full_batch": True, "l2": 0.01 / 27**2}
+
+
+def test_the_untrained_neural_bigram_is_the_published_one(names: Corpus) -> None:
+    trainer = Trainer(RunConfig.from_flat(BIGRAM), names)
+    ids = torch.tensor(names.vocabulary.encode("emma"), dtype=torch.int64)
+    x, y = torch.cat([torch.zeros(1, dtype=torch.int64), ids]), torch.cat([ids, torch.zeros(1, dtype=torch.int64)])
+    log_p = torch.log_softmax(trainer.model.forward(x.unsqueeze(1)), dim=1)[torch.arange(5), y]
+    assert log_p.exp().tolist() == pytest.approx([0.012286, 0.018051, 0.026692, 0.073677, 0.014978], abs=5e-7)
+    assert -log_p.mean().item() == pytest.approx(3.769305, abs=5e-7)
+
+
+def test_full_batch_descent_on_all_names_reaches_the_published_losses(names: Corpus) -> None:
+    trainer = Trainer(RunConfig.from_flat(BIGRAM), names)
+    parts = [names.windows(split, 1) for split in ("train", "dev", "test")]
+    trainer.X = torch.from_numpy(np.concatenate([part.X for part in parts]))
+    trainer.Y = torch.from_numpy(np.concatenate([part.Y for part in parts]))
+    losses = trainer.train(1001)
+    assert len(trainer.X) == 228146
+    assert losses[[0, 100, 1000]] == pytest.approx([3.7590, 2.4748, 2.4604], abs=5e-5)
+
+
+def test_a_full_batch_step_equals_autograd_over_every_example() -> None:
+    trainer = Trainer(
+        RunConfig.from_flat({"family": "neural-bigram", "learning_rate": 2.0, "full_batch": True}), small_corpus()
+    )
+    W = trainer.model.parameters["W.weight"].clone().requires_grad_()
+    loss = torch.nn.functional.cross_entropy(W[trainer.X[:, 0].long()], trainer.Y.long())
+    loss.backward()
+    assert trainer.train(1)[0] == pytest.approx(loss.item(), abs=1e-6)
+    torch.testing.assert_close(trainer.model.parameters["W.weight"], W.detach() - 2.0 * W.grad, rtol=1e-5, atol=1e-6)
+
+
+def test_a_full_batch_is_refused_in_words_for_longer_contexts() -> None:
+    with pytest.raises(UserError, match="one character"):
+        Trainer(RunConfig(train=TrainConfig(full_batch=True)), small_corpus())
+
+
+def test_an_unknown_family_is_named() -> None:
+    with pytest.raises(UserError, match="neural-bigram"):
+        RunConfig.from_flat({"family": "transformer"})

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lmcore import texts
+from lmcore import bigrams, corpora, texts
 from lmcore.runs.engine import Engine
 from lmcore.runs.executors import Workers
 from lmcore.runs.run import Run, Status
@@ -20,7 +20,7 @@ PAGES = sorted(str(path.relative_to(ROOT / "pages")) for path in (ROOT / "pages"
 
 def parts(app: AppTest, kind: str) -> list[dict]:
     """The live parts of a kind, as they are sent to the browser."""
-    (panel,) = app.get("bidi_component")
+    panel = app.get("bidi_component")[0]
     return [part for part in json.loads(panel.proto.json)["parts"] if part["kind"] == kind]
 
 
@@ -239,6 +239,27 @@ def test_leaving_the_page_and_coming_back_shows_the_same_run(small: AppTest, eng
     assert run_of(small) == run_id
     assert small.number_input(key="mlp_hidden").value == 20
     small.button(key="mlp.go").click().run()
+
+
+# ---------------------------------------------------------------- Neural bigram
+
+
+def test_the_neural_bigram_learns_what_counting_knows(app: AppTest, engine: Engine) -> None:
+    visit(app, "count/neural_bigram.py")
+    app.multiselect(key="locales").set_value(["de_DE"])
+    app.number_input(key="nb_steps").set_value(1000).run()
+    app.button(key="nb.go").click().run()
+    run_id = app.session_state["nb.run"]
+    until(lambda: engine.view(run_id).status == Status.FINISHED)
+    app.run()
+    assert not app.exception
+    view = engine.view(run_id)
+    assert view.config.train.full_batch
+    corpus = corpora.load(view.config.corpus)
+    counted = bigrams.against_counts(corpus, view.snapshots[-1].arrays["next_character"]).counted_loss
+    assert view.snapshots[-1].train == pytest.approx(counted, abs=0.05)
+    assert view.snapshots[-1].train > counted
+    assert f"{counted:.4f}" in app.markdown[1].value
 
 
 def test_no_page_directly_in_the_pages_folder() -> None:
