@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import plotly
 import streamlit as st
@@ -16,7 +17,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from lmcore.runs.engine import Engine
+if TYPE_CHECKING:
+    from lmcore.runs.engine import Engine
 
 PLOTLY_PATH = "/glassbox/plotly.min.js"
 _PLOTLY_FILE = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
@@ -24,11 +26,13 @@ _making = threading.Lock()
 
 
 @functools.cache
-def _make_engine() -> Engine:
+def _make_engine() -> "Engine":
+    from lmcore.runs.engine import Engine  # loads torch, for seconds in which the server answers already
+
     return Engine(most_active=int(os.environ.get("LMCORE_ACTIVE_RUNS", "2")))
 
 
-def engine() -> Engine:
+def engine() -> "Engine":
     """The one engine of this process."""
     with _making:
         return _make_engine()
@@ -41,7 +45,6 @@ def _warm_up() -> None:
         importlib.import_module(module)
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)  # what pages make is mostly freed by counting references, not by collections
     sys.setswitchinterval(0.001)  # a click waits for fewer of the scripts that draw other visitors' charts
 
 

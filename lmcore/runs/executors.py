@@ -34,7 +34,7 @@ def process_pool(count: int | None = None) -> Workers:
     count = count or _cores()
     context = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
     if sys.platform != "win32":
-        context.set_forkserver_preload(["lmcore.runs.slices"])
+        context.set_forkserver_preload(["lmcore.runs.preload"])
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_prepare_worker)
     with _empty_main():
         pool.submit(os.getpid)  # starts all workers
@@ -66,7 +66,7 @@ def dask_cluster(address: str) -> Workers:
 def _prepare_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which then ends its workers
     if hasattr(os, "nice"):
-        os.nice(10)  # pages stay quick while every core trains
+        os.nice(10 - os.nice(0))  # pages stay quick while every core trains
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 

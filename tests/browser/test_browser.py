@@ -49,7 +49,10 @@ def test_a_model_trains_live(page: Page, server: Server) -> None:
     page.wait_for_function(
         "() => Array.from(document.querySelectorAll('.js-plotly-plot')[0]._fullData?.[1]?.y ?? []).at(-1) < 2.6"
     )
-    assert drawn_to(page) > reached
+    page.wait_for_function(
+        "least => Array.from(document.querySelectorAll('.js-plotly-plot')[0]._fullData?.[1]?.x ?? []).at(-1) > least",
+        arg=reached,
+    )
 
     button(page, "Pause").click()
     expect(page.get_by_text("paused")).to_be_visible()
