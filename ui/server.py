@@ -41,7 +41,7 @@ def engine() -> "Engine":
 def _warm_up() -> None:
     """Starts the workers, imports what pages need, and takes all that out of the garbage collector's sight."""
     engine().warm()
-    for module in ("lmcore.figures", "ui.run_panel"):
+    for module in ("lmcore.figures", "lmcore.bigrams"):
         importlib.import_module(module)
     gc.collect()
     gc.freeze()
