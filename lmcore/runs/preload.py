@@ -1,8 +1,7 @@
-"""Imported once, by the process that workers are forked from: torch is loaded there, and at low priority."""
+"""Imported once, by the process that workers are forked from: torch is loaded there, at the lowest priority."""
 
-import os
+from lmcore.runs.executors import give_way
 
-if hasattr(os, "nice"):
-    os.nice(10 - os.nice(0))  # before torch is loaded, which takes seconds that the first visitor's page wants
+give_way()  # before torch is loaded, which takes seconds that the first visitor's page wants
 
-import lmcore.runs.slices  # noqa: F401
+import lmcore.runs.slices  # noqa: E402, F401

@@ -144,9 +144,13 @@ def test_two_tabs_do_not_disturb_each_other_and_a_closed_one_trains_on(
 
 def test_a_click_into_the_matrix_shows_what_follows(page: Page, server: Server) -> None:
     visit(page, f"{server.url}/bigram")
-    area = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    drawing = page.locator(".js-plotly-plot .nsewdrag").first
+    area = drawing.bounding_box()
     assert area
-    page.mouse.click(area["x"] + 200, area["y"] + area["height"] * 17.5 / 27)
+    row_of_q = {"x": 200.0, "y": area["height"] * 17.5 / 27}
+    drawing.hover(position=row_of_q)
+    page.wait_for_selector(".hoverlayer .hovertext")  # plotly clicks on what it hovers over
+    drawing.click(position=row_of_q)
     expect(page.get_by_role("combobox", name="What follows")).to_have_value("q")
     page.wait_for_function("document.body.textContent.includes('share of what follows q')")
 
