@@ -143,16 +143,18 @@ def test_two_tabs_do_not_disturb_each_other_and_a_closed_one_trains_on(
 
 
 def test_a_click_into_the_matrix_shows_what_follows(page: Page, server: Server) -> None:
+    page.set_viewport_size({"width": 1280, "height": 1400})  # the whole matrix, so that nothing scrolls
     visit(page, f"{server.url}/bigram")
     drawing = page.locator(".js-plotly-plot .nsewdrag").first
-    area = drawing.bounding_box()
-    assert area
-    row_of_q = {"x": 200.0, "y": area["height"] * 17.5 / 27}
-    drawing.hover(position=row_of_q)
-    page.wait_for_selector(".hoverlayer .hovertext")  # plotly clicks on what it hovers over
-    drawing.click(position=row_of_q)
-    expect(page.get_by_role("combobox", name="What follows")).to_have_value("q")
-    page.wait_for_function("document.body.textContent.includes('share of what follows q')")
+    drawing.hover(position={"x": 200, "y": 100})
+    label = page.locator(".hoverlayer .hovertext").first
+    label.wait_for()  # plotly clicks on what it hovers over
+    drawing.click(position={"x": 200, "y": 100})
+    hovered = re.search(r"follows (.)", label.text_content() or "")
+    assert hovered
+    assert hovered[1] != "a"  # which is shown before any click
+    expect(page.get_by_role("combobox", name="What follows")).to_have_value(hovered[1])
+    page.wait_for_function(f"document.body.textContent.includes('share of what follows {hovered[1]}')")
 
 
 def test_the_code_unfolds(page: Page, server: Server) -> None:
