@@ -37,8 +37,12 @@ def attach(page: str, configs: dict[str, type[Config]]) -> RunView | None:
     Call it before any widget: a run from a link puts its settings into them.
     """
     key = f"{page}.run"
-    run_id = st.query_params.get("run") or st.session_state.get(key)
+    address = st.query_params.get("run")
+    if address == st.session_state.get(f"{page}.left"):
+        address = None  # an update that was under way when the visitor left this run still carries the old address
+    run_id = address or st.session_state.get(key)
     if run_id is None:
+        st.query_params.pop("run", None)
         return None
     try:
         view = engine().view(run_id)
@@ -55,7 +59,7 @@ def attach(page: str, configs: dict[str, type[Config]]) -> RunView | None:
 
 def detach(page: str) -> None:
     """Leaves the run as it is, and shows the untrained model again."""
-    st.session_state.pop(f"{page}.run", None)
+    st.session_state[f"{page}.left"] = st.session_state.pop(f"{page}.run", st.query_params.get("run"))
     st.query_params.pop("run", None)
 
 
@@ -88,6 +92,7 @@ def changer(page: str) -> Any:
 
 def buttons(page: str, config: RunConfig, view: RunView | None) -> None:
     """Start or pause or resume, one step, reset."""
+    drawing = st.session_state[f"{page}.drawing"] = st.session_state.get(f"{page}.drawing", 0) + 1
     active = view is not None and view.status.is_active and not view.pausing
     resumable = view is not None and not active and view.step < view.config.train.steps
     finished = view is not None and not active and not resumable
@@ -106,7 +111,7 @@ def buttons(page: str, config: RunConfig, view: RunView | None) -> None:
             type="secondary" if finished else "primary",
             disabled=finished,
             on_click=_command,
-            args=(page, config, "pause" if active else "go"),
+            args=(page, config, "pause" if active else "go", drawing),
             help="Raise the number of steps to train on." if finished else None,
         )
         st.button(
@@ -115,7 +120,7 @@ def buttons(page: str, config: RunConfig, view: RunView | None) -> None:
             icon=":material/skip_next:",
             disabled=active or finished,
             on_click=_command,
-            args=(page, config, "step"),
+            args=(page, config, "step", drawing),
         )
         st.button(
             "Reset",
@@ -124,7 +129,7 @@ def buttons(page: str, config: RunConfig, view: RunView | None) -> None:
             disabled=view is None,
             type="primary" if finished else "secondary",
             on_click=_command,
-            args=(page, config, "reset"),
+            args=(page, config, "reset", drawing),
             help="Back to the same starting weights. The run is kept.",
         )
         if view is not None:
@@ -136,7 +141,14 @@ def _status_line(view: RunView) -> str:
     return "pausing…" if view.pausing else f"{WORDS[view.status]}{place}"
 
 
-def _command(page: str, config: RunConfig, command: str) -> None:
+def _command(page: str, config: RunConfig, command: str, drawing: int) -> None:
+    """Does what a button says, once for each drawing of the buttons.
+
+    Streamlit 1.67 hands a click over twice when an update of the fragment leaves the browser in the same moment.
+    """
+    if st.session_state.get(f"{page}.done") == drawing:
+        return
+    st.session_state[f"{page}.done"] = drawing
     run_id = st.session_state.get(f"{page}.run")
     once = command == "step"
     try:
@@ -176,6 +188,7 @@ def _at_the_server() -> bool:
 
 def _open(page: str, run_id: str) -> None:
     detach(page)
+    st.session_state.pop(f"{page}.left")
     st.query_params["run"] = run_id
 
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -159,6 +160,41 @@ def test_start_pause_step_resume_and_reset(small: AppTest, engine: Engine) -> No
     small.button(key="mlp.step").click().run()
     until(lambda: engine.view(run_of(small)).step == 1)
     assert engine.view(run_of(small)).history.head[0] == first
+
+
+def test_an_update_with_the_old_address_does_not_bring_a_left_run_back(small: AppTest, engine: Engine) -> None:
+    small.button(key="mlp.step").click().run()
+    left = run_of(small)
+    small.button(key="mlp.reset").click().run()
+    small.query_params["run"] = left  # what a browser sends that has not heard of the reset yet
+    small.run()
+    assert small.button(key="mlp.go").label == "Start"
+    assert "run" not in small.query_params
+    small.button(key="mlp.step").click().run()
+    assert run_of(small) != left
+    small.query_params["run"] = left
+    small.run()
+    assert run_of(small) != left
+
+
+def test_a_click_that_arrives_twice_counts_once(
+    small: AppTest, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = run_panel._command
+
+    def twice(*args: Any) -> None:
+        once(*args)
+        once(*args)
+
+    monkeypatch.setattr(run_panel, "_command", twice)
+    small.run()
+    for steps in (1, 2):
+        small.button(key="mlp.step").click().run()
+        until(lambda: not engine.view(run_of(small)).status.is_active)
+        small.run()
+        assert engine.view(run_of(small)).step == steps
+    small.button(key="mlp.reset").click().run()
+    assert not small.error
 
 
 def test_a_new_rate_acts_in_mid_run_and_the_size_cannot_change(small: AppTest, engine: Engine) -> None:
