@@ -31,11 +31,15 @@ def pick_corpus() -> tuple[CorpusConfig, Corpus]:
         _offer_download(listed[name])
     try:
         config = CorpusConfig.parse({"source": texts.resolve(name)} | options)
-        with st.spinner("Reading the text…", show_time=True):
-            return config, corpora.load(config)
+        return config, _load(config.model_dump_json())
     except UserError as error:
         st.error(str(error))
         st.stop()
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the text…", show_time=True)
+def _load(config: str) -> Corpus:
+    return corpora.load(CorpusConfig.model_validate_json(config))
 
 
 def _put_into_address(name: str) -> None:

@@ -32,7 +32,7 @@ def form(
     on_change: Callable[[str], None] | None = None,
     defaults: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A widget for each field, in two columns; returns their values by field name.
+    """A widget for each field, two side by side in the sidebar; returns their values by field name.
 
     Args:
         prefix: stands before each widget's key.
@@ -41,12 +41,11 @@ def form(
         defaults: of this page, where they differ from the config's.
     """
     values = {}
-    for start in range(0, len(names), 2):
-        for column, name in zip(st.columns(2, wrap=False), names[start : start + 2], strict=False):
-            changed = {"on_change": on_change, "args": (name,)} if on_change else {}
-            with column:
-                key, default = key_of(prefix, name), (defaults or {}).get(name)
-                values[name] = widget(config, name, key=key, default=default, disabled=disabled(name), **changed)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        for name in names:
+            options = {"on_change": on_change, "args": (name,)} if on_change else {}
+            options |= {"disabled": disabled(name), "default": (defaults or {}).get(name)}
+            values[name] = widget(config, name, key=key_of(prefix, name), **options)
     return values
 
 
