@@ -14,6 +14,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import click
 import psutil
@@ -36,22 +37,27 @@ class Visitor:
         self.clicks: list[float] = []
         self.updates = 0
         self.errors: list[str] = []
+        self.trained = 0.0  # seconds, pauses left out
         self.finished = asyncio.Event()
 
-    async def visit(self, seconds: float, delay: float) -> None:
-        """Opens the page, starts a run, and now and then pauses and resumes it."""
+    async def visit(self, end: float, delay: float) -> None:
+        """Opens the page, starts a run, and now and then pauses and resumes it, until all end in the same moment."""
         await asyncio.sleep(delay)  # a class does not click at the same instant
         async with websockets.connect(self.url, max_size=None) as socket:
             listener = asyncio.create_task(self._listen(socket))
             updater = asyncio.create_task(self._update(socket))
             await self._rerun(socket)
             await self._click(socket, "go")
-            end = time.monotonic() + seconds
-            while time.monotonic() < end:
-                await asyncio.sleep(random.uniform(6, 12))
+            began = time.monotonic()
+            while (pause := time.monotonic() + random.uniform(6, 12)) < end - 3:
+                await asyncio.sleep(pause - time.monotonic())
                 self.clicks.append(await self._click(socket, "go"))  # pause
+                self.trained += time.monotonic() - began
                 await asyncio.sleep(0.5)
                 self.clicks.append(await self._click(socket, "go"))  # resume
+                began = time.monotonic()
+            await asyncio.sleep(end - time.monotonic())
+            self.trained += time.monotonic() - began
             updater.cancel()
             listener.cancel()
 
@@ -113,7 +119,8 @@ async def run_class(server: Server, visitors: int, seconds: float) -> tuple[list
             await asyncio.sleep(5)
 
     watching = asyncio.create_task(watch())
-    await asyncio.gather(*(person.visit(seconds, 0.2 * i) for i, person in enumerate(people)))
+    end = time.monotonic() + seconds
+    await asyncio.gather(*(person.visit(end, 0.2 * i) for i, person in enumerate(people)))
     watching.cancel()
     return people, memory
 
@@ -130,12 +137,13 @@ def main(visitors: int, seconds: float) -> None:
         people, memory = asyncio.run(run_class(server, visitors, seconds))
     finally:
         server.end()
-    steps = sorted(header.step for header in Store(folder / "runs").headers())
+    steps = {header.id: header.step for header in Store(folder / "runs").headers()}
+    speeds = sorted(steps[parse_qs(person.query)["run"][0]] / person.trained for person in people)
     clicks = sorted(click for person in people for click in person.clicks)
     errors = [error for person in people for error in person.errors]
     print(f"{visitors} visitors, {len(steps)} runs, {sum(p.updates for p in people):,} updates, {len(errors)} errors")
     print(f"click: median {statistics.median(clicks) * 1e3:.0f} ms, p95 {clicks[int(len(clicks) * 0.95)] * 1e3:.0f} ms")
-    print(f"steps: slowest {steps[0]:,}, fastest {steps[-1]:,}, ratio {steps[0] / steps[-1]:.2f}")
+    print(f"steps a second: slowest {speeds[0]:.0f}, fastest {speeds[-1]:.0f}, ratio {speeds[0] / speeds[-1]:.2f}")
     print("server memory, MB: " + " ".join(f"{value:.0f}" for value in memory[:: max(1, len(memory) // 12)]))
     for error in errors[:5]:
         print("error:", error)

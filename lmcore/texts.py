@@ -267,13 +267,13 @@ def _refuse_binary(text: str) -> None:
         raise UserError("The file is not a text: it holds binary data. Give a plain text file (.txt).")
 
 
-def keep(data: bytes, title: str) -> str:
+def keep(decoded: Decoded, title: str) -> str:
     """Keeps a user's text under the hash of its content; returns the name of the source.
 
     Raises:
-        UserError: if the data are no text, or the disk is full.
+        UserError: if the disk is full.
     """
-    text = decode(data).text.encode("utf-8", errors="replace")
+    text = decoded.text.encode("utf-8", errors="replace")
     slug = re.sub(r"[^a-z0-9]+", "-", Path(title).stem.lower()).strip("-")[:40] or "text"
     name = f"{hashlib.sha256(text).hexdigest()[:24]}-{slug}"
     path = data_folder() / "kept" / f"{name}.txt"
@@ -288,7 +288,7 @@ def keep_file(path: Path) -> str:
         raise UserError(
             f"{path.name} has {path.stat().st_size:,} bytes; at most {MAX_BYTES:,} are allowed. Give a part of it."
         )
-    return keep(path.read_bytes(), path.name)
+    return keep(decode(path.read_bytes()), path.name)
 
 
 def _kept(name: str) -> Path:

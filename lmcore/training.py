@@ -356,13 +356,15 @@ def next_snapshot_step(step: int, every: int) -> int:
 
 
 def train_for(trainer: Trainer, seconds: float, clock: Callable[[], float] = time.perf_counter) -> Slice:
-    """Trains for some time, at least one block of steps, at most to the end of the budget.
+    """Trains for some time on the given clock, at least one block of steps, at most to the end of the budget.
+
+    With `time.thread_time` runs that share a busy core get the same number of steps, whoever was interrupted.
 
     The snapshots that are due are taken on the way. The numbers do not depend on how the time was cut into slices:
     minibatches are drawn in blocks, but in one stream.
     """
     settings = trainer.config.train
-    began = clock()
+    began, began_at = clock(), time.perf_counter()
     losses: list[NDArray[np.float32]] = []
     snapshots = [trainer.snapshot()] if trainer.step == 0 else []
     diverged, block = "", 1
@@ -378,7 +380,8 @@ def train_for(trainer: Trainer, seconds: float, clock: Callable[[], float] = tim
         block = _next_block(len(losses[-1]), clock() - started)
         if is_snapshot_step(trainer.step, settings.evaluate_every) or trainer.step == settings.steps:
             snapshots.append(trainer.snapshot())
-    return Slice(np.concatenate([np.zeros(0, np.float32), *losses]), snapshots, clock() - began, diverged)
+    taken = np.concatenate([np.zeros(0, np.float32), *losses])
+    return Slice(taken, snapshots, time.perf_counter() - began_at, diverged)
 
 
 def _next_block(steps: int, seconds: float, target: float = 0.02) -> int:

@@ -80,11 +80,13 @@ def _own_texts() -> list[texts.Source]:
 def keep_own_text(data: bytes, title: str) -> None:
     """Keeps a visitor's text and chooses it; call it from a callback, before the picker is drawn."""
     try:
-        name = texts.keep(data, title)
+        decoded = texts.decode(data)
+        name = texts.keep(decoded, title)
     except UserError as error:
         st.session_state["own_text_error"] = str(error)
         return
     st.session_state.setdefault("own_texts", {})[name] = title
+    st.session_state["own_text_read"] = f"{title} is chosen, read as {decoded.encoding}."
     st.session_state[SOURCE] = name
 
 

@@ -64,13 +64,8 @@ def dask_cluster(address: str) -> Workers:
 
 
 def give_way() -> None:
-    """Lets this process run only where no other wants the core, so that pages stay quick while every core trains.
-
-    Linux hands the core over at once from an idle-class process, and only after some milliseconds from a niced one.
-    """
-    if hasattr(os, "sched_setscheduler"):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    elif hasattr(os, "nice"):
+    """Lets this process run after others, so that pages stay quick while every core trains."""
+    if hasattr(os, "nice"):
         os.nice(10 - os.nice(0))
 
 

@@ -1,5 +1,6 @@
 """What a worker does: advance a run by a slice of time. Pure: the same arguments give the same state."""
 
+import time
 from collections import OrderedDict
 from typing import Any
 
@@ -20,7 +21,7 @@ def advance(state: bytes, config: dict[str, Any], seconds: float) -> tuple[bytes
     Args:
         state: what the last slice returned (safetensors); empty at the start.
         config: a `RunConfig` as plain data.
-        seconds: at most about so long; at least one step is taken.
+        seconds: at most about so long, of the processor's time; at least one step is taken.
 
     Returns:
         The state, and a report: step, parameters, losses (float32, one a step), snapshots (`Snapshot`), seconds,
@@ -37,7 +38,7 @@ def advance(state: bytes, config: dict[str, Any], seconds: float) -> tuple[bytes
         trainer.restore(safetensors.numpy.load(state))
     else:
         trainer.reset()
-    result = train_for(trainer, seconds)
+    result = train_for(trainer, seconds, time.thread_time)
     report = result._asdict() | {
         "step": trainer.step,
         "parameters": trainer.parameters,

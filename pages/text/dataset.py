@@ -25,6 +25,8 @@ with st.expander("Use your own text", icon=":material/upload_file:"):
     st.caption("A file that you drop into the data folder appears in the list of texts as well.")
 if message := st.session_state.pop("own_text_error", None):
     st.error(message)
+if message := st.session_state.pop("own_text_read", None):
+    st.text(message)  # it holds a file's name, which must not be read as markup
 
 config, corpus = pick_corpus()
 summary = corpora.summary(corpus)

@@ -173,8 +173,8 @@ def test_unknown_countries_are_named() -> None:
 
 
 def test_a_text_of_ones_own_is_kept_under_its_content() -> None:
-    name = texts.keep(b"emma\nolivia\nava", "My <b>names</b>.txt")
-    assert name == texts.keep("emma\r\nolivia\r\nava".encode("utf-16"), "My <b>names</b>.txt")
+    name = texts.keep(texts.decode(b"emma\nolivia\nava"), "My <b>names</b>.txt")
+    assert name == texts.keep(texts.decode("emma\r\nolivia\r\nava".encode("utf-16")), "My <b>names</b>.txt")
     corpus = corpora.load(CorpusConfig(source=name))
     assert corpus.documents == ("emma", "olivia", "ava")
     assert "<" not in corpus.title

@@ -75,6 +75,7 @@ def test_pasted_text_is_used_whatever_it_holds(app: AppTest) -> None:
     assert not app.exception
     assert not app.error
     assert app.selectbox(key="text").value.startswith("text:")
+    assert app.text[0].value == "Pasted text is chosen, read as utf-8."
     assert "<script>" in app.code[0].value  # shown as it is, in a code block
     assert not any("<script>" in markdown.value for markdown in app.markdown)
 
