@@ -130,6 +130,18 @@ def cross_entropy(logits: Tensor, targets: Tensor, out: Tensor | None = None) ->
     return Loss(picked, gradient.mul_(1 / len(logits)))
 
 
+def counted_cross_entropy(logits: Tensor, share: Tensor) -> tuple[float, Tensor]:
+    """The loss over a whole text of a model that sees one character, and its gradient, from the counts of pairs alone.
+
+    Args:
+        logits: shape (V, V), a row after each character.
+        share: shape (V, V), of each pair among all; sums to one.
+    """
+    log_p = torch.log_softmax(logits, dim=1)
+    loss = -(share * log_p).sum().item()
+    return loss, log_p.exp_() * share.sum(1, keepdim=True) - share
+
+
 @functools.lru_cache(maxsize=32)
 def _minus_ones(rows: int, dtype: torch.dtype) -> Tensor:
     return torch.full((rows, 1), -1.0, dtype=dtype)
@@ -220,9 +232,8 @@ class Trainer:
         share = counts / counts.sum()  # of each pair among all
         losses = np.empty(steps, dtype=np.float32)
         for i in range(steps):
-            log_p = torch.log_softmax(self.model.forward(every), dim=1)
-            losses[i] = -(share * log_p).sum().item()
-            self._update(log_p.exp_() * share.sum(1, keepdim=True) - share)
+            losses[i], grad_logits = counted_cross_entropy(self.model.forward(every), share)
+            self._update(grad_logits)
         return losses
 
     def _update(self, grad_logits: Tensor) -> None:

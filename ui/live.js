@@ -27,7 +27,7 @@ const LEGIBLE = 24; // pixels that a cell needs to be written into
 
 // A heatmap on a narrow screen keeps its colours and its hover, and leaves the writing in its cells out.
 function fitted(node, traces) {
-  const narrow = (trace) => node.clientWidth / trace.text[0].length < LEGIBLE;
+  const narrow = (trace) => trace.text && node.clientWidth / trace.text[0].length < LEGIBLE;
   return traces.map((trace) => (trace.texttemplate && narrow(trace) ? { ...trace, texttemplate: undefined } : trace));
 }
 

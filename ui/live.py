@@ -13,7 +13,7 @@ import streamlit as st
 
 from ui.server import PLOTLY_PATH
 
-COLUMNS = 5  # of the grid that parts are laid out in; on a narrow screen every part is as wide as the page
+COLUMNS = 10  # of the grid that parts are laid out in; on a narrow screen every part is as wide as the page
 
 
 @dataclass(frozen=True)

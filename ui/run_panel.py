@@ -2,6 +2,7 @@
 
 import functools
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -195,15 +196,18 @@ def _open(page: str, run_id: str) -> None:
 # ---------------------------------------------------------------- pictures
 
 
-def show(page: str, config: RunConfig, corpus: Corpus, view: RunView | None) -> None:
-    """The pictures of the run, live; of the untrained model where there is none."""
+More = Callable[[Snapshot, Corpus], None]  # draws further pictures of a snapshot
+
+
+def show(page: str, config: RunConfig, corpus: Corpus, view: RunView | None, more: More | None = None) -> None:
+    """The pictures of the run, live; of the untrained model where there is none. ``more`` draws what a page adds."""
     if message := st.session_state.pop(f"{page}.error", None):
         st.error(message)
     every = None
     if view is not None and view.status.is_active:
         every = 0.25 if engine().active <= 4 else 1.0
     # Without a run it is the same fragment, so that its charts stay where they are when a run begins.
-    st.fragment(_live, run_every=every)(page, config, corpus, view.id if view else None, every is not None)
+    st.fragment(_live, run_every=every)(page, config, corpus, view.id if view else None, every is not None, more)
 
 
 @st.cache_data(max_entries=200, show_spinner="Making the model…")
@@ -220,19 +224,23 @@ def first_look(config: RunConfig) -> Snapshot:
         st.stop()
 
 
-def _live(page: str, config: RunConfig, corpus: Corpus, run_id: str | None, was_active: bool) -> None:
+def _live(
+    page: str, config: RunConfig, corpus: Corpus, run_id: str | None, was_active: bool, more: More | None
+) -> None:
     if run_id is None:
-        _pictures(page, config, corpus, None, [first_look(config)])
+        _pictures(page, config, corpus, None, [first_look(config)], more)
         return
     view = engine().view(run_id)
     if was_active and not view.status.is_active:
         st.rerun()  # once, when the run comes to rest: the buttons change, the polling ends
     for text in filter(None, (view.message, view.warning)):
         (st.error if view.status == Status.FAILED else st.warning)(text)
-    _pictures(page, view.config, corpora.load(view.config.corpus), view, list(view.snapshots))
+    _pictures(page, view.config, corpora.load(view.config.corpus), view, list(view.snapshots), more)
 
 
-def _pictures(page: str, config: RunConfig, corpus: Corpus, view: RunView | None, snapshots: list[Snapshot]) -> None:
+def _pictures(
+    page: str, config: RunConfig, corpus: Corpus, view: RunView | None, snapshots: list[Snapshot], more: More | None
+) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
         axes = st.pills("Logarithmic", ["steps", "loss"], selection_mode="multi", key=f"{page}.log") or []
         shown = _chosen(page, view, snapshots)
@@ -243,6 +251,8 @@ def _pictures(page: str, config: RunConfig, corpus: Corpus, view: RunView | None
         Text("What it writes, with the same dice at every step", _samples(snapshots)),
         key=f"{page}.live",
     )
+    if more and shown:
+        more(shown, corpus)
 
 
 def _chosen(page: str, view: RunView | None, snapshots: list[Snapshot]) -> Snapshot | None:
@@ -288,7 +298,7 @@ def _loss(corpus: Corpus, view: RunView | None, snapshots: list[Snapshot], axes:
     figure = figures.loss_curve(curve, log_x="steps" in axes, log_y="loss" in axes)
     alt = f"Loss curve. Guessing costs {curve.guessing:.2f} nats per character"
     alt += f"; the model is at {curve.smoothed[-1]:.2f}." if len(curve.smoothed) else "."
-    return Chart.of(figure, alt, columns=3, revision=f"{view.id if view else ''}{axes}")
+    return Chart.of(figure, alt, columns=6, revision=f"{view.id if view else ''}{axes}")
 
 
 @functools.lru_cache(maxsize=256)
@@ -296,7 +306,7 @@ def _expectation(snapshot: Snapshot | None, corpus: Corpus) -> Chart:
     """The heatmap of a snapshot, made once and not at every update."""
     labels = [corpus.vocabulary.labels[i] for i in corpus.most_frequent(MOST_SHOWN)]
     figure = figures.next_character(snapshot.arrays["next_character"] if snapshot else None, labels)
-    return Chart.of(figure, "Heatmap of what the model expects after each character.", columns=2)
+    return Chart.of(figure, "Heatmap of what the model expects after each character.", columns=4)
 
 
 def _samples(snapshots: list[Snapshot], width: int = 11) -> str:

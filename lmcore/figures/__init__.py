@@ -5,7 +5,19 @@ so that a figure suits a light page and a dark one.
 """
 
 from lmcore.figures.corpus import character_frequencies, length_histogram
-from lmcore.figures.counting import broadcasting, dart, difference, growth, pair_matrix, surprise, what_follows
+from lmcore.figures.counting import (
+    broadcasting,
+    dart,
+    difference,
+    growth,
+    log_counts,
+    pair_matrix,
+    probabilities,
+    surprise,
+    tensor,
+    two_objectives,
+    what_follows,
+)
 from lmcore.figures.training import loss_curve, next_character
 
 __all__ = [
@@ -15,9 +27,13 @@ __all__ = [
     "difference",
     "growth",
     "length_histogram",
+    "log_counts",
     "loss_curve",
     "next_character",
     "pair_matrix",
+    "probabilities",
     "surprise",
+    "tensor",
+    "two_objectives",
     "what_follows",
 ]

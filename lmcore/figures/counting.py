@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lmcore.bigrams import Broadcasting, PairMatrix
 from lmcore.figures.style import BLUE, GREY, ORANGE, RED, SEQUENTIAL, SKY, characters, figure
+from lmcore.one_layer import Descent, LogCounts, Stage
 from lmcore.sampling import Throw
 
 Values = NDArray[np.float64]
@@ -37,7 +38,7 @@ def pair_matrix(matrix: PairMatrix, probabilities: bool = False, log: bool = Fal
     return _square(heatmap, matrix.labels, "first character", "second character", height)
 
 
-def difference(matrix: PairMatrix) -> go.Figure:
+def difference(matrix: PairMatrix, title: str = "") -> go.Figure:
     """How much smoothing moved each probability: red up, blue down."""
     moved = matrix.probabilities - matrix.unsmoothed
     largest = max(float(np.abs(moved).max()), 1e-9)
@@ -47,7 +48,7 @@ def difference(matrix: PairMatrix) -> go.Figure:
         "zmax": largest,
         "hovertemplate": "%{x} after %{y}: %{z:+.2%}<extra></extra>",
     }
-    return _square(heatmap, matrix.labels, "first character", "second character", 480)
+    return _square(heatmap, matrix.labels, "first character", "second character", 480, title)
 
 
 def broadcasting(record: Broadcasting, wrong: bool) -> go.Figure:
@@ -79,9 +80,17 @@ def _colorbar(shown: Values, log: bool, probabilities: bool) -> dict[str, Any]:
     }
 
 
-def _square(heatmap: dict[str, Any], labels: list[str], rows: str, columns: str, height: int) -> go.Figure:
+def _square(
+    heatmap: dict[str, Any], labels: list[str], rows: str, columns: str, height: int, title: str = ""
+) -> go.Figure:
     y = characters(rows, labels, range=[len(labels) - 0.5, -0.5])
-    return figure([heatmap], characters(columns, labels), y, height=height)
+    return figure([heatmap], characters(columns, labels), y, height=height, title=_title(title))
+
+
+def _title(text: str) -> dict[str, Any]:
+    """Small, above the left edge of the picture."""
+    place = {"x": 0, "xref": "paper", "y": 0.995, "yanchor": "top"}
+    return {"text": escape(text), "font": {"size": 13}} | place
 
 
 def what_follows(matrix: PairMatrix, row: int) -> go.Figure:
@@ -174,3 +183,76 @@ def growth(table: pd.DataFrame) -> go.Figure:
     second = {"overlaying": "y", "side": "right", "tickformat": ".0%", "range": [0, 1.02], "showgrid": False}
     second |= {"title": {"text": "share of n-grams ever seen", "standoff": 12}, "automargin": True}
     return figure([*traces, seen], {"title": "order n", "dtick": 1}, "loss (nats per character)", yaxis2=second)
+
+
+def tensor(stage: Stage, gradient: bool = False) -> go.Figure:
+    """A tensor of a step, or its gradient, as a heatmap under its name, origin and shape; small ones are written."""
+    values = stage.gradient if gradient else stage.value
+    rows, columns = values.shape
+    largest = max(float(np.abs(values).max()), 1e-12)
+    signed = gradient or float(values.min()) < 0
+    heatmap = _heatmap(values, {}) | {
+        "colorscale": "RdBu" if signed else SEQUENTIAL,
+        "zmin": -largest if signed else 0,
+        "zmax": largest,
+        "hovertemplate": "%{y}, %{x}: %{z:.5f}<extra></extra>",
+    }
+    if columns <= 4:
+        heatmap |= {"texttemplate": "%{z:.4f}", "textfont": {"size": 11}}
+    name = f"∂loss/∂({stage.name})" if gradient else f"{stage.name} = {stage.code}"
+    y = characters("", stage.rows, range=[rows - 0.5, -0.5])
+    height = 66 + max(rows, 2) * (22 if rows <= 12 else 13)
+    return figure(
+        [heatmap], characters("", stage.columns), y, height=height, title=_title(f"{name}   ({rows} × {columns})")
+    )
+
+
+def log_counts(record: LogCounts) -> go.Figure:
+    """log N against W, a point for each pair that was seen: on the diagonal where the net has found the counts."""
+    low, high = (float(f(record.log_counts, initial=0)) for f in (np.min, np.max))
+    diagonal = {"type": "scatter", "mode": "lines", "x": [low, high], "y": [low, high], "line": {"color": GREY}}
+    bar = {"title": {"text": "count"}, "thickness": 10, "outlinewidth": 0} | _powers(record)
+    points = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": record.log_counts.astype(np.float32),
+        "y": record.weights.astype(np.float32),
+        "text": [f"{escape(pair)}: {count:,} times" for pair, count in zip(record.pairs, record.counts, strict=True)],
+        "hovertemplate": "%{text}<extra></extra>",
+        "marker": {"color": np.log10(record.counts), "colorscale": SEQUENTIAL, "size": 7, "colorbar": bar},
+    }
+    x, y = "log N, less its row's mean (nats)", "W, less its row's mean (nats)"
+    return figure([diagonal, points], x, y, height=480, showlegend=False)
+
+
+def _powers(record: LogCounts) -> dict[str, Any]:
+    ticks = np.arange(0, np.ceil(np.log10(record.counts.max(initial=1))) + 1)
+    return {"tickvals": ticks, "ticktext": [f"{10.0**tick:,.0f}" for tick in ticks]}
+
+
+def two_objectives(right: Descent, wrong: Descent) -> go.Figure:
+    """The negative log-likelihood, step by step, of a net that descends it and of one that descends the mistake."""
+    traces = [
+        {
+            "type": "scatter",
+            "name": name,
+            "x": np.arange(len(descent.mean_of_logarithms)),
+            "y": descent.mean_of_logarithms.astype(np.float32),
+            "line": {"color": colour, "width": 3},
+        }
+        for name, descent, colour in (
+            ("trained on −mean(log p)", right, BLUE),
+            ("trained on −log(mean p)", wrong, RED),
+        )
+    ]
+    return figure(traces, "step", "−mean(log p) (nats per character)", height=480)
+
+
+def probabilities(matrix: PairMatrix, title: str = "", top: float | None = None) -> go.Figure:
+    """A model's probabilities as a heatmap, with nothing written into it; the brightest colour stands for ``top``."""
+    heatmap = _heatmap(matrix.probabilities, {"tickformat": ".0%"}) | {
+        "zmin": 0,
+        "zmax": float(matrix.probabilities.max()) if top is None else top,
+        "hovertemplate": "%{x} after %{y}: %{z:.2%}<extra></extra>",
+    }
+    return _square(heatmap, matrix.labels, "first character", "second character", 480, title)

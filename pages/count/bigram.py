@@ -46,9 +46,9 @@ if smooth.open:
         )
         bigram.smoothing_losses(corpus, counts, smoothing)
         matrix = bigrams.pair_matrix(corpus, counts, smoothing)
-        figure = figures.pair_matrix(matrix, probabilities=True, height=480)
-        smoothed = Chart.of(figure, "Smoothed probabilities.", columns=3)
-        live(smoothed, Chart.of(figures.difference(matrix), "What smoothing moved.", columns=2), key="smoothed")
+        figure = figures.probabilities(matrix)
+        smoothed = Chart.of(figure, "Smoothed probabilities.", columns=6)
+        live(smoothed, Chart.of(figures.difference(matrix), "What smoothing moved.", columns=4), key="smoothed")
 
 if loss.open:
     with loss:

@@ -1,12 +1,11 @@
 import streamlit as st
 
-from lmcore import bigrams, figures, layers, training
+from lmcore import layers, one_layer, training
 from lmcore.models.neural_bigram import NeuralBigramConfig, build_neural_bigram
 from lmcore.training import RunConfig, TrainConfig
-from ui import forms, run_panel
+from ui import forms, neural_bigram, run_panel
 from ui.code import show_code
 from ui.corpus import pick_corpus
-from ui.live import Chart, live
 
 PAGE = "nb"
 TRAIN = ["learning_rate", "steps", "full_batch", "batch_size"]
@@ -32,18 +31,26 @@ with st.sidebar:
         train |= forms.form(TrainConfig, MORE, prefix=PAGE, disabled=fixed, on_change=change, defaults=DEFAULTS)
 
 config = RunConfig(corpus=corpus_config, model=NeuralBigramConfig(), train=forms.parse(TrainConfig, train))
-run_panel.buttons(PAGE, config, view)
-run_panel.show(PAGE, config, corpus, view)
+names = ["Train", "Step by step", "Smoothing = weight decay", "The common mistake"]
+training_tab, steps, decay, mistake = st.tabs(names, on_change="rerun", key="nb_tab")
 
-st.subheader("The net against the counts")
-snapshot = view.snapshots[-1] if view and view.snapshots else run_panel.first_look(config)
-record = bigrams.against_counts(corpus, snapshot.arrays["next_character"])
-st.write(
-    f"Counting the training split costs {record.counted_loss:.4f} nats per character, no bigram model can do better "
-    f"there; the net is at {snapshot.train:.4f} after step {snapshot.step:,}. "
-    f"Its probabilities differ from the counted ones by {record.largest:.1%} at most."
+if training_tab.open:
+    with training_tab:
+        run_panel.buttons(PAGE, config, view)
+        run_panel.show(PAGE, config, corpus, view, more=neural_bigram.against_counts)
+
+if steps.open:
+    with steps:
+        neural_bigram.slow_motion(corpus, config.train.seed)
+
+if decay.open:
+    with decay:
+        neural_bigram.weight_decay(corpus)
+
+if mistake.open:
+    with mistake:
+        neural_bigram.mistake(corpus, config.train.seed, config.train.learning_rate)
+
+show_code(
+    build_neural_bigram, layers.Embedding, training.cross_entropy, training.counted_cross_entropy, one_layer.one_step
 )
-drawn = figures.difference(record.matrix)
-live(Chart.of(drawn, "Probabilities of the net minus those of the counts."), key="nb.difference")
-
-show_code(build_neural_bigram, layers.Embedding, training.Trainer, training.cross_entropy, bigrams.against_counts)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lmcore import figures
+from lmcore import bigrams, figures, one_layer
 from lmcore.corpora import CorpusConfig, from_text, summary
 from lmcore.figures import style
 from lmcore.history import Change, History, Snapshot, loss_curve
@@ -61,3 +61,28 @@ def test_pictures_of_a_text_count_what_is_there(units: str) -> None:
     assert sum(bars.data[0].y) == pytest.approx(1)
     assert bars.layout.xaxis.tickvals == tuple(range(len(bars.layout.xaxis.ticktext)))
     assert figures.length_histogram(record).data[0].x.tolist() == [2, 3, 2]
+
+
+def test_a_tensor_shows_its_shape_and_gradients_are_signed() -> None:
+    corpus = from_text("emma\nolivia\nava\n" * 5)
+    stages = one_layer.slow_motion(corpus, "emma", 1, 1.0, 1).stages
+    for stage in stages:
+        for gradient in (False, True):
+            drawn = figures.tensor(stage, gradient)
+            assert f"({stage.shape[0]} × {stage.shape[1]})" in drawn.layout.title.text
+            assert drawn.data[0].z.shape == stage.shape
+            assert drawn.data[0].zmin == (-drawn.data[0].zmax if gradient else drawn.data[0].zmin)
+
+
+def test_the_net_and_the_counts_are_drawn_on_one_scale() -> None:
+    corpus = from_text("emma\nolivia\nava\n" * 5)
+    counts = bigrams.counted(corpus)
+    matrix = bigrams.pair_matrix(corpus, counts, 1.0)
+    assert figures.probabilities(matrix, "p", top=0.5).data[0].zmax == 0.5
+    record = one_layer.log_counts(matrix.counts, matrix.probabilities, matrix.labels)
+    assert len(figures.log_counts(record).data[1].x) == (matrix.counts > 0).sum()
+    both = [one_layer.descend(counts, 5, 1.0, 1, o) for o in ("mean of logarithms", "logarithm of the mean")]
+    assert [trace.name for trace in figures.two_objectives(*both).data] == [
+        "trained on −mean(log p)",
+        "trained on −log(mean p)",
+    ]

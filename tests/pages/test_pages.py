@@ -301,3 +301,40 @@ def test_the_neural_bigram_learns_what_counting_knows(app: AppTest, engine: Engi
 
 def test_no_page_directly_in_the_pages_folder() -> None:
     assert not list(Path(ROOT / "pages").glob("*.py"))
+
+
+@pytest.mark.parametrize("tab", ["Step by step", "Smoothing = weight decay", "The common mistake"])
+@pytest.mark.parametrize("text", ["given-names", "python-reference"])
+def test_every_tab_of_the_neural_bigram_opens(app: AppTest, tab: str, text: str) -> None:
+    visit(app, "count/neural_bigram.py")
+    app.session_state["nb_tab"] = tab
+    app.selectbox(key="text").select(text).run()
+    assert not app.exception
+    assert not app.error
+    assert all(json.loads(part["figure"])["data"] for part in parts(app, "chart"))
+
+
+def test_a_gradient_step_on_a_word_lowers_its_loss(app: AppTest) -> None:
+    visit(app, "count/neural_bigram.py")
+    app.session_state["nb_tab"] = "Step by step"
+    app.run()
+    app.button(key="nb.once").click().run()
+    app.button(key="nb.once").click().run()
+    before, after, last = (float(loss) for loss in app.text[-1].value.partition(": ")[2].split(", "))
+    assert before > after > last
+    app.text_input(key="nb.word.Given names").set_value("<b>").run()
+    assert "<" in app.error[0].value
+    app.text_input(key="nb.word.Given names").set_value("ava").run()
+    app.button(key="nb.back").click().run()
+    assert app.text[-1].value.startswith("Loss after 0 steps")
+
+
+def test_the_button_moves_the_penalty_to_the_nearest(app: AppTest) -> None:
+    visit(app, "count/neural_bigram.py")
+    app.multiselect(key="locales").set_value(["de_DE"])
+    app.session_state["nb_tab"] = "Smoothing = weight decay"
+    app.run()
+    before = app.metric[0].value
+    app.button(key="nb.mimic").click().run()
+    assert not app.exception
+    assert float(app.metric[0].value) < float(before)
