@@ -71,23 +71,28 @@ class Embedding(Layer):
 
 
 class Linear(Layer):
-    """``x @ weight + bias``: (B, F_in) to (B, F_out)."""
+    """``x @ weight + bias``, or without a bias: (B, F_in) to (B, F_out)."""
 
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         super().__init__()
-        self.parameters = {"weight": weight, "bias": bias}  # (F_in, F_out), (F_out,)
+        self.parameters = {"weight": weight}  # (F_in, F_out)
+        if bias is not None:
+            self.parameters["bias"] = bias  # (F_out,)
 
     def forward(self, x: Tensor) -> Tensor:
-        weight, bias = self.parameters["weight"], self.parameters["bias"]
+        weight, bias = self.parameters["weight"], self.parameters.get("bias")
         self.x = x
         self.out = self._buffer("out", x, len(x), weight.shape[1])
+        if bias is None:
+            return torch.mm(x, weight, out=self.out)
         return torch.addmm(bias, x, weight, out=self.out)
 
     def backward(self, grad_out: Tensor) -> Tensor:
         self.grad_out = grad_out
         weight = self.parameters["weight"]
         torch.mm(self.x.t(), grad_out, out=self.gradients["weight"])
-        torch.sum(grad_out, 0, out=self.gradients["bias"])
+        if "bias" in self.parameters:
+            torch.sum(grad_out, 0, out=self.gradients["bias"])
         return torch.mm(grad_out, weight.t(), out=self._buffer("grad_x", grad_out, *self.x.shape))
 
 
@@ -105,11 +110,62 @@ class Tanh(Layer):
         return torch.addcmul(grad_out, slope, grad_out, value=-1, out=slope)  # grad_out * (1 - out**2)
 
 
+class ReLU(Layer):
+    """``max(x, 0)``; a unit that is below zero for every example passes no gradient: it is dead."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.out = self._buffer("out", x, *x.shape)
+        return torch.clamp(x, min=0, out=self.out)
+
+    def backward(self, grad_out: Tensor) -> Tensor:
+        self.grad_out = grad_out
+        passed = self._buffer("passed", grad_out, *grad_out.shape)
+        return torch.mul(grad_out, self.out > 0, out=passed)
+
+
+class Parallel(Layer):
+    """Branches of layers that see the same input; their outputs add up."""
+
+    def __init__(self, branches: dict[str, dict[str, Layer]]) -> None:
+        super().__init__()
+        self.branches = branches
+
+    def forward(self, x: Tensor) -> Tensor:
+        outputs = []
+        for branch in self.branches.values():
+            out = x
+            for layer in branch.values():
+                out = layer.forward(out)
+            outputs.append(out)
+        self.out = self._sum("out", outputs)
+        return self.out
+
+    def backward(self, grad_out: Tensor) -> Tensor:
+        self.grad_out = grad_out
+        gradients = []
+        for branch in self.branches.values():
+            gradient = grad_out
+            for layer in reversed(branch.values()):
+                gradient = layer.backward(gradient)
+            gradients.append(gradient)
+        return self._sum("grad_x", gradients)
+
+    def _sum(self, name: str, tensors: list[Tensor]) -> Tensor:
+        total = self._buffer(name, tensors[0], *tensors[0].shape).copy_(tensors[0])
+        for tensor in tensors[1:]:
+            total.add_(tensor)
+        return total
+
+
 class Sequential:
-    """Layers one after the other; parameters are named ``<layer>.<parameter>``, as in "hidden.weight"."""
+    """Layers one after the other; parameters are named ``<layer>.<parameter>``, as in "hidden.weight".
+
+    Layers within the branches of a `Parallel` keep their own names, which must be unique in the model.
+    """
 
     def __init__(self, layers: dict[str, Layer]) -> None:
         self.layers = layers
+        self.leaves = dict(_leaves(layers))  # every layer that computes something itself, by name
         tensors = [tensor for _, _, tensor in self._walk()]
         self.theta = torch.cat([tensor.reshape(-1) for tensor in tensors])
         self.grad = torch.zeros_like(self.theta)
@@ -119,12 +175,12 @@ class Sequential:
         for (prefix, name, tensor), values, grads in zip(
             list(self._walk()), torch.split(self.theta, sizes), torch.split(self.grad, sizes), strict=True
         ):
-            layer = layers[prefix]
+            layer = self.leaves[prefix]
             layer.parameters[name] = self.parameters[f"{prefix}.{name}"] = values.view(tensor.shape)
             layer.gradients[name] = self.gradients[f"{prefix}.{name}"] = grads.view(tensor.shape)
 
     def _walk(self) -> Iterator[tuple[str, str, Tensor]]:
-        for prefix, layer in self.layers.items():
+        for prefix, layer in self.leaves.items():
             for name, tensor in layer.parameters.items():
                 yield prefix, name, tensor
 
@@ -138,3 +194,12 @@ class Sequential:
         """Fills ``grad`` from the loss gradient of the output."""
         for layer in reversed(self.layers.values()):
             grad_out = layer.backward(grad_out)
+
+
+def _leaves(layers: dict[str, Layer]) -> Iterator[tuple[str, Layer]]:
+    for name, layer in layers.items():
+        if isinstance(layer, Parallel):
+            for branch in layer.branches.values():
+                yield from _leaves(branch)
+        else:
+            yield name, layer

@@ -7,7 +7,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from lmcore.config import LIVE, Config, Field
 from lmcore.corpora import Corpus, CorpusConfig, Split
 from lmcore.errors import UserError
 from lmcore.history import Snapshot
+from lmcore.layers import Sequential
 from lmcore.models import REGISTRY, ModelConfig
 from lmcore.models.mlp import MLPConfig
 from lmcore.sampling import SampleConfig, sample
@@ -44,6 +45,36 @@ class TrainConfig(Config):
     learning_rate: float = Field(
         0.1, ge=0, le=1000, description="Size of a step: weights -= rate × gradient.", json_schema_extra=LIVE
     )
+    optimiser: Literal["sgd", "momentum", "adam", "adamw", "adagrad", "rmsprop"] = Field(
+        "sgd",
+        description="How a gradient becomes a step; sgd and momentum like rates near 0.1, the others near 0.001.",
+        json_schema_extra=LIVE,
+    )
+    momentum: float = Field(
+        0.9, ge=0, lt=1, description="Share of the last step that momentum keeps.", json_schema_extra=LIVE
+    )
+    weight_decay: float = Field(
+        0.01, ge=0, le=10, description="Weights shrink by rate × this at each step of adamw.", json_schema_extra=LIVE
+    )
+    schedule: Literal["constant", "step", "exponential", "cosine"] = Field(
+        "constant",
+        description="How the rate goes on: constant; ×factor at a step; exponentially or as a cosine to ×factor.",
+        json_schema_extra=LIVE,
+    )
+    factor: float = Field(
+        0.1, gt=0, le=1, description="The schedule multiplies the rate by this in the end.", json_schema_extra=LIVE
+    )
+    decay_at: int = Field(
+        50_000, ge=0, le=100_000_000, description="Step of the schedule 'step'.", json_schema_extra=LIVE
+    )
+    warm_up: int = Field(
+        0, ge=0, le=1_000_000, description="Steps in which the rate rises from near 0.", json_schema_extra=LIVE
+    )
+    one_batch: bool = Field(
+        False,
+        description="Every step takes the same minibatch: the model should learn it nearly by heart.",
+        json_schema_extra=LIVE,
+    )
     full_batch: bool = Field(
         False,
         description="Every step takes all examples instead of a batch; for models that see one character.",
@@ -54,6 +85,19 @@ class TrainConfig(Config):
         ge=0,
         le=10,
         description="L2 penalty: adds l2 × the sum of all squared weights (not biases) to the loss.",
+        json_schema_extra=LIVE,
+    )
+    l2_embedding: float = Field(
+        0.0, ge=0, le=10, description="L2 penalty of the embeddings, beside that of all.", json_schema_extra=LIVE
+    )
+    l2_hidden: float = Field(
+        0.0, ge=0, le=10, description="L2 penalty of the hidden weights, beside that of all.", json_schema_extra=LIVE
+    )
+    l2_output: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="L2 penalty of the output and direct weights, beside that of all.",
         json_schema_extra=LIVE,
     )
     seed: int = Field(2147483647, ge=0, le=2**53 - 1, description="Seed of the starting weights and of the batches.")
@@ -147,6 +191,64 @@ def _minus_ones(rows: int, dtype: torch.dtype) -> Tensor:
     return torch.full((rows, 1), -1.0, dtype=dtype)
 
 
+# ---------------------------------------------------------------- the step
+
+
+def rates(config: TrainConfig, first: int, count: int) -> list[float]:
+    """The learning rates of ``count`` steps from step ``first`` on (the first step of all is 0).
+
+    A warm-up multiplies by (step + 1) / (warm_up + 1). "exponential" and "cosine" (Loshchilov and Hutter 2017, without
+    restarts) reach rate × factor at the last step.
+    """
+    steps = np.arange(first, first + count, dtype=np.float64)
+    if config.schedule == "constant" and first >= config.warm_up:
+        return [config.learning_rate] * count
+    share = np.minimum(steps / max(1, config.steps - 1), 1.0)
+    match config.schedule:
+        case "constant":
+            factors = np.ones(count)
+        case "step":
+            factors = np.where(steps < config.decay_at, 1.0, config.factor)
+        case "exponential":
+            factors = config.factor**share
+        case "cosine":
+            factors = config.factor + (1 - config.factor) * (1 + np.cos(np.pi * share)) / 2
+    warm = np.minimum((steps + 1) / (config.warm_up + 1), 1.0)
+    values: list[float] = (config.learning_rate * factors * warm).tolist()
+    return values
+
+
+def make_optimiser(config: TrainConfig, theta: Tensor) -> torch.optim.Optimizer | None:
+    """torch's optimiser of that name over all weights at once; None for plain gradient descent, which needs none."""
+    rate = config.learning_rate
+    match config.optimiser:
+        case "momentum":
+            return torch.optim.SGD([theta], rate, momentum=config.momentum, foreach=False)
+        case "adam":
+            return torch.optim.Adam([theta], rate, foreach=False)
+        case "adamw":
+            return torch.optim.AdamW([theta], rate, weight_decay=config.weight_decay, foreach=False)
+        case "adagrad":
+            return torch.optim.Adagrad([theta], rate, foreach=False)
+        case "rmsprop":
+            return torch.optim.RMSprop([theta], rate, foreach=False)
+    return None
+
+
+def penalties(config: TrainConfig, model: Sequential) -> Tensor | None:
+    """Twice the L2 penalty of each weight, which times the weight is its gradient, shape of theta; None without any."""
+    own = {"embedding": config.l2_embedding, "hidden": config.l2_hidden, "output": config.l2_output}
+    own["direct"] = own["output"]
+    if not (config.l2 or any(own.values())):
+        return None
+    pieces = []
+    for name, tensor in model.parameters.items():
+        layer, _, kind = name.partition(".")
+        factor = config.l2 + own.get(layer.rstrip("0123456789"), 0.0) if kind == "weight" else 0.0
+        pieces.append(torch.full((tensor.numel(),), 2 * factor, dtype=tensor.dtype))
+    return torch.cat(pieces)
+
+
 # ---------------------------------------------------------------- the loop
 
 
@@ -189,6 +291,8 @@ class Trainer:
         self.first_loss = math.nan
         self.generator = torch.Generator().manual_seed(self.config.train.seed)
         self.model = models.build(self.config.model, len(self.corpus.vocabulary), self.generator)
+        self.optimiser: torch.optim.Optimizer | None = None
+        self.optimised = ""  # how the optimiser is called that holds its moments
 
     @property
     def parameters(self) -> int:
@@ -202,26 +306,45 @@ class Trainer:
         Raises:
             DivergedError: if a loss is not finite, or far above the first; the weights are then lost.
         """
+        self._prepare()
         one_way = self._train_on_counts if self.config.train.full_batch else self._train_on_batches
-        losses = one_way(steps)
+        losses = one_way(steps, rates(self.config.train, self.step, steps))
         self._refuse_divergence(losses)
         self.step += steps
         return losses
 
-    def _train_on_batches(self, steps: int) -> NDArray[np.float32]:
-        settings, model = self.config.train, self.model
-        rows = torch.randint(0, len(self.X), (steps, settings.batch_size), generator=self.generator)
+    def _prepare(self) -> None:
+        """What does not change within a call: the penalties, and the optimiser; another one begins without moments."""
+        settings = self.config.train
+        self.penalties = penalties(settings, self.model)
+        if settings.optimiser != self.optimised:
+            self.optimiser, self.optimised = make_optimiser(settings, self.model.theta), settings.optimiser
+        for group in self.optimiser.param_groups if self.optimiser else ():
+            group |= {"momentum": settings.momentum} if settings.optimiser == "momentum" else {}
+            group |= {"weight_decay": settings.weight_decay} if settings.optimiser == "adamw" else {}
+
+    def batches(self, steps: int) -> Tensor:
+        """The examples of the next steps, shape (steps, B); they are drawn, so the next call gives others."""
+        settings = self.config.train
+        if settings.one_batch:
+            own = torch.Generator().manual_seed(settings.seed)
+            return torch.randint(0, len(self.X), (1, settings.batch_size), generator=own).expand(steps, -1)
+        return torch.randint(0, len(self.X), (steps, settings.batch_size), generator=self.generator)
+
+    def _train_on_batches(self, steps: int, rates: list[float]) -> NDArray[np.float32]:
+        model = self.model
+        rows = self.batches(steps)
         X = self.X[rows].long()  # (steps, B, T)
         Y = self.Y[rows].long().unsqueeze(2)  # (steps, B, 1)
         log_p = torch.empty(Y.shape, dtype=model.theta.dtype)
-        for x, y, out in zip(X.unbind(), Y.unbind(), log_p.unbind(), strict=True):
+        for x, y, out, rate in zip(X.unbind(), Y.unbind(), log_p.unbind(), rates, strict=True):
             logits = model.forward(x)
             loss = cross_entropy(logits, y, out)
-            self._update(loss.grad_logits)
+            self._update(loss.grad_logits, rate)
         losses: NDArray[np.float32] = log_p.mean((1, 2)).neg_().float().numpy()
         return losses
 
-    def _train_on_counts(self, steps: int) -> NDArray[np.float32]:
+    def _train_on_counts(self, steps: int, rates: list[float]) -> NDArray[np.float32]:
         """Full-batch steps of a model that sees one character: V × V work a step, however long the text.
 
         The mean loss over all examples depends on the counts of pairs only, and so does its gradient.
@@ -231,18 +354,22 @@ class Trainer:
         counts = torch.bincount(self.X[:, 0].long() * V + self.Y, minlength=V * V).view(V, V).to(self.model.theta.dtype)
         share = counts / counts.sum()  # of each pair among all
         losses = np.empty(steps, dtype=np.float32)
-        for i in range(steps):
+        for i, rate in enumerate(rates):
             losses[i], grad_logits = counted_cross_entropy(self.model.forward(every), share)
-            self._update(grad_logits)
+            self._update(grad_logits, rate)
         return losses
 
-    def _update(self, grad_logits: Tensor) -> None:
-        settings, model = self.config.train, self.model
+    def _update(self, grad_logits: Tensor, rate: float) -> None:
+        model = self.model
         model.backward(grad_logits)
-        for name in model.parameters if settings.l2 else ():
-            if name.endswith("weight"):
-                model.gradients[name].add_(model.parameters[name], alpha=2 * settings.l2)
-        model.theta.add_(model.grad, alpha=-settings.learning_rate)
+        if self.penalties is not None:
+            model.grad.addcmul_(model.theta, self.penalties)
+        if self.optimiser is None:
+            model.theta.add_(model.grad, alpha=-rate)
+            return
+        model.theta.grad = model.grad
+        self.optimiser.param_groups[0]["lr"] = rate
+        self.optimiser.step()
 
     def _refuse_divergence(self, losses: NDArray[np.float32]) -> None:
         if math.isnan(self.first_loss):
@@ -322,7 +449,14 @@ class Trainer:
             "generator": self.generator.get_state().numpy(),
             "step": np.array(self.step),
             "first_loss": np.array(self.first_loss),
-        }
+        } | self._moments()
+
+    def _moments(self) -> dict[str, NDArray[Any]]:
+        """What the optimiser remembers, under "<optimiser>.<name>"."""
+        if self.optimiser is None:
+            return {}
+        held = self.optimiser.state_dict()["state"].get(0, {})
+        return {f"{self.optimised}.{name}": value.numpy() for name, value in held.items() if isinstance(value, Tensor)}
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
         """Goes on from a `state`.
@@ -337,9 +471,36 @@ class Trainer:
                 "The text or the settings have changed since; start a new run."
             )
         self.model.theta.copy_(theta)
+        self._restore_moments({name: value for name, value in state.items() if "." in name})
         self.generator.set_state(torch.from_numpy(state["generator"]))
         self.step = int(state["step"])
         self.first_loss = float(state["first_loss"])
+
+    def _restore_moments(self, moments: dict[str, NDArray[Any]]) -> None:
+        self.optimiser, self.optimised = None, ""
+        if not moments:
+            return
+        self.optimised = next(iter(moments)).partition(".")[0]
+        made = self.config.train.model_copy(update={"optimiser": self.optimised})
+        self.optimiser = make_optimiser(made, self.model.theta)
+        if self.optimiser is not None:
+            held = {name.partition(".")[2]: torch.from_numpy(value.copy()) for name, value in moments.items()}
+            self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": {0: held}})
+
+
+def batch_floor(trainer: Trainer) -> tuple[float, int]:
+    """The least loss that any model can reach on a run's one batch, and why it is not zero.
+
+    Returns:
+        The entropy of what follows equal contexts, in nats, and the number of examples whose context goes on
+        differently elsewhere in the batch.
+    """
+    rows = trainer.batches(1)[0]
+    X, Y = trainer.X[rows], trainer.Y[rows].unsqueeze(1)
+    _, context, same = torch.unique(X, dim=0, return_inverse=True, return_counts=True)
+    _, pair, equal = torch.unique(torch.cat([X, Y], 1), dim=0, return_inverse=True, return_counts=True)
+    shares = equal[pair].double() / same[context]  # of the examples with this context, those that go on like this
+    return -shares.log().mean().item(), int((shares < 1).sum())
 
 
 # ---------------------------------------------------------------- slices
@@ -366,8 +527,12 @@ def next_snapshot_step(step: int, every: int) -> int:
     return min(int(candidate) for candidate in candidates if candidate > step)
 
 
-def train_for(trainer: Trainer, seconds: float, clock: Callable[[], float] = time.perf_counter) -> Slice:
+def train_for(
+    trainer: Trainer, seconds: float, clock: Callable[[], float] = time.perf_counter, until: int | None = None
+) -> Slice:
     """Trains for some time on the given clock, at least one block of steps, at most to the end of the budget.
+
+    It ends before that at step ``until``, if one is given.
 
     With `time.thread_time` runs that share a busy core get the same number of steps, whoever was interrupted.
 
@@ -375,21 +540,22 @@ def train_for(trainer: Trainer, seconds: float, clock: Callable[[], float] = tim
     minibatches are drawn in blocks, but in one stream.
     """
     settings = trainer.config.train
+    end = settings.steps if until is None else min(until, settings.steps)
     began, began_at = clock(), time.perf_counter()
     losses: list[NDArray[np.float32]] = []
     snapshots = [trainer.snapshot()] if trainer.step == 0 else []
     diverged, block = "", 1
-    while trainer.step < settings.steps and (not losses or clock() - began < seconds):
-        until = min(settings.steps, next_snapshot_step(trainer.step, settings.evaluate_every))
+    while trainer.step < end and (not losses or clock() - began < seconds):
+        stop = min(end, next_snapshot_step(trainer.step, settings.evaluate_every))
         started = clock()
         try:
-            losses.append(trainer.train(min(block, until - trainer.step)))
+            losses.append(trainer.train(min(block, stop - trainer.step)))
         except DivergedError as error:
             losses.append(error.losses)
             diverged = str(error)
             break
         block = _next_block(len(losses[-1]), clock() - started)
-        if is_snapshot_step(trainer.step, settings.evaluate_every) or trainer.step == settings.steps:
+        if is_snapshot_step(trainer.step, settings.evaluate_every) or trainer.step == end:
             snapshots.append(trainer.snapshot())
     taken = np.concatenate([np.zeros(0, np.float32), *losses])
     return Slice(taken, snapshots, time.perf_counter() - began_at, diverged)

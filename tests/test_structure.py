@@ -54,6 +54,9 @@ LAYERS = [
     "history",
     "training",
     "bigrams",
+    "one_layer",
+    "initialisation",
+    "advice",
     "runs",
 ]
 

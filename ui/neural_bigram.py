@@ -12,6 +12,7 @@ from lmcore.errors import UserError
 from lmcore.history import Snapshot
 from lmcore.models.counting import mean_loss, normalise
 from lmcore.one_layer import Descent, Objective
+from lmcore.runs.engine import RunView
 from ui import bigram
 from ui.live import Chart, live
 
@@ -22,7 +23,7 @@ OBJECTIVES: dict[Objective, str] = {
 PENALTIES = [10 ** (exponent / 10) for exponent in range(-90, 11)]
 
 
-def against_counts(snapshot: Snapshot, corpus: Corpus) -> None:
+def against_counts(snapshot: Snapshot, corpus: Corpus, view: RunView | None) -> None:
     """The net of a snapshot beside the counts."""
     st.subheader("The net against the counts")
     record, parts = _against_counts(snapshot, corpus)

@@ -167,6 +167,14 @@ def _command(page: str, config: RunConfig, command: str, drawing: int) -> None:
         st.session_state[f"{page}.error"] = str(error)
 
 
+def start_and_open(page: str, config: RunConfig) -> None:
+    """Starts another run and shows it with its settings; the one before is paused and kept."""
+    if (run_id := st.session_state.get(f"{page}.run")) is not None:
+        engine().pause(run_id)
+    owner = st.session_state.setdefault("visitor", secrets.token_hex(8))
+    _open(page, engine().start(config, owner))
+
+
 def offer_interrupted(page: str) -> None:
     """On the machine that runs the app: the runs that an earlier server left in mid-run."""
     if not _at_the_server():
@@ -196,7 +204,7 @@ def _open(page: str, run_id: str) -> None:
 # ---------------------------------------------------------------- pictures
 
 
-More = Callable[[Snapshot, Corpus], None]  # draws further pictures of a snapshot
+More = Callable[[Snapshot, Corpus, RunView | None], None]  # draws further pictures of a snapshot
 
 
 def show(page: str, config: RunConfig, corpus: Corpus, view: RunView | None, more: More | None = None) -> None:
@@ -252,7 +260,7 @@ def _pictures(
         key=f"{page}.live",
     )
     if more and shown:
-        more(shown, corpus)
+        more(shown, corpus, view)
 
 
 def _chosen(page: str, view: RunView | None, snapshots: list[Snapshot]) -> Snapshot | None:

@@ -23,9 +23,9 @@ from lmcore.errors import UserError
 from lmcore.history import Change, History, Snapshot
 from lmcore.runs import executors
 from lmcore.runs.run import Run, Status
-from lmcore.runs.slices import advance
+from lmcore.runs.slices import advance, loss_on_test
 from lmcore.runs.store import Header, Store
-from lmcore.training import RunConfig
+from lmcore.training import RunConfig, TrainConfig
 
 SAVE_EVERY = 3.0  # seconds between two checkpoints of a running run
 DEADLINE = 120.0  # seconds after which a slice counts as lost
@@ -54,6 +54,8 @@ class RunView:
     snapshots: tuple[Snapshot, ...]
     changes: tuple[Change, ...]
     lost: NDArray[np.float32]  # losses of the slice that diverged
+    looks: int  # how often the test loss was asked for
+    started: TrainConfig  # the training settings of the first step
 
     @property
     def seconds_left(self) -> float | None:
@@ -175,6 +177,19 @@ class Engine:
             if not seat.run.status.is_active:
                 self._save(seat)
 
+    def look_at_test(self, run_id: str) -> float | None:
+        """The test loss of the run as it is now, over the whole split; each look is counted (`RunView.looks`).
+
+        Raises:
+            UserError: if there is no such run, or its text is gone.
+        """
+        with self._guard:
+            seat = self._seat(run_id)
+            state, config = seat.run.state, seat.run.current.model_dump()
+            seat.run.looks += 1
+            self._save(seat)
+        return self._workers.executor.submit(loss_on_test, state, config).result(DEADLINE)
+
     def close(self) -> None:
         """Lets slices in flight end, saves every run and ends the workers; active runs count as interrupted."""
         with self._guard:
@@ -222,6 +237,8 @@ class Engine:
                 tuple(run.snapshots),
                 tuple(run.changes),
                 run.lost,
+                run.looks,
+                run.config.train,
             )
 
     def headers(self) -> list[Header]:
@@ -283,7 +300,7 @@ class Engine:
         for _ in range(2):
             generation = self._generation
             try:
-                future = self._workers.executor.submit(advance, state, config, self.slice_seconds)
+                future = self._workers.executor.submit(advance, state, config, self.slice_seconds, seat.run.pause_at)
                 break
             except BrokenExecutor:
                 self._replace_workers(generation)

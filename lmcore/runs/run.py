@@ -47,6 +47,7 @@ class Run:
     status: Status = Status.QUEUED
     message: str = ""
     warning: str = ""
+    looks: int = 0  # how often the test loss was asked for
     state: bytes = b""
     step: int = 0
     parameters: int = 0
@@ -82,10 +83,7 @@ class Run:
         if settings:
             self.changes.append(Change(self.step, settings))
             self._apply(settings)
-        config = self.current.model_dump()
-        if self.pause_at is not None:
-            config["train"]["steps"] = min(self.pause_at, config["train"]["steps"])
-        return self.state, config
+        return self.state, self.current.model_dump()
 
     def _apply(self, settings: dict[str, Any]) -> None:
         self.current = self.current.model_copy(update={"train": self.current.train.updated(**settings)})
@@ -125,7 +123,7 @@ class Run:
 
     # ------------------------------------------------------------ to and from disk
 
-    RECORD = ("status", "message", "step", "parameters", "seconds")
+    RECORD = ("status", "message", "step", "parameters", "seconds", "looks")
 
     def to_bytes(self) -> bytes:
         """Everything but the config, as one safetensors file: state and history can never be torn apart."""

@@ -2,6 +2,8 @@
 
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import safetensors.numpy
@@ -15,13 +17,16 @@ _idle: "OrderedDict[str, Trainer]" = OrderedDict()
 _MOST_IDLE = 64
 
 
-def advance(state: bytes, config: dict[str, Any], seconds: float) -> tuple[bytes, dict[str, Any]]:
+def advance(
+    state: bytes, config: dict[str, Any], seconds: float, until: int | None = None
+) -> tuple[bytes, dict[str, Any]]:
     """Trains for some seconds from a state, and returns the new state and a report.
 
     Args:
         state: what the last slice returned (safetensors); empty at the start.
         config: a `RunConfig` as plain data.
         seconds: at most about so long, of the processor's time; at least one step is taken.
+        until: a step to stop at, if not at the last.
 
     Returns:
         The state, and a report: step, parameters, losses (float32, one a step), snapshots (`Snapshot`), seconds,
@@ -30,6 +35,22 @@ def advance(state: bytes, config: dict[str, Any], seconds: float) -> tuple[bytes
     Raises:
         UserError: if the text or the settings do not allow the run.
     """
+    with _at(state, config) as trainer:
+        result = train_for(trainer, seconds, time.thread_time, until)
+        report = result._asdict() | {"step": trainer.step, "parameters": trainer.parameters}
+        after = state if result.diverged else safetensors.numpy.save(trainer.state())
+    return after, report
+
+
+def loss_on_test(state: bytes, config: dict[str, Any]) -> float | None:
+    """The loss over the whole test split at a state, in nats per character; None where that split is empty."""
+    with _at(state, config) as trainer:
+        return trainer.evaluate("test")
+
+
+@contextmanager
+def _at(state: bytes, config: dict[str, Any]) -> Iterator[Trainer]:
+    """A trainer at a state, kept for the next one that wants the same text and model."""
     settings = RunConfig.parse(config)
     key = settings.corpus.model_dump_json() + settings.model.model_dump_json()
     trainer = _idle.pop(key, None) or Trainer(settings)  # popped, so that no other thread uses it meanwhile
@@ -38,13 +59,7 @@ def advance(state: bytes, config: dict[str, Any], seconds: float) -> tuple[bytes
         trainer.restore(safetensors.numpy.load(state))
     else:
         trainer.reset()
-    result = train_for(trainer, seconds, time.thread_time)
-    report = result._asdict() | {
-        "step": trainer.step,
-        "parameters": trainer.parameters,
-    }
-    after = state if result.diverged else safetensors.numpy.save(trainer.state())
+    yield trainer
     _idle[key] = trainer
     while len(_idle) > _MOST_IDLE:
         _idle.popitem(last=False)
-    return after, report

@@ -3,14 +3,19 @@ import streamlit as st
 from lmcore import history, layers, sampling, training
 from lmcore.models.mlp import MLPConfig, build_mlp
 from lmcore.training import RunConfig, TrainConfig
-from ui import forms, run_panel
+from ui import forms, run_panel, tuning
 from ui.code import show_code
 from ui.corpus import pick_corpus
 
 PAGE = "mlp"
-MODEL = ["context", "embedding", "hidden", "initialisation"]
+MODEL = ["context", "embedding", "hidden", "hidden_layers", "activation", "direct"]
 TRAIN = ["learning_rate", "batch_size", "steps", "seed"]
-MORE = ["l2", "evaluate_every", "minutes"]
+FOLDED = {
+    "Optimiser and schedule": ["optimiser", "momentum", "weight_decay", "schedule", "factor", "decay_at", "warm_up"],
+    "Penalties": ["l2", "l2_embedding", "l2_hidden", "l2_output"],
+    "More settings": ["one_batch", "evaluate_every", "minutes"],
+}
+STARTS = [name for name in MLPConfig.model_fields if name.endswith(("_scheme", "_scale"))]
 
 st.title("A network that learns to write")
 st.write("Press **Start** and watch the loss fall below the dashed line of guessing, while noise turns into names.")
@@ -28,12 +33,18 @@ change = run_panel.changer(PAGE)
 with st.sidebar:
     model = forms.form(MLPConfig, MODEL, prefix=PAGE, disabled=fixed)
     train = forms.form(TrainConfig, TRAIN, prefix=PAGE, disabled=fixed, on_change=change)
-    with st.expander("More settings"):
-        train |= forms.form(TrainConfig, MORE, prefix=PAGE, disabled=fixed, on_change=change)
+    for title, names in FOLDED.items():
+        with st.expander(title):
+            train |= forms.form(TrainConfig, names, prefix=PAGE, disabled=fixed, on_change=change)
+    with st.expander("Where weights start"):
+        model |= forms.form(MLPConfig, STARTS, prefix=PAGE, disabled=fixed)
 
 config = RunConfig(corpus=corpus_config, model=forms.parse(MLPConfig, model), train=forms.parse(TrainConfig, train))
-run_panel.buttons(PAGE, config, view)
-run_panel.show(PAGE, config, corpus, view)
+with st.container(horizontal=True, vertical_alignment="center"):
+    run_panel.buttons(PAGE, config, view)
+    tuning.over_fit_button(PAGE, config)
+run_panel.show(PAGE, config, corpus, view, more=tuning.hints)
+tuning.splits(PAGE, corpus, view)
 
 show_code(
     build_mlp,
@@ -41,7 +52,8 @@ show_code(
     layers.Linear,
     layers.Tanh,
     training.cross_entropy,
-    training.Trainer.train,
+    training.Trainer,
+    training.rates,
     sampling.choose,
     history.loss_curve,
 )

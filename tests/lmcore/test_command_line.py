@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from lmcore import initialisation
 from lmcore.__main__ import main
 
 FAST = ["--set", "locales=de_DE", "--set", "hidden=20"]
@@ -40,11 +41,14 @@ def test_training_prints_one_object() -> None:
     assert result["loss"]["dev"] < 3.0 < result["first_batch_loss"]
 
 
+NAIVE = [f"--set={name}={value}" for name, value in initialisation.PRESETS["everything standard normal"].items()]
+
+
 def test_names_train_as_published(names_path: Path) -> None:
     result = train("--data", str(names_path), "--steps", "50", "--set", "seed=2147483647")
     assert result["first_batch_loss"] == pytest.approx(3.3179, abs=5e-5)
     assert result["parameters"] == 11897
-    naive = train("--data", str(names_path), "--steps", "1", "--set", "initialisation=normal")
+    naive = train("--data", str(names_path), "--steps", "1", *NAIVE)
     assert naive["first_batch_loss"] == pytest.approx(27.8817, abs=5e-5)
 
 

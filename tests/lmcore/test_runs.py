@@ -62,7 +62,7 @@ class Inline(Executor):
     def compute(self, seconds: float = 0.02) -> None:
         future, fn, args = self.waiting.pop(0)
         try:
-            result = fn(*args[:2], seconds)
+            result = fn(*args[:2], seconds, *args[3:])
         except UserError as error:
             future.set_exception(error)
         else:
@@ -150,7 +150,7 @@ def test_the_same_changes_at_the_same_steps_give_the_same_weights() -> None:
             run.pause_at = at
             while run.step < at:
                 run.status = Status.RUNNING
-                run.fold(*advance(*run.next_slice(), 0.02))
+                run.fold(*advance(*run.next_slice(), 0.02, run.pause_at))
             run.change({"learning_rate": rate})
             if interrupt and at in (250, 400):
                 run.next_slice()  # the change takes effect, then the server dies

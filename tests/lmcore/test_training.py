@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lmcore import training
+from lmcore import initialisation, training
 from lmcore.corpora import Corpus, CorpusConfig, from_text
 from lmcore.errors import UserError
 from lmcore.layers import Embedding, Layer, Linear, Sequential, Tanh
-from lmcore.models.mlp import MLPConfig, build_mlp
+from lmcore.models.mlp import MLPConfig, build_mlp, starting_values
 from lmcore.training import RunConfig, TrainConfig, Trainer, cross_entropy, is_snapshot_step, next_snapshot_step
 
 LINES = CorpusConfig(units="lines")
@@ -23,11 +23,18 @@ def small_corpus() -> Corpus:
     )
 
 
-def reference_loss(parameters: dict[str, Tensor], X: Tensor, Y: Tensor, l2: float = 0.0) -> Tensor:
+def reference_loss(
+    parameters: dict[str, Tensor], X: Tensor, Y: Tensor, l2: float = 0.0, activation: str = "tanh"
+) -> Tensor:
     """The same model in the words of autograd."""
-    embedded = parameters["embedding.weight"][X].flatten(1)
-    h = torch.tanh(embedded @ parameters["hidden.weight"] + parameters["hidden.bias"])
+    h = embedded = parameters["embedding.weight"][X].flatten(1)
+    for number in ("", *range(2, 7)):
+        if f"hidden{number}.weight" in parameters:
+            before = h @ parameters[f"hidden{number}.weight"] + parameters[f"hidden{number}.bias"]
+            h = torch.tanh(before) if activation == "tanh" else torch.relu(before)
     logits = h @ parameters["output.weight"] + parameters["output.bias"]
+    if "direct.weight" in parameters:
+        logits = logits + embedded @ parameters["direct.weight"]
     penalty = sum((p**2).sum() for name, p in parameters.items() if name.endswith("weight"))
     return torch.nn.functional.cross_entropy(logits, Y) + l2 * penalty
 
@@ -39,18 +46,32 @@ def reference_loss(parameters: dict[str, Tensor], X: Tensor, Y: Tensor, l2: floa
     st.integers(1, 12),
     st.integers(1, 9),
     st.integers(2, 12),
+    st.integers(1, 4),
+    st.sampled_from(["tanh", "relu"]),
+    st.booleans(),
     st.sampled_from([(torch.float64, 1e-10), (torch.float32, 1e-5)]),
 )
 def test_explicit_gradients_equal_autograd(
-    context: int, embedding: int, hidden: int, batch: int, vocabulary: int, precision: tuple[torch.dtype, float]
+    context: int,
+    embedding: int,
+    hidden: int,
+    batch: int,
+    vocabulary: int,
+    layers: int,
+    activation: str,
+    direct: bool,
+    precision: tuple[torch.dtype, float],
 ) -> None:
     dtype, tolerance = precision
     generator = torch.Generator().manual_seed(context * 1000 + hidden)
-    model = build_mlp(MLPConfig(context=context, embedding=embedding, hidden=hidden), vocabulary, generator, dtype)
+    config = MLPConfig(
+        context=context, embedding=embedding, hidden=hidden, hidden_layers=layers, activation=activation, direct=direct
+    )
+    model = build_mlp(config, vocabulary, generator, dtype)
     X = torch.randint(0, vocabulary, (batch, context), generator=generator)
     Y = torch.randint(0, vocabulary, (batch,), generator=generator)
     parameters = {name: p.clone().requires_grad_() for name, p in model.parameters.items()}
-    expected = reference_loss(parameters, X, Y)
+    expected = reference_loss(parameters, X, Y, activation=activation)
     expected.backward()
 
     loss = cross_entropy(model.forward(X), Y.unsqueeze(1))
@@ -113,13 +134,56 @@ def test_equal_logits_cost_ln_v() -> None:
     assert loss.grad_logits.sum(1).tolist() == pytest.approx([0, 0, 0, 0], abs=1e-7)
 
 
-@pytest.mark.parametrize(("initialisation", "expected"), [("kaiming", 3.3179), ("normal", 27.8817)])
-def test_the_first_batch_of_the_names_costs_what_was_published(
-    names: Corpus, initialisation: str, expected: float
+@pytest.mark.parametrize(
+    ("preset", "loss", "saturated"),
+    [
+        ("everything standard normal", 27.8817, 0.61),
+        ("output × 0.01", 3.3221, 0.61),
+        ("output × 0.01, hidden × 0.2", 3.3135, 0.010),
+        ("output × 0.01, hidden Kaiming", 3.3179, 0.081),
+    ],
+)
+def test_the_first_batch_of_the_names_is_as_published(
+    names: Corpus, preset: str, loss: float, saturated: float
 ) -> None:
-    trainer = Trainer(RunConfig(model=MLPConfig(initialisation=initialisation)), names)
+    config = RunConfig(model=MLPConfig(**initialisation.PRESETS[preset]))
+    trainer = Trainer(config, names)
     assert trainer.parameters == 11897
-    assert trainer.train(1)[0] == pytest.approx(expected, abs=5e-5)
+    record = initialisation.start(config, names)
+    assert record.expected == pytest.approx(math.log(27))
+    assert record.loss == pytest.approx(loss, abs=5e-5)
+    assert record.saturated["tanh"] == pytest.approx(saturated, abs=0.005 if saturated > 0.5 else 0.0005)
+    assert trainer.train(1)[0] == pytest.approx(loss, abs=5e-5)
+
+
+def test_an_output_of_zeros_starts_at_ln_v_exactly() -> None:
+    record = initialisation.start(RunConfig(model=MLPConfig(output_scheme="zeros")), small_corpus())
+    assert record.loss == pytest.approx(record.expected, abs=1e-6)
+    assert np.allclose(record.probabilities, record.probabilities[0, 0])
+
+
+@pytest.mark.parametrize(
+    ("scheme", "low", "high", "deviation"),
+    [
+        ("normal", -np.inf, np.inf, 1.0),
+        ("kaiming", -np.inf, np.inf, 2 / math.sqrt(100)),
+        ("uniform", 0.0, 1.0, math.sqrt(1 / 12)),
+        ("pytorch", -0.1, 0.1, 0.2 * math.sqrt(1 / 12)),
+        ("zeros", 0.0, 0.0, 0.0),
+    ],
+)
+def test_starting_values_have_the_spread_of_their_scheme(
+    scheme: str, low: float, high: float, deviation: float
+) -> None:
+    dice = torch.Generator().manual_seed(3)
+    values = starting_values(scheme, 3.0, (100, 500), 100, 2.0, dice)
+    assert values.std().item() == pytest.approx(3 * deviation, rel=0.02)
+    assert 3 * low <= values.min()
+    assert values.max() <= 3 * high
+    zeros = torch.Generator().manual_seed(3)
+    starting_values("zeros" if scheme in ("normal", "kaiming") else "uniform", 1.0, (100, 500), 100, 2.0, zeros)
+    if scheme != "zeros":
+        assert torch.equal(dice.get_state(), zeros.get_state())
 
 
 def test_twenty_thousand_steps_on_the_names_equal_a_plain_autograd_loop(names: Corpus) -> None:
@@ -327,3 +391,110 @@ def test_a_full_batch_is_refused_in_words_for_longer_contexts() -> None:
 def test_an_unknown_family_is_named() -> None:
     with pytest.raises(UserError, match="neural-bigram"):
         RunConfig.from_flat({"family": "transformer"})
+
+
+# ---------------------------------------------------------------- optimisers, schedules, penalties
+
+
+def trained(blocks: list[int], **settings: object) -> Trainer:
+    """A small model trained in calls of so many steps, its state saved and restored between them."""
+    config = RunConfig(model=MLPConfig(hidden=16), train=TrainConfig(**({"steps": 60} | settings)))
+    trainer = Trainer(config, small_corpus())
+    for block in blocks:
+        state = {name: value.copy() for name, value in trainer.state().items()}
+        trainer = Trainer(config, small_corpus())
+        trainer.restore(state)
+        trainer.train(block)
+    return trainer
+
+
+OPTIMISERS = {
+    "sgd": lambda p, rate: torch.optim.SGD(p, rate),
+    "momentum": lambda p, rate: torch.optim.SGD(p, rate, momentum=0.8),
+    "adam": torch.optim.Adam,
+    "adamw": lambda p, rate: torch.optim.AdamW(p, rate, weight_decay=0.05),
+    "adagrad": torch.optim.Adagrad,
+    "rmsprop": torch.optim.RMSprop,
+}
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_each_optimiser_equals_torchs_over_autograd(name: str) -> None:
+    settings = {"optimiser": name, "learning_rate": 0.01, "momentum": 0.8, "weight_decay": 0.05}
+    trainer = trained([], **settings)
+    parameters = {key: p.clone().requires_grad_() for key, p in trainer.model.parameters.items()}
+    optimiser = OPTIMISERS[name](list(parameters.values()), 0.01)
+    dice = torch.Generator()
+    dice.set_state(trainer.generator.get_state())
+    trainer.train(40)
+    for _ in range(40):
+        rows = torch.randint(0, len(trainer.X), (32,), generator=dice)
+        optimiser.zero_grad()
+        reference_loss(parameters, trainer.X[rows].long(), trainer.Y[rows].long()).backward()
+        optimiser.step()
+    for key, p in parameters.items():
+        torch.testing.assert_close(trainer.model.parameters[key], p.detach(), rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_saving_and_restoring_on_the_way_changes_no_bit_with_any_optimiser(name: str) -> None:
+    settings = {"optimiser": name, "learning_rate": 0.01, "schedule": "cosine", "warm_up": 5}
+    whole, cut = trained([60], **settings), trained([1, 9, 20, 30], **settings)
+    assert torch.equal(whole.model.theta, cut.model.theta)
+
+
+def test_another_optimiser_in_mid_run_begins_without_moments() -> None:
+    trainer = trained([10], optimiser="adam", learning_rate=0.01)
+    assert any(name.startswith("adam.") for name in trainer.state())
+    trainer.config = RunConfig(model=trainer.config.model, train=TrainConfig(optimiser="momentum"))
+    trainer.train(1)
+    assert {name.partition(".")[0] for name in trainer.state() if "." in name} == {"momentum"}
+
+
+def test_schedules_have_their_known_values() -> None:
+    def at(steps: list[int], **settings: object) -> list[float]:
+        config = TrainConfig(learning_rate=0.5, steps=101, factor=0.01, **settings)
+        assert training.rates(config, 0, 101) == [training.rates(config, i, 1)[0] for i in range(101)]
+        return [training.rates(config, step, 1)[0] for step in steps]
+
+    assert at([0, 50, 100]) == [0.5, 0.5, 0.5]
+    assert at([0, 69, 70, 100], schedule="step", decay_at=70) == [0.5, 0.5, 0.005, 0.005]
+    assert at([0, 50, 100], schedule="exponential") == pytest.approx([0.5, 0.05, 0.005])
+    assert at([0, 50, 100], schedule="cosine") == pytest.approx([0.5, (0.5 + 0.005) / 2, 0.005])
+    assert at([0, 1, 8, 9, 50], warm_up=9) == pytest.approx([0.05, 0.1, 0.45, 0.5, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("field", "tensor"),
+    [
+        ("l2_embedding", "embedding.weight"),
+        ("l2_hidden", "hidden.weight"),
+        ("l2_hidden", "hidden2.weight"),
+        ("l2_output", "output.weight"),
+        ("l2_output", "direct.weight"),
+    ],
+)
+def test_a_penalty_pulls_its_own_tensor_only(field: str, tensor: str) -> None:
+    model = MLPConfig(hidden=8, hidden_layers=2, direct=True)
+    gradients = []
+    for l2 in (0.0, 0.1):
+        trainer = Trainer(RunConfig(model=model, train=TrainConfig(**{field: l2}, learning_rate=0.0)), small_corpus())
+        trainer.train(1)
+        gradients.append({name: g.clone() for name, g in trainer.model.gradients.items()})
+    same = {tensor, "hidden.weight" if field == "l2_hidden" else tensor}
+    same |= {"hidden2.weight"} if field == "l2_hidden" else set()
+    same |= {"output.weight", "direct.weight"} if field == "l2_output" else set()
+    for name, before in gradients[0].items():
+        expected = before + 0.2 * trainer.model.parameters[name] if name in same else before
+        torch.testing.assert_close(gradients[1][name], expected)
+
+
+def test_one_batch_is_learned_down_to_what_its_contexts_leave_open() -> None:
+    trainer = trained([], one_batch=True, steps=3000, learning_rate=0.5)
+    losses = np.concatenate([trainer.train(500) for _ in range(6)])
+    assert torch.equal(trainer.batches(2)[0], trainer.batches(2)[1])
+    floor, alike = training.batch_floor(trainer)
+    assert 1 < alike <= 32
+    assert floor > 0
+    assert losses[-1] == pytest.approx(floor, abs=0.02)
+    assert losses.min() > floor - 1e-5
