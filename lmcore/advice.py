@@ -59,6 +59,26 @@ def _flat(snapshots: Sequence[Snapshot]) -> str:
     return f"Train loss is flat since step {since.step:,}, at {last.train:.2f}: try a tenth of the learning rate."
 
 
+def race_table(racers: dict[str, Sequence[Snapshot]]) -> pd.DataFrame:
+    """A row for each run of a race, by name: train loss at the start, after 1,000 and 10,000 steps, and last."""
+    rows = []
+    for name, snapshots in racers.items():
+        at = {snapshot.step: snapshot.train for snapshot in snapshots}
+        last = snapshots[-1] if snapshots else None
+        rows.append(
+            {
+                "run": name,
+                "first": at.get(0),
+                "after 1,000": at.get(1000),
+                "after 10,000": at.get(10_000),
+                "last step": last.step if last else 0,
+                "train": last.train if last else None,
+                "dev": last.dev if last else None,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def tries(started: TrainConfig, changes: Sequence[Change], snapshots: Sequence[Snapshot], step: int) -> pd.DataFrame:
     """A row for each stretch of a run with the same settings: its steps, settings, and the losses at its end.
 

@@ -6,6 +6,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {  # section -> file in pages/
         "count/bigram.py": ("Bigram", ":material/grid_on:"),
         "count/neural_bigram.py": ("Neural bigram", ":material/gradient:"),
     },
-    "Train": {"train/mlp.py": ("MLP", ":material/hub:")},
+    "Train": {
+        "train/mlp.py": ("MLP", ":material/hub:"),
+        "train/initialisation.py": ("Initialisation", ":material/start:"),
+    },
 }
 DEFAULT = "train/mlp.py"

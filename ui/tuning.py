@@ -70,7 +70,7 @@ def splits(page: str, corpus: Corpus, view: RunView | None) -> None:
             disabled=not view or not view.step,
         )
         if view and (seen := st.session_state.get(f"{page}.seen")) and seen[0] == view.id:
-            st.text(f"Test loss {seen[1]} after step {seen[2]:,}. Looked at {view.looks} times in this run.")
+            st.text(f"Test loss {seen[1]} after step {seen[2]:,}. Looks so far: {view.looks}.")
 
 
 def _look(page: str) -> None:

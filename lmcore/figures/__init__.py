@@ -18,13 +18,14 @@ from lmcore.figures.counting import (
     two_objectives,
     what_follows,
 )
-from lmcore.figures.training import loss_curve, next_character
+from lmcore.figures.training import first_guesses, loss_curve, next_character, race, values
 
 __all__ = [
     "broadcasting",
     "character_frequencies",
     "dart",
     "difference",
+    "first_guesses",
     "growth",
     "length_histogram",
     "log_counts",
@@ -32,8 +33,10 @@ __all__ = [
     "next_character",
     "pair_matrix",
     "probabilities",
+    "race",
     "surprise",
     "tensor",
     "two_objectives",
+    "values",
     "what_follows",
 ]

@@ -1,5 +1,6 @@
 """Pictures of a training."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,20 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from lmcore.figures.style import BLUE, GREY, ORANGE, PALE, RED, SEQUENTIAL, characters, figure, message
+from lmcore.figures.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PALE,
+    PURPLE,
+    RED,
+    SEQUENTIAL,
+    SKY,
+    characters,
+    figure,
+    message,
+)
 from lmcore.history import Change, Floats, LossCurve
 
 NOTHING_YET = "Press Start to train."
@@ -80,8 +94,81 @@ def _note(change: Change, log_x: bool) -> dict[str, Any]:
     return {"text": words, "showarrow": False, "font": {"size": 11}} | place
 
 
-def _value(value: float | bool) -> str:
+def _value(value: float | bool | str) -> str:
+    if isinstance(value, str):
+        return value
     return ("on" if value else "off") if isinstance(value, bool) else f"{value:g}"
+
+
+RACE = [BLUE, ORANGE, GREEN, RED, PURPLE, SKY]
+
+
+def race(curves: dict[str, LossCurve], log_x: bool = False) -> go.Figure:
+    """The smoothed losses of several runs on one chart, by name, with the line of guessing."""
+    traces = [
+        _line(name, curve.steps, curve.smoothed, colour, 3)
+        for (name, curve), colour in zip(curves.items(), itertools.cycle(RACE))
+    ]
+    guessing = next((curve.guessing for curve in curves.values()), 0.0)
+    last = max([1.0, *(curve.steps[-1] for curve in curves.values() if len(curve.steps))])
+    if curves:
+        ends = np.array([1.0 if log_x else 0.0, last])
+        traces.append(_line(f"guessing: {guessing:.3f}", ends, np.full(2, guessing), GREY, 2, dash="dash"))
+    begun = any(len(curve.steps) for curve in curves.values())
+    highest = max([guessing * 1.6, *(float(c.smoothed.min(initial=np.inf)) for c in curves.values() if len(c.steps))])
+    return figure(
+        traces,
+        {"title": "step", "type": "log" if log_x else "linear", "hoverformat": ",.0f"},
+        {"title": "smoothed loss (nats per character)", "hoverformat": ".4f"}
+        | ({"range": [None, highest]} if begun else {}),
+        height=460,
+        hovermode="x unified",
+        annotations=[] if begun else [message("Press Start the race.")],
+    )
+
+
+def values(groups: dict[str, NDArray[np.float32]], title: str, bins: int = 60) -> go.Figure:
+    """Histograms of numbers by name, with shared bins, as shares of their group."""
+    everything = np.concatenate([group.ravel() for group in groups.values()]) if groups else np.zeros(1)
+    edges = np.linspace(everything.min() - 1e-6, everything.max() + 1e-6, bins + 1)
+    traces = [
+        {
+            "type": "scatter",
+            "name": name,
+            "mode": "lines",
+            "line": {"shape": "hvh", "width": 2, "color": colour},
+            "fill": "tozeroy",
+            "x": ((edges[:-1] + edges[1:]) / 2).astype(np.float32),
+            "y": (np.histogram(group, edges)[0] / group.size).astype(np.float32),
+            "hovertemplate": "%{x:.2f}: %{y:.1%}<extra></extra>",
+        }
+        for (name, group), colour in zip(groups.items(), itertools.cycle(RACE))
+    ]
+    return figure(traces, title, {"title": "share", "tickformat": ".0%"}, height=300, showlegend=len(groups) > 1)
+
+
+def first_guesses(probabilities: NDArray[np.float32], contexts: Sequence[str], labels: Sequence[str]) -> go.Figure:
+    """What the model expects after some contexts, as times what guessing gives: white is 1/V, red more, blue less."""
+    times = np.log10(np.maximum(probabilities * len(labels), 1e-3))
+    heatmap = {
+        "type": "heatmap",
+        "z": times.astype(np.float32),
+        "customdata": probabilities,
+        "colorscale": "RdBu",
+        "zmin": -1.5,
+        "zmax": 1.5,
+        "xgap": 1,
+        "ygap": 1,
+        "hovertemplate": "after %{y}: %{x} with %{customdata:.2%}<extra></extra>",
+        "colorbar": {
+            "thickness": 10,
+            "outlinewidth": 0,
+            "tickvals": [-1, 0, 1],
+            "ticktext": ["1/V ÷ 10", "1/V", "1/V × 10"],
+        },
+    }
+    y = characters("context", list(contexts), range=[len(contexts) - 0.5, -0.5])
+    return figure([heatmap], characters("next character", list(labels)), y, height=360)
 
 
 def next_character(probabilities: NDArray[np.float32] | None, labels: Sequence[str]) -> go.Figure:

@@ -59,3 +59,11 @@ def test_tries_have_a_row_for_each_stretch() -> None:
     assert table["l2_hidden"].tolist() == [0, 0, 0.1]
     assert table["train loss"].tolist()[:2] == [2.5, 2.4]
     assert math.isnan(table["train loss"][2])
+
+
+def test_the_table_of_a_race_has_the_losses_at_its_milestones() -> None:
+    course = snapshots((0, 3.3, 3.3), (1000, 2.5, 2.6), (10_000, 2.2, 2.3), (20_000, 2.1, 2.25))
+    table = advice.race_table({"long": course, "begun": course[:1], "queued": []})
+    assert table.loc[0, ["first", "after 1,000", "after 10,000", "train", "dev"]].tolist() == [3.3, 2.5, 2.2, 2.1, 2.25]
+    assert table["last step"].tolist() == [20_000, 0, 0]
+    assert math.isnan(table["after 1,000"][1])

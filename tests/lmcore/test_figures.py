@@ -86,3 +86,29 @@ def test_the_net_and_the_counts_are_drawn_on_one_scale() -> None:
         "trained on −mean(log p)",
         "trained on −log(mean p)",
     ]
+
+
+def test_a_race_draws_each_run_and_the_line_of_guessing() -> None:
+    assert "Start the race" in figures.race({}).layout.annotations[0].text
+    drawn = figures.race({"one": curve(500), "two": curve(300)}, log_x=True)
+    assert [trace.name for trace in drawn.data] == ["one", "two", "guessing: 3.296"]
+    assert drawn.layout.xaxis.type == "log"
+    assert not drawn.layout.annotations
+
+
+def test_a_change_to_another_word_is_written_beside_its_mark() -> None:
+    drawn = figures.loss_curve(curve(500, (Change(100, {"optimiser": "adam", "one_batch": True}),)))
+    assert drawn.layout.annotations[0].text == "optimiser adam<br>one batch on"
+
+
+def test_histograms_share_their_bins_and_sum_to_one() -> None:
+    drawn = figures.values({"a": np.zeros(10, np.float32), "b": np.arange(10, dtype=np.float32)}, "value")
+    assert np.array_equal(drawn.data[0].x, drawn.data[1].x)
+    assert [trace.y.sum() for trace in drawn.data] == pytest.approx([1, 1])
+    assert drawn.layout.xaxis.title.text == "value"
+
+
+def test_first_guesses_are_white_where_all_are_alike() -> None:
+    drawn = figures.first_guesses(np.full((2, 4), 0.25, np.float32), ["..", "<b"], list("abc<"))
+    assert np.allclose(drawn.data[0].z, 0)
+    assert drawn.layout.yaxis.ticktext[1] == "&lt;b"

@@ -11,7 +11,7 @@ from lmcore import bigrams, corpora, texts
 from lmcore.runs.engine import Engine
 from lmcore.runs.executors import Workers
 from lmcore.runs.run import Run, Status
-from lmcore.training import RunConfig
+from lmcore.training import RunConfig, Trainer
 from tests.pages.conftest import ROOT, until, visit
 from ui import run_panel, server
 from ui.sections import SECTIONS
@@ -338,3 +338,101 @@ def test_the_button_moves_the_penalty_to_the_nearest(app: AppTest) -> None:
     app.button(key="nb.mimic").click().run()
     assert not app.exception
     assert float(app.metric[0].value) < float(before)
+
+
+# ---------------------------------------------------------------- tuning
+
+
+def test_tries_and_hints_follow_a_change(small: AppTest, engine: Engine) -> None:
+    small.number_input(key="mlp_steps").set_value(300).run()
+    small.button(key="mlp.step").click().run()
+    until(lambda: not engine.view(run_of(small)).status.is_active)
+    small.selectbox(key="mlp_optimiser").select("adam")
+    small.number_input(key="mlp_learning_rate").set_value(0.002).run()
+    small.button(key="mlp.go").click().run()
+    until(lambda: engine.view(run_of(small)).status == Status.FINISHED)
+    small.run()
+    assert not small.exception
+    table = small.dataframe[0].value
+    assert table["from step"].tolist() == [0, 1]
+    assert table["optimiser"].tolist() == ["sgd", "adam"]
+    assert "optimiser adam" in json.dumps(figure(small)["layout"]["annotations"])
+
+
+def test_the_test_loss_is_shown_when_asked_for_and_each_look_counted(small: AppTest, engine: Engine) -> None:
+    assert small.button(key="mlp.test").disabled
+    small.number_input(key="mlp_steps").set_value(100).run()
+    small.button(key="mlp.go").click().run()
+    until(lambda: engine.view(run_of(small)).status == Status.FINISHED)
+    small.run()
+    assert not any("Test loss" in text.value for text in small.text)
+    for looks in (1, 2):
+        small.button(key="mlp.test").click().run()
+        (said,) = (text.value for text in small.text if "Test loss" in text.value)
+        assert f"Looks so far: {looks}" in said
+    view = engine.view(run_of(small))
+    trainer = Trainer(view.config)
+    trainer.train(100)
+    assert f"{trainer.evaluate('test'):.4f}" in said
+    assert engine.store.load(view.id).looks == 2
+
+
+def test_one_batch_is_a_run_of_its_own_that_says_why_zero_is_out_of_reach(small: AppTest, engine: Engine) -> None:
+    small.button(key="mlp.step").click().run()
+    before = run_of(small)
+    small.button(key="mlp.one_batch").click().run()
+    assert run_of(small) != before
+    assert engine.view(run_of(small)).config.train.one_batch
+    assert small.number_input(key="mlp_steps").value == 3000
+    until(lambda: engine.view(run_of(small)).step > 0)
+    small.run()
+    assert "Not nearer to zero" in small.info[0].value
+    small.button(key="mlp.reset").click().run()
+
+
+# ---------------------------------------------------------------- Initialisation
+
+
+def test_the_first_loss_is_shown_for_each_scheme_and_an_own_one(app: AppTest) -> None:
+    visit(app, "train/initialisation.py")
+    expected, first = (float(app.metric[i].value) for i in (0, 1))
+    app.selectbox(key="init_preset").select("output zero").run()
+    assert app.metric[0].value == app.metric[1].value
+    assert first > expected + 10
+    app.selectbox(key="init_preset").select("my own").run()
+    app.number_input(key="init_output_scale").set_value(3.0).run()
+    assert not app.exception
+    assert float(app.metric[1].value) > expected + 10
+
+
+@pytest.mark.parametrize("kind", ["starting weights", "direct connections"])
+def test_a_race_runs_on_one_chart(app: AppTest, engine: Engine, kind: str) -> None:
+    visit(app, "train/initialisation.py")
+    app.multiselect(key="locales").set_value(["de_DE"])
+    app.number_input(key="init_hidden").set_value(20)
+    app.number_input(key="init_steps").set_value(1000).run()
+    app.segmented_control(key="init_kind").set_value(kind).run()
+    app.button(key="init.race_go").click().run()
+    ids = app.session_state["init.race"].split(".")
+    assert len(ids) == (5 if kind == "starting weights" else 2)
+    until(lambda: all(engine.view(run_id).status == Status.FINISHED for run_id in ids))
+    app.run()
+    assert not app.exception
+    table = app.dataframe[0].value
+    assert len(table) == len(ids)
+    assert table["last step"].tolist() == [1000] * len(ids)
+    if kind == "starting weights":
+        assert table["first"][0] > table["first"][4] + 5
+    seeds = {engine.view(run_id).config.train for run_id in ids}
+    assert len(seeds) == 1  # the same batches, rate and steps for all
+
+
+def test_a_race_in_the_address_is_opened_and_a_lost_run_is_named(app: AppTest, engine: Engine) -> None:
+    config = RunConfig.from_flat({"hidden": 8, "steps": 30, "locales": ("fr_FR",)})
+    run_id = engine.start(config)
+    until(lambda: not engine.view(run_id).status.is_active)
+    visit(app, "train/initialisation.py")
+    app.query_params["race"] = f"{run_id}.{'0' * 20}"
+    app.run()
+    assert "not on this computer" in app.warning[0].value
+    assert app.dataframe[0].value["run"].tolist() == ["output × 0.01, hidden Kaiming"]

@@ -1,0 +1,105 @@
+"""Several runs that start in the same moment, on one chart, live. They are runs like any other, and go on unwatched."""
+
+import secrets
+from collections.abc import Callable
+
+import streamlit as st
+
+from lmcore import advice, corpora, figures
+from lmcore.errors import UserError
+from lmcore.history import LossCurve, loss_curve
+from lmcore.runs.engine import RunView
+from lmcore.runs.run import Status
+from lmcore.training import RunConfig
+from ui.live import Chart, live
+from ui.server import engine
+
+Namer = Callable[[RunConfig], str]
+MOST = 6
+
+
+def race(page: str, entrants: dict[str, RunConfig], name_of: Namer) -> None:
+    """The buttons, the chart and the table of a race; its runs stand in the address.
+
+    Args:
+        entrants: the runs to start, by name; all with the same text, seed and number of steps.
+        name_of: the name of a run's config, for a race that was opened from an address.
+    """
+    ids = _ids(page)
+    active = any(engine().view(run_id).status.is_active for run_id in ids)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Start the race",
+            key=f"{page}.race_go",
+            type="primary",
+            icon=":material/sports_score:",
+            disabled=not 1 <= len(entrants) <= MOST or active,
+            on_click=_start,
+            args=(page, entrants),
+            help=f"Up to {MOST} runs, with the same batches from the same seed.",
+        )
+        st.button(
+            "Stop", key=f"{page}.race_stop", icon=":material/stop:", disabled=not active, on_click=_stop, args=(ids,)
+        )
+        log = st.toggle("Logarithmic steps", key=f"{page}.race_log")
+    if message := st.session_state.pop(f"{page}.race_error", None):
+        st.error(message)
+    st.fragment(_live, run_every=0.5 if active else None)(page, ids, name_of, active, log)
+
+
+def _ids(page: str) -> list[str]:
+    """The runs of the race in the address, else of the last one of this visitor; those that are gone are left out."""
+    given = st.query_params.get("race") or st.session_state.get(f"{page}.race", "")
+    ids = []
+    for run_id in given.split(".")[:MOST] if given else []:
+        try:
+            ids.append(engine().view(run_id).id)
+        except UserError:
+            st.warning("A run of the race in the address is not on this computer.")
+    st.session_state[f"{page}.race"] = ".".join(ids)
+    if ids:
+        st.query_params["race"] = ".".join(ids)
+    return ids
+
+
+def _start(page: str, entrants: dict[str, RunConfig]) -> None:
+    visitor = st.session_state.setdefault("visitor", secrets.token_hex(8))
+    try:
+        # Each has an owner of its own: the runs of a race train side by side, and do not queue behind each other.
+        ids = [engine().start(config, f"{visitor}.{lane}") for lane, config in enumerate(entrants.values())]
+    except UserError as error:
+        st.session_state[f"{page}.race_error"] = str(error)
+        return
+    st.query_params["race"] = ".".join(ids)
+
+
+def _stop(ids: list[str]) -> None:
+    for run_id in ids:
+        engine().pause(run_id)
+
+
+def _live(page: str, ids: list[str], name_of: Namer, was_active: bool, log: bool) -> None:
+    views = [engine().view(run_id) for run_id in ids]
+    if was_active and not any(view.status.is_active for view in views):
+        st.rerun()  # once, when the last one comes to rest
+    named: dict[str, RunView] = {}
+    for view in views:
+        name = name_of(view.config)
+        named[f"{name} ({len(named) + 1})" if name in named else name] = view
+    for name, view in named.items():
+        if view.status == Status.FAILED:
+            st.warning(f"{name}: {view.message}")
+    curves = {name: _curve(view) for name, view in named.items()}
+    live(
+        Chart.of(figures.race(curves, log), "Losses of the race.", revision=f"{'.'.join(ids)}{log}"),
+        key=f"{page}.race_chart",
+    )
+    if views:
+        table = advice.race_table({name: view.snapshots for name, view in named.items()})
+        formats = dict.fromkeys(["first", "after 1,000", "after 10,000", "train", "dev"], "{:.4f}")
+        st.dataframe(table.style.format(formats | {"last step": "{:,}"}, na_rep="–"), hide_index=True)
+        st.caption("Losses in nats per character; the first four over a part of the training split.")
+
+
+def _curve(view: RunView) -> LossCurve:
+    return loss_curve(view.history, view.snapshots, len(corpora.load(view.config.corpus).vocabulary), lost=view.lost)
