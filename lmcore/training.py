@@ -31,6 +31,9 @@ EVALUATION_EXAMPLES = 10_000
 MOST_SHOWN = 40
 """Characters in the picture of what the model expects next."""
 
+MOST_EMBEDDED = 200
+"""Characters whose embeddings a snapshot keeps."""
+
 MAX_WORK = 2_000_000_000
 """Weights times examples in one step: about a second of work for one core."""
 
@@ -429,6 +432,8 @@ class Trainer:
         most = None if self.step == self.config.train.steps else EVALUATION_EXAMPLES
         train, dev = self.evaluate("train", most), self.evaluate("dev", most)
         record = {"next_character": self.next_character()}
+        if (weight := self.model.parameters.get("embedding.weight")) is not None:
+            record["embedding"] = weight[torch.from_numpy(self.corpus.most_frequent(MOST_EMBEDDED))].float().numpy()
         return Snapshot(self.step, train if train is not None else math.nan, dev, tuple(self.sample(config)), record)
 
     @torch.inference_mode()

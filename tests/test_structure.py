@@ -57,6 +57,7 @@ LAYERS = [
     "one_layer",
     "initialisation",
     "advice",
+    "embeddings",
     "runs",
 ]
 

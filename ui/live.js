@@ -31,6 +31,9 @@ function fitted(node, traces) {
   return traces.map((trace) => (trace.texttemplate && narrow(trace) ? { ...trace, texttemplate: undefined } : trace));
 }
 
+// Plotly rejects an animation that is interrupted, by another picture or the slider, without a reason.
+addEventListener("unhandledrejection", (event) => { if (event.reason === undefined) event.preventDefault(); });
+
 const charts = new WeakMap(); // node -> {next, look, drawing, gone}
 
 async function draw(node, chart, source) {
@@ -41,7 +44,14 @@ async function draw(node, chart, source) {
     while (chart.next && !chart.gone) {
       const figure = chart.next;
       chart.next = undefined;
-      await Plotly.react(node, fitted(node, figure.data), themed(node, figure.layout), CONFIG);
+      if (chart.frames) await Plotly.animate(node, [null], { mode: "immediate" }); // what plays is of the old figure
+      chart.frames = figure.frames?.length;
+      await Plotly.react(node, {
+        data: fitted(node, figure.data),
+        layout: themed(node, figure.layout),
+        config: CONFIG,
+        frames: figure.frames ?? [],
+      });
       if (chart.clicked && !node.clickable) {
         node.clickable = true;
         node.on("plotly_click", (event) => chart.clicked(event.points[0]));

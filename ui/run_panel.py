@@ -3,6 +3,7 @@
 import functools
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
@@ -207,15 +208,39 @@ def _open(page: str, run_id: str) -> None:
 More = Callable[[Snapshot, Corpus, RunView | None], None]  # draws further pictures of a snapshot
 
 
-def show(page: str, config: RunConfig, corpus: Corpus, view: RunView | None, more: More | None = None) -> None:
-    """The pictures of the run, live; of the untrained model where there is none. ``more`` draws what a page adds."""
+@dataclass(frozen=True)
+class _Panel:
+    """What the pictures of a page are made from."""
+
+    page: str
+    config: RunConfig  # of the untrained model
+    corpus: Corpus
+    more: More | None
+    standard: bool
+
+
+def show(
+    page: str,
+    config: RunConfig,
+    corpus: Corpus,
+    view: RunView | None,
+    more: More | None = None,
+    standard: bool = True,
+) -> None:
+    """The pictures of the run, live; of the untrained model where there is none.
+
+    Args:
+        more: draws what a page adds, under the others.
+        standard: whether loss, expectations and samples are drawn; the numbers always are.
+    """
     if message := st.session_state.pop(f"{page}.error", None):
         st.error(message)
     every = None
     if view is not None and view.status.is_active:
         every = 0.25 if engine().active <= 4 else 1.0
     # Without a run it is the same fragment, so that its charts stay where they are when a run begins.
-    st.fragment(_live, run_every=every)(page, config, corpus, view.id if view else None, every is not None, more)
+    panel = _Panel(page, config, corpus, more, standard)
+    st.fragment(_live, run_every=every)(panel, view.id if view else None, every is not None)
 
 
 @st.cache_data(max_entries=200, show_spinner="Making the model…")
@@ -232,35 +257,34 @@ def first_look(config: RunConfig) -> Snapshot:
         st.stop()
 
 
-def _live(
-    page: str, config: RunConfig, corpus: Corpus, run_id: str | None, was_active: bool, more: More | None
-) -> None:
+def _live(panel: _Panel, run_id: str | None, was_active: bool) -> None:
     if run_id is None:
-        _pictures(page, config, corpus, None, [first_look(config)], more)
+        _pictures(panel, None, [first_look(panel.config)])
         return
     view = engine().view(run_id)
     if was_active and not view.status.is_active:
         st.rerun()  # once, when the run comes to rest: the buttons change, the polling ends
     for text in filter(None, (view.message, view.warning)):
         (st.error if view.status == Status.FAILED else st.warning)(text)
-    _pictures(page, view.config, corpora.load(view.config.corpus), view, list(view.snapshots), more)
+    panel = replace(panel, config=view.config, corpus=corpora.load(view.config.corpus))
+    # Until its first slice is back, a run looks as the untrained model did: nothing flickers.
+    _pictures(panel, view, list(view.snapshots) or [first_look(view.config)])
 
 
-def _pictures(
-    page: str, config: RunConfig, corpus: Corpus, view: RunView | None, snapshots: list[Snapshot], more: More | None
-) -> None:
+def _pictures(panel: _Panel, view: RunView | None, snapshots: list[Snapshot]) -> None:
+    page, corpus = panel.page, panel.corpus
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
-        axes = st.pills("Logarithmic", ["steps", "loss"], selection_mode="multi", key=f"{page}.log") or []
+        axes: list[str] = []
+        if panel.standard:
+            axes = st.pills("Logarithmic", ["steps", "loss"], selection_mode="multi", key=f"{page}.log") or []
         shown = _chosen(page, view, snapshots)
-    live(
-        _numbers(config, view, snapshots),
-        _loss(corpus, view, snapshots, axes),
-        _expectation(shown, corpus),
-        Text("What it writes, with the same dice at every step", _samples(snapshots)),
-        key=f"{page}.live",
-    )
-    if more and shown:
-        more(shown, corpus, view)
+    parts: list[Numbers | Chart | Text] = [_numbers(panel.config, view, snapshots)]
+    if panel.standard:
+        texts = Text("What it writes, with the same dice at every step", _samples(snapshots))
+        parts += [_loss(corpus, view, snapshots, axes), _expectation(shown, corpus), texts]
+    live(*parts, key=f"{page}.live")
+    if panel.more and shown:
+        panel.more(shown, corpus, view)
 
 
 def _chosen(page: str, view: RunView | None, snapshots: list[Snapshot]) -> Snapshot | None:
@@ -269,7 +293,7 @@ def _chosen(page: str, view: RunView | None, snapshots: list[Snapshot]) -> Snaps
         return snapshots[-1] if snapshots else None
     steps = [snapshot.step for snapshot in snapshots]
     at = st.select_slider(
-        "What it expects, after step",
+        "Look at the model after step",
         steps,
         value=steps[-1],
         format_func=lambda step: f"{step:,}",

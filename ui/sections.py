@@ -9,6 +9,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {  # section -> file in pages/
     "Train": {
         "train/mlp.py": ("MLP", ":material/hub:"),
         "train/initialisation.py": ("Initialisation", ":material/start:"),
+        "train/embeddings.py": ("Embeddings", ":material/scatter_plot:"),
     },
 }
 DEFAULT = "train/mlp.py"

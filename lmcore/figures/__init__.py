@@ -18,6 +18,7 @@ from lmcore.figures.counting import (
     two_objectives,
     what_follows,
 )
+from lmcore.figures.embeddings import embedding_map, similarity
 from lmcore.figures.training import first_guesses, loss_curve, next_character, race, values
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "character_frequencies",
     "dart",
     "difference",
+    "embedding_map",
     "first_guesses",
     "growth",
     "length_histogram",
@@ -34,6 +36,7 @@ __all__ = [
     "pair_matrix",
     "probabilities",
     "race",
+    "similarity",
     "surprise",
     "tensor",
     "two_objectives",

@@ -136,9 +136,9 @@ def test_two_tabs_do_not_disturb_each_other_and_a_closed_one_trains_on(
     visit(again, address)
     reaches(again, 3000)
     expect(again.get_by_text("finished")).to_be_visible()
-    expect(again.get_by_role("spinbutton", name="Hidden")).to_have_value("30")
+    expect(again.get_by_role("spinbutton", name="Hidden", exact=True)).to_have_value("30")
     assert step(page) == paused
-    expect(page.get_by_role("spinbutton", name="Hidden")).to_have_value("20")
+    expect(page.get_by_role("spinbutton", name="Hidden", exact=True)).to_have_value("20")
     again.close()
 
 
@@ -158,6 +158,36 @@ def test_a_click_into_the_matrix_shows_what_follows(page: Page, server: Server) 
     assert hovered[1] != "a"  # which is shown before any click
     expect(page.get_by_role("combobox", name="What follows")).to_have_value(hovered[1])
     page.wait_for_function(f"document.body.textContent.includes('share of what follows {hovered[1]}')")
+
+
+def test_letters_drift_when_the_snapshots_are_played(page: Page, server: Server) -> None:
+    visit(page, f"{server.url}/embeddings?locales=de_DE&emb_steps=300&emb_embedding=3")
+    page.wait_for_selector(".js-plotly-plot .nsewdrag")
+    button(page, "Start").click()
+    expect(page.get_by_text("finished")).to_be_visible()
+    page.wait_for_selector(".updatemenu-button")
+    place = "Array.from(document.querySelector('.js-plotly-plot')._fullData[0].x).join()"
+    last = page.evaluate(place)
+    page.locator(".updatemenu-button").first.click()
+    page.wait_for_function(f"last => {place} !== last", arg=last)  # it begins at step 0
+    page.wait_for_function(f"last => {place} === last", arg=last)  # and comes back to the end
+    page.locator(".updatemenu-button").first.click()
+    page.wait_for_function(f"last => {place} !== last", arg=last)
+    page.get_by_role("radio", name="3", exact=True).click()  # another picture while one plays
+    page.wait_for_function("document.querySelector('.js-plotly-plot')._fullData[0].type === 'scatter3d'")
+
+
+def test_a_race_is_live_on_one_chart(page: Page, server: Server) -> None:
+    visit(page, f"{server.url}/initialisation?locales=de_DE&init_steps=100000")
+    button(page, "Start the race").click()
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.js-plotly-plot')].at(-1)?._fullData"
+        "?.filter(trace => trace.x.length > 20).length === 5"
+    )
+    assert "race=" in page.url
+    button(page, "Stop").click()
+    expect(button(page, "Stop")).to_be_disabled()
+    expect(button(page, "Start the race")).to_be_enabled()
 
 
 def test_the_code_unfolds(page: Page, server: Server) -> None:
@@ -207,7 +237,7 @@ def test_a_killed_server_leaves_a_run_that_the_page_resumes(browser: Browser, ow
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1280])
-@pytest.mark.parametrize("path", ["", "dataset", "bigram", "neural_bigram", "initialisation"])
+@pytest.mark.parametrize("path", ["", "dataset", "bigram", "neural_bigram", "initialisation", "embeddings"])
 def test_no_page_is_wider_than_its_window(browser: Browser, server: Server, path: str, width: int, scheme: str) -> None:
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()

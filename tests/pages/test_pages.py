@@ -436,3 +436,36 @@ def test_a_race_in_the_address_is_opened_and_a_lost_run_is_named(app: AppTest, e
     app.run()
     assert "not on this computer" in app.warning[0].value
     assert app.dataframe[0].value["run"].tolist() == ["output × 0.01, hidden Kaiming"]
+
+
+# ---------------------------------------------------------------- Embeddings
+
+
+def test_letters_are_drawn_before_the_start_and_can_be_played_at_rest(app: AppTest, engine: Engine) -> None:
+    visit(app, "train/embeddings.py")
+    app.multiselect(key="locales").set_value(["de_DE"])
+    app.number_input(key="emb_steps").set_value(200).run()
+    before = json.loads(json.loads(app.get("bidi_component")[1].proto.json)["parts"][0]["figure"])
+    assert names_of(before) == ["vowel", "consonant", "other"]
+    assert not before.get("frames")
+    app.button(key="emb.go").click().run()
+    run_id = app.session_state["emb.run"]
+    until(lambda: engine.view(run_id).status == Status.FINISHED)
+    app.run()
+    assert not app.exception
+    after = json.loads(json.loads(app.get("bidi_component")[1].proto.json)["parts"][0]["figure"])
+    assert [frame["name"] for frame in after["frames"]] == [str(s.step) for s in engine.view(run_id).snapshots]
+    for method, dimensions in (("t-SNE", 2), ("PCA", 2)):
+        app.segmented_control(key="emb.method").set_value(method)
+        app.segmented_control(key="emb.dimensions").set_value(dimensions).run()
+        assert not app.exception
+    app.segmented_control(key="emb.dimensions").set_value(3).run()
+    assert "cannot be drawn in 3" in app.info[0].value
+
+
+def test_the_embeddings_page_shows_the_net_of_the_mlp_page(small: AppTest, engine: Engine) -> None:
+    small.button(key="mlp.step").click().run()
+    until(lambda: not engine.view(run_of(small)).status.is_active)
+    visit(small, "train/embeddings.py")
+    assert small.session_state["emb.run"] == run_of(small)
+    assert small.number_input(key="emb_embedding").value == 10
