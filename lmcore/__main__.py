@@ -13,11 +13,12 @@ import click
 import safetensors.numpy
 import torch
 
-from lmcore import corpora, models, texts
+from lmcore import corpora, lr_finder, models, texts
 from lmcore.bigrams import verdict
 from lmcore.config import Config
 from lmcore.corpora import SPLITS, CorpusConfig
 from lmcore.errors import UserError
+from lmcore.lr_finder import SweepConfig
 from lmcore.models.counting import CountConfig, NGram, score
 from lmcore.runs.run import Run, Status
 from lmcore.runs.slices import advance
@@ -96,18 +97,43 @@ def _download(name: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 def train(model: str, data: str, steps: int | None, settings: tuple[str, ...], as_json: bool) -> None:
     """Train a model; Ctrl-C saves it, and `resume` goes on."""
-    given: dict[str, Any] = {"family": model, "source": texts.resolve(data)}
-    for setting in settings:
-        name, equals, value = setting.partition("=")
-        if not equals:
-            raise UserError(f"--set takes name=value, not {setting!r}.")
-        given[name] = tuple(value.split(",")) if name == "locales" else value
+    given = _given(model, data, settings)
     if steps is not None:
         given["steps"] = steps
     run = Run(RunConfig.from_flat(given), owner="command line")
     store = Store()
     store.create(run)
     _train_to_end(run, store, as_json)
+
+
+def _given(model: str, data: str, settings: tuple[str, ...]) -> dict[str, Any]:
+    given: dict[str, Any] = {"family": model, "source": texts.resolve(data)}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise UserError(f"--set takes name=value, not {setting!r}.")
+        given[name] = tuple(value.split(",")) if name == "locales" else value
+    return given
+
+
+@main.command("find-lr")
+@click.argument("model", type=click.Choice(list(models.REGISTRY)))
+@click.option("--data", default="given-names", show_default=True, help="A text by name, or a path.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any setting; repeat for more.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the curve.")
+def find_lr(model: str, data: str, settings: tuple[str, ...], as_json: bool) -> None:
+    """Grow the learning rate at every step, and print what each rule reads from the loss."""
+    given = _given(model, data, settings)
+    own = {name: given.pop(name) for name in SweepConfig.model_fields if name in given}
+    found = lr_finder.find(RunConfig.from_flat(given), SweepConfig.parse(own))
+    if as_json:
+        curve = {"rate": found.rates.tolist(), "loss": found.mean.tolist()}
+        click.echo(json.dumps({"suggestions": found.suggestions, "remark": found.remark, "curve": curve}))
+        return
+    for name, rate in found.suggestions.items():
+        click.echo(f"{name:18} {rate:<10.3g} {lr_finder.JURY[name][1]}")
+    if found.remark:
+        click.echo(found.remark)
 
 
 @main.command()

@@ -68,12 +68,12 @@ def race_table(racers: dict[str, Sequence[Snapshot]]) -> pd.DataFrame:
         rows.append(
             {
                 "run": name,
-                "first": at.get(0),
-                "after 1,000": at.get(1000),
-                "after 10,000": at.get(10_000),
+                "first": at.get(0, math.nan),
+                "after 1,000": at.get(1000, math.nan),
+                "after 10,000": at.get(10_000, math.nan),
                 "last step": last.step if last else 0,
-                "train": last.train if last else None,
-                "dev": last.dev if last else None,
+                "train": last.train if last else math.nan,
+                "dev": last.dev if last and last.dev is not None else math.nan,
             }
         )
     return pd.DataFrame(rows)

@@ -58,6 +58,7 @@ LAYERS = [
     "initialisation",
     "advice",
     "embeddings",
+    "lr_finder",
     "runs",
 ]
 

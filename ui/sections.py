@@ -9,6 +9,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {  # section -> file in pages/
     "Train": {
         "train/mlp.py": ("MLP", ":material/hub:"),
         "train/initialisation.py": ("Initialisation", ":material/start:"),
+        "train/learning_rate.py": ("Learning rate", ":material/speed:"),
         "train/embeddings.py": ("Embeddings", ":material/scatter_plot:"),
     },
 }

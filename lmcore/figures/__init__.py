@@ -19,7 +19,7 @@ from lmcore.figures.counting import (
     what_follows,
 )
 from lmcore.figures.embeddings import embedding_map, similarity
-from lmcore.figures.training import first_guesses, loss_curve, next_character, race, values
+from lmcore.figures.training import first_guesses, loss_curve, next_character, race, rate_finder, values
 
 __all__ = [
     "broadcasting",
@@ -36,6 +36,7 @@ __all__ = [
     "pair_matrix",
     "probabilities",
     "race",
+    "rate_finder",
     "similarity",
     "surprise",
     "tensor",

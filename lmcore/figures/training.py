@@ -23,6 +23,7 @@ from lmcore.figures.style import (
     message,
 )
 from lmcore.history import Change, Floats, LossCurve
+from lmcore.lr_finder import Finding
 
 NOTHING_YET = "Press Start to train."
 
@@ -100,6 +101,7 @@ def _value(value: float | bool | str) -> str:
     return ("on" if value else "off") if isinstance(value, bool) else f"{value:g}"
 
 
+RATE, LOSS = "learning rate", "smoothed loss (nats per character)"
 RACE = [BLUE, ORANGE, GREEN, RED, PURPLE, SKY]
 
 
@@ -119,12 +121,39 @@ def race(curves: dict[str, LossCurve], log_x: bool = False) -> go.Figure:
     return figure(
         traces,
         {"title": "step", "type": "log" if log_x else "linear", "hoverformat": ",.0f"},
-        {"title": "smoothed loss (nats per character)", "hoverformat": ".4f"}
-        | ({"range": [None, highest]} if begun else {}),
+        {"title": LOSS, "hoverformat": ".4f"} | ({"range": [None, highest]} if begun else {}),
         height=460,
         hovermode="x unified",
         annotations=[] if begun else [message("Press Start the race.")],
     )
+
+
+def rate_finder(finding: Finding) -> go.Figure:
+    """Smoothed loss against the learning rate: the mean of the sweeps, their range, and each rule's suggestion."""
+    if not len(finding.rates):
+        return figure([], RATE, LOSS, height=420, annotations=[message(finding.remark or "Nothing was swept.")])
+    x = finding.rates.astype(np.float32)
+    band: dict[str, Any] = {"type": "scatter", "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "x": x}
+    dots: list[dict[str, Any]] = [
+        {
+            "type": "scatter",
+            "name": f"{name}: {rate:.2g}",
+            "mode": "markers",
+            "x": [rate],
+            "y": [np.interp(np.log(rate), np.log(finding.rates), finding.mean)],
+            "marker": {"color": colour, "size": 14, "line": {"width": 2, "color": "white"}},
+        }
+        for (name, rate), colour in zip(finding.suggestions.items(), itertools.cycle(RACE[1:]))
+    ]
+    traces = [
+        band | {"y": finding.low.astype(np.float32), "showlegend": False},
+        band | {"y": finding.high.astype(np.float32), "fill": "tonexty", "fillcolor": PALE, "name": "all seeds"},
+        _line("mean", finding.rates, finding.mean, BLUE, 3),
+        *dots,
+    ]
+    y = {"title": LOSS, "range": [0.97 * float(finding.low.min()), 1.25 * float(finding.mean[0])]}
+    notes = [message(finding.remark)] if not finding.suggestions else []
+    return figure(traces, {"title": RATE, "type": "log", "tickformat": "~g"}, y, height=460, annotations=notes)
 
 
 def values(groups: dict[str, NDArray[np.float32]], title: str, bins: int = 60) -> go.Figure:

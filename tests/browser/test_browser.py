@@ -237,7 +237,9 @@ def test_a_killed_server_leaves_a_run_that_the_page_resumes(browser: Browser, ow
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1280])
-@pytest.mark.parametrize("path", ["", "dataset", "bigram", "neural_bigram", "initialisation", "embeddings"])
+@pytest.mark.parametrize(
+    "path", ["", "dataset", "bigram", "neural_bigram", "initialisation", "embeddings", "learning_rate"]
+)
 def test_no_page_is_wider_than_its_window(browser: Browser, server: Server, path: str, width: int, scheme: str) -> None:
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from lmcore import initialisation
+from lmcore import initialisation, lr_finder
 from lmcore.__main__ import main
 
 FAST = ["--set", "locales=de_DE", "--set", "hidden=20"]
@@ -134,3 +134,17 @@ def test_counting_prints_the_published_losses_scores_and_samples(names_path: Pat
     assert result["scores"]["andrejq"] == pytest.approx(3.4834, abs=5e-5)
     assert result["samples"] == ["mor", "axx"]
     assert "infinite, because jq never occurs" in run("count", "--data", str(names_path), "--score", "andrejq")[1]
+
+
+def test_find_lr_prints_the_suggestions_and_the_curve() -> None:
+    code, out, _ = run("find-lr", "mlp", *FAST, "--set", "sweep_steps=150", "--set", "seeds=1", "--json")
+    assert code == 0
+    result = json.loads(out)
+    assert set(result["suggestions"]) == set(lr_finder.JURY)
+    assert len(result["curve"]["rate"]) == len(result["curve"]["loss"]) > 50
+    code, out, _ = run("find-lr", "mlp", *FAST, "--set", "seeds=1", "--set", "highest=0.001")
+    assert "never diverged" in out
+    assert "steepest" in out
+    code, _, err = run("find-lr", "mlp", *FAST, "--set", "seeds=99")
+    assert code == 2
+    assert "seeds" in err

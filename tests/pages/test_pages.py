@@ -469,3 +469,27 @@ def test_the_embeddings_page_shows_the_net_of_the_mlp_page(small: AppTest, engin
     visit(small, "train/embeddings.py")
     assert small.session_state["emb.run"] == run_of(small)
     assert small.number_input(key="emb_embedding").value == 10
+
+
+# ---------------------------------------------------------------- Learning rate
+
+
+def test_the_jury_speaks_at_once_and_a_rate_is_taken_to_the_mlp(app: AppTest, engine: Engine) -> None:
+    visit(app, "train/learning_rate.py")
+    app.multiselect(key="locales").set_value(["de_DE"])
+    app.number_input(key="lr_hidden").set_value(30).run()
+    assert not app.exception
+    taken = app.button(key="lr.take.steepest")
+    taken.click().run()
+    assert app.title[0].value == "A network that learns to write"
+    assert f"Take {app.number_input(key='mlp_learning_rate').value:.2g}" == taken.label[: taken.label.index(" to")]
+    assert app.number_input(key="mlp_hidden").value == 30
+
+
+def test_a_range_that_never_diverges_is_told(app: AppTest) -> None:
+    visit(app, "train/learning_rate.py")
+    app.multiselect(key="locales").set_value(["de_DE"])
+    app.number_input(key="lr_highest").set_value(0.001).run()
+    assert "never diverged" in app.warning[0].value
+    app.number_input(key="lr_lowest").set_value(0.5).run()
+    assert "below the highest" in app.error[0].value

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from lmcore import figures, lr_finder
+from lmcore.corpora import CorpusConfig, from_text
+from lmcore.errors import UserError
+from lmcore.lr_finder import JURY, SweepConfig
+from lmcore.models.mlp import MLPConfig
+from lmcore.training import RunConfig, TrainConfig, Trainer
+
+CORPUS = from_text("emma\nolivia\nava\nisabella\nsophia\nmia\nnoah\nliam\n" * 9, config=CorpusConfig(units="lines"))
+CONFIG = RunConfig(model=MLPConfig(hidden=20), train=TrainConfig(seed=5))
+RATES = np.geomspace(1e-4, 10, 200)
+
+
+def bowl() -> np.ndarray:
+    """A curve whose features are known: flat to 0.001, a straight fall to 0.1, flat, then steeply up from 1."""
+    x = np.log10(RATES)
+    return np.interp(x, [-4, -3, -1, 0, 1], [3.3, 3.3, 2.3, 2.29, 2.29]) + 7 * np.maximum(x, 0) ** 3
+
+
+def test_a_sweep_takes_the_steps_that_a_run_would() -> None:
+    one = lr_finder.sweep(CONFIG, SweepConfig(lowest=0.1, highest=0.1001, sweep_steps=30), 5, CORPUS)
+    trainer = Trainer(CONFIG, CORPUS)
+    expected = trainer.train(30)
+    assert one.losses == pytest.approx(expected, abs=1e-3)
+    assert not one.diverged
+    weights = 0.95 ** np.arange(29, -1, -1)
+    assert one.smoothed[-1] == pytest.approx((one.losses * weights).sum() / weights.sum())
+    assert one.smoothed[0] == one.losses[0]
+
+
+@pytest.mark.parametrize(("growth", "middle"), [("exponential", 0.01), ("linear", 0.50005)])
+def test_rates_grow_as_chosen(growth: str, middle: float) -> None:
+    settings = SweepConfig(lowest=1e-4, highest=1.0, sweep_steps=21, growth=growth)
+    rates = lr_finder.sweep(CONFIG, settings, 1, CORPUS).rates
+    assert rates[[0, 10, 20]] == pytest.approx([1e-4, middle, 1.0])
+
+
+def test_a_finding_has_all_suggestions_within_the_range_and_repeats() -> None:
+    settings = SweepConfig(highest=100.0, sweep_steps=200, seeds=2)
+    first, again = (lr_finder.find(CONFIG, settings, CORPUS) for _ in range(2))
+    assert first.suggestions.keys() == JURY.keys()
+    assert first.suggestions == again.suggestions
+    assert all(1e-5 <= rate <= 100 for rate in first.suggestions.values())
+    assert first.sweeps[0].diverged
+    assert first.remark == ""
+    assert np.all(first.low <= first.mean)
+    assert np.all(first.mean <= first.high)
+
+
+def test_each_rule_reads_a_known_curve_as_it_says() -> None:
+    losses = bowl()
+    assert 1e-3 <= lr_finder.steepest(RATES, losses) <= 0.1
+    assert lr_finder.tenth_of_minimum(RATES, losses) == pytest.approx(0.1, rel=0.1)
+    assert 0.005 < lr_finder.valley(RATES, losses) < 0.1
+    assert lr_finder.slide(RATES, losses) == pytest.approx(0.5, rel=0.1)  # 15 steps before the slope has grown by 0.005
+    edge = 10 ** (((3.3 - 2.29) / 2 / 7) ** (1 / 3))
+    assert lr_finder.below_divergence(RATES, losses) == pytest.approx(edge / 2, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (SweepConfig(lowest=1e-5, highest=1e-4, sweep_steps=50, seeds=1), "never diverged"),
+        (SweepConfig(lowest=90.0, highest=1000.0, sweep_steps=50, seeds=1), "too few to read"),
+    ],
+)
+def test_a_curve_that_cannot_be_read_says_so_on_the_chart(settings: SweepConfig, words: str) -> None:
+    found = lr_finder.find(CONFIG, settings, CORPUS)
+    assert words in found.remark
+    drawn = figures.rate_finder(found)
+    assert drawn.layout.xaxis.title.text == "learning rate"
+    assert bool(found.suggestions) == (words == "never diverged")
+    assert bool(drawn.layout.annotations) != bool(found.suggestions)
+
+
+def test_a_range_the_wrong_way_round_is_refused() -> None:
+    with pytest.raises(UserError, match="below the highest"):
+        lr_finder.find(CONFIG, SweepConfig(lowest=1.0, highest=0.1), CORPUS)
+
+
+def test_the_figure_names_every_suggestion() -> None:
+    found = lr_finder.find(CONFIG, SweepConfig(sweep_steps=150, seeds=2, highest=50), CORPUS)
+    names = [trace.name for trace in figures.rate_finder(found).data]
+    for rule, rate in found.suggestions.items():
+        assert f"{rule}: {rate:.2g}" in names
