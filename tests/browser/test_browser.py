@@ -56,6 +56,7 @@ def test_a_model_trains_live(page: Page, server: Server) -> None:
 
     button(page, "Pause").click()
     expect(page.get_by_text("paused")).to_be_visible()
+    idle(page)  # the numbers are drawn after the word
     paused = step(page)
     page.wait_for_timeout(800)  # time is the point here: nothing may happen in it
     assert step(page) == paused
@@ -129,6 +130,7 @@ def test_two_tabs_do_not_disturb_each_other_and_a_closed_one_trains_on(
     assert address != page.url
     button(page, "Pause").click()
     expect(page.get_by_text("paused")).to_be_visible()
+    idle(page)
     other.close()
     paused = step(page)
 
