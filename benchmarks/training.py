@@ -13,8 +13,9 @@ import click
 import torch
 
 from lmcore.corpora import CorpusConfig, load
+from lmcore.history import History
 from lmcore.models.mlp import MLPConfig
-from lmcore.training import History, RunConfig, TrainConfig, Trainer
+from lmcore.training import RunConfig, TrainConfig, Trainer
 
 
 def notebook_loop(config: RunConfig, steps: int) -> list[float]:
@@ -31,6 +32,10 @@ def notebook_loop(config: RunConfig, steps: int) -> list[float]:
     parameters = [C, W1, b1, W2, b2]
     for p in parameters:
         p.requires_grad = True
+    rate = config.train.learning_rate
+    optimisers = {"momentum": lambda: torch.optim.SGD(parameters, rate, momentum=0.9)}
+    optimisers["adam"] = lambda: torch.optim.Adam(parameters, rate)
+    optimiser = optimisers[config.train.optimiser]() if config.train.optimiser in optimisers else None
     losses = []
     for _ in range(steps):
         ix = torch.randint(0, len(X), (config.train.batch_size,), generator=generator)
@@ -41,8 +46,11 @@ def notebook_loop(config: RunConfig, steps: int) -> list[float]:
         for p in parameters:
             p.grad = None
         loss.backward()
-        for p in parameters:
-            p.data += -config.train.learning_rate * p.grad
+        if optimiser:
+            optimiser.step()
+        else:
+            for p in parameters:
+                p.data += -rate * p.grad
         losses.append(loss.item())
     return losses
 
@@ -60,9 +68,16 @@ def lmcore_loop(config: RunConfig, steps: int, block: int = 64) -> History:
 @click.option("--steps", default=3000, show_default=True)
 @click.option("--batch-size", default=32, show_default=True)
 def main(rounds: int, steps: int, batch_size: int) -> None:
-    """Prints the median ratio of steps per second."""
+    """Prints the median ratio of steps per second, for each optimiser."""
     torch.set_num_threads(1)
-    config = RunConfig(corpus=CorpusConfig(), model=MLPConfig(), train=TrainConfig(batch_size=batch_size))
+    for optimiser, rate in (("sgd", 0.1), ("momentum", 0.05), ("adam", 0.001)):
+        train = TrainConfig(batch_size=batch_size, optimiser=optimiser, learning_rate=rate)
+        compare(RunConfig(corpus=CorpusConfig(), model=MLPConfig(), train=train), rounds, steps)
+
+
+def compare(config: RunConfig, rounds: int, steps: int) -> None:
+    """Both loops in turn, round by round."""
+    print(config.train.optimiser)
     loops = {"notebook loop": notebook_loop, "lmcore": lmcore_loop}
     for loop in loops.values():
         loop(config, 200)
