@@ -49,6 +49,14 @@ def form(
     return values
 
 
+def hold(config: Config, names: list[str], *, prefix: str = "") -> dict[str, Any]:
+    """Keeps fields that cannot change now without drawing them: a page with fewer widgets answers a click sooner."""
+    values = {name: getattr(config, name) for name in names}
+    for name, value in values.items():
+        st.session_state[key_of(prefix, name)] = value
+    return values
+
+
 def parse(config: type[Model], values: dict[str, Any]) -> Model:
     """The config that the widgets' values make; the page stops, in words, if they do not fit."""
     try:

@@ -36,8 +36,11 @@ with st.sidebar:
     for title, names in FOLDED.items():
         with st.expander(title):
             train |= forms.form(TrainConfig, names, prefix=PAGE, disabled=fixed, on_change=change)
-    with st.expander("Where weights start"):
-        model |= forms.form(MLPConfig, STARTS, prefix=PAGE, disabled=fixed)
+    if view is None:
+        with st.expander("Where weights start"):
+            model |= forms.form(MLPConfig, STARTS, prefix=PAGE)
+    else:
+        model |= forms.hold(view.config.model, STARTS, prefix=PAGE)
 
 config = RunConfig(corpus=corpus_config, model=forms.parse(MLPConfig, model), train=forms.parse(TrainConfig, train))
 with st.container(horizontal=True, vertical_alignment="center"):

@@ -178,6 +178,19 @@ def test_an_update_with_the_old_address_does_not_bring_a_left_run_back(small: Ap
     assert run_of(small) != left
 
 
+def test_starting_weights_are_kept_while_a_run_hides_them(small: AppTest, engine: Engine) -> None:
+    small.number_input(key="mlp_output_scale").set_value(2.0)
+    small.selectbox(key="mlp_hidden_scheme").select("uniform").run()
+    small.button(key="mlp.step").click().run()
+    assert engine.view(run_of(small)).config.model.output_scale == 2.0
+    assert "mlp_output_scale" not in [widget.key for widget in small.number_input]
+    small.button(key="mlp.reset").click().run()
+    assert small.number_input(key="mlp_output_scale").value == 2.0
+    assert small.selectbox(key="mlp_hidden_scheme").value == "uniform"
+    small.button(key="mlp.step").click().run()
+    assert engine.view(run_of(small)).config.model.hidden_scheme == "uniform"
+
+
 def test_a_click_that_arrives_twice_counts_once(
     small: AppTest, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
