@@ -56,7 +56,10 @@ def over_fit_button(page: str, config: RunConfig) -> None:
 
 def splits(page: str, corpus: Corpus, view: RunView | None) -> None:
     """What train, dev and test are for, and the test loss when it is asked for."""
-    with st.expander("Train, dev and test", icon=":material/call_split:"):
+    unfolded = st.expander("Train, dev and test", icon=":material/call_split:", key=f"{page}.splits", on_change="rerun")
+    if not unfolded.open:
+        return
+    with unfolded:
         sizes = ", ".join(f"{split} {len(corpus.streams[split]):,}" for split in SPLITS)
         st.write(
             f"Characters: {sizes}. The net learns from **train**; you choose settings by **dev**; **test** tells once, "

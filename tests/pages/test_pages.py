@@ -373,6 +373,8 @@ def test_tries_and_hints_follow_a_change(small: AppTest, engine: Engine) -> None
 
 
 def test_the_test_loss_is_shown_when_asked_for_and_each_look_counted(small: AppTest, engine: Engine) -> None:
+    small.session_state["mlp.splits"] = True
+    small.run()
     assert small.button(key="mlp.test").disabled
     small.number_input(key="mlp_steps").set_value(100).run()
     small.button(key="mlp.go").click().run()
