@@ -39,6 +39,7 @@ def pick_corpus() -> tuple[CorpusConfig, Corpus]:
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the text…", show_time=True)
 def _load(config: str) -> Corpus:
+    """`corpora.load` keeps the text; this adds a spinner, and only when it must be read."""
     return corpora.load(CorpusConfig.model_validate_json(config))
 
 

@@ -78,15 +78,18 @@ def _fill_widgets(page: str, config: RunConfig, configs: dict[str, type[Config]]
         st.session_state[name] = list(value) if isinstance(value, tuple) else value
 
 
-def changer(page: str) -> Any:
-    """What a widget calls when the visitor changes a setting that a run can take on in mid-run."""
+def steering(page: str, view: RunView | None) -> dict[str, Any]:
+    """What `forms.form` needs for a run: which settings are fixed once it began, and what a change does to it."""
+
+    def fixed(name: str) -> bool:
+        return view is not None and name not in TrainConfig.live_fields()
 
     def changed(name: str) -> None:
         run_id = st.session_state.get(f"{page}.run")
         if run_id is not None and name in TrainConfig.live_fields():
             engine().change(run_id, **{name: st.session_state[forms.key_of(page, name)]})
 
-    return changed
+    return {"disabled": fixed, "on_change": changed}
 
 
 # ---------------------------------------------------------------- buttons

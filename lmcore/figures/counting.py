@@ -52,7 +52,7 @@ def difference(matrix: PairMatrix, title: str = "") -> go.Figure:
 
 
 def broadcasting(record: Broadcasting, wrong: bool) -> go.Figure:
-    """The matrix divided the right or the wrong way, with the sum of each row at its side."""
+    """The matrix divided the right or the wrong way."""
     values = record.wrong if wrong else record.right
     heatmap = _heatmap(values, {"tickformat": ".0%"}) | {"zmin": 0, "zmax": 0.4}
     return _square(heatmap, record.labels, "row", "column", 480)

@@ -18,17 +18,11 @@ st.write("Press **Start**: gradient descent finds by itself what counting knows,
 view = run_panel.attach(PAGE, {"train": TrainConfig})
 run_panel.offer_interrupted(PAGE)
 corpus_config, corpus = pick_corpus()
-
-
-def fixed(name: str) -> bool:
-    return view is not None and name not in TrainConfig.live_fields()
-
-
-change = run_panel.changer(PAGE)
+steering = run_panel.steering(PAGE, view)
 with st.sidebar:
-    train = forms.form(TrainConfig, TRAIN, prefix=PAGE, disabled=fixed, on_change=change, defaults=DEFAULTS)
+    train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **steering, defaults=DEFAULTS)
     with st.expander("More settings"):
-        train |= forms.form(TrainConfig, MORE, prefix=PAGE, disabled=fixed, on_change=change, defaults=DEFAULTS)
+        train |= forms.form(TrainConfig, MORE, prefix=PAGE, **steering, defaults=DEFAULTS)
 
 config = RunConfig(corpus=corpus_config, model=NeuralBigramConfig(), train=forms.parse(TrainConfig, train))
 names = ["Train", "Step by step", "Smoothing = weight decay", "The common mistake"]

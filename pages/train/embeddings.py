@@ -15,20 +15,14 @@ TRAIN = ["learning_rate", "steps", "batch_size", "seed"]
 st.title("Letters find their families")
 st.write("Press **Start** and watch the **vowels** move away from the consonants; at rest, play it again from step 0.")
 
-if f"{PAGE}.run" not in st.session_state and "run" not in st.query_params and "mlp.run" in st.session_state:
-    st.query_params["run"] = st.session_state["mlp.run"]  # the net that was trained on the MLP page
+if not {f"{PAGE}.run", f"{PAGE}.left"} & set(st.session_state) and "mlp.run" in st.session_state:
+    st.query_params.setdefault("run", st.session_state["mlp.run"])  # the net that was trained on the MLP page
 view = run_panel.attach(PAGE, {"model": MLPConfig, "train": TrainConfig})
 corpus_config, corpus = pick_corpus()
-
-
-def fixed(name: str) -> bool:
-    return view is not None and name not in TrainConfig.live_fields()
-
-
-change = run_panel.changer(PAGE)
+steering = run_panel.steering(PAGE, view)
 with st.sidebar:
-    model = forms.form(MLPConfig, MODEL, prefix=PAGE, disabled=fixed, defaults={"embedding": 2})
-    train = forms.form(TrainConfig, TRAIN, prefix=PAGE, disabled=fixed, on_change=change, defaults={"steps": 20_000})
+    model = forms.form(MLPConfig, MODEL, prefix=PAGE, **steering, defaults={"embedding": 2})
+    train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **steering, defaults={"steps": 20_000})
 
 config = RunConfig(corpus=corpus_config, model=forms.parse(MLPConfig, model), train=forms.parse(TrainConfig, train))
 run_panel.buttons(PAGE, config, view)

@@ -3,7 +3,7 @@ import streamlit as st
 from lmcore import history, layers, sampling, training
 from lmcore.models.mlp import MLPConfig, build_mlp
 from lmcore.training import RunConfig, TrainConfig
-from ui import forms, run_panel, tuning
+from ui import forms, run_panel, starts, tuning
 from ui.code import show_code
 from ui.corpus import pick_corpus
 
@@ -15,7 +15,6 @@ FOLDED = {
     "Penalties": ["l2", "l2_embedding", "l2_hidden", "l2_output"],
     "More settings": ["one_batch", "evaluate_every", "minutes"],
 }
-STARTS = [name for name in MLPConfig.model_fields if name.endswith(("_scheme", "_scale"))]
 
 st.title("A network that learns to write")
 st.write("Press **Start** and watch the loss fall below the dashed line of guessing, while noise turns into names.")
@@ -23,24 +22,18 @@ st.write("Press **Start** and watch the loss fall below the dashed line of guess
 view = run_panel.attach(PAGE, {"model": MLPConfig, "train": TrainConfig})
 run_panel.offer_interrupted(PAGE)
 corpus_config, corpus = pick_corpus()
-
-
-def fixed(name: str) -> bool:
-    return view is not None and name not in TrainConfig.live_fields()
-
-
-change = run_panel.changer(PAGE)
+steering = run_panel.steering(PAGE, view)
 with st.sidebar:
-    model = forms.form(MLPConfig, MODEL, prefix=PAGE, disabled=fixed)
-    train = forms.form(TrainConfig, TRAIN, prefix=PAGE, disabled=fixed, on_change=change)
+    model = forms.form(MLPConfig, MODEL, prefix=PAGE, **steering)
+    train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **steering)
     for title, names in FOLDED.items():
         with st.expander(title):
-            train |= forms.form(TrainConfig, names, prefix=PAGE, disabled=fixed, on_change=change)
+            train |= forms.form(TrainConfig, names, prefix=PAGE, **steering)
     if view is None:
         with st.expander("Where weights start"):
-            model |= forms.form(MLPConfig, STARTS, prefix=PAGE)
+            model |= forms.form(MLPConfig, starts.FIELDS, prefix=PAGE)
     else:
-        model |= forms.hold(view.config.model, STARTS, prefix=PAGE)
+        model |= forms.hold(view.config.model, starts.FIELDS, prefix=PAGE)
 
 config = RunConfig(corpus=corpus_config, model=forms.parse(MLPConfig, model), train=forms.parse(TrainConfig, train))
 with st.container(horizontal=True, vertical_alignment="center"):

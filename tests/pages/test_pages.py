@@ -484,6 +484,13 @@ def test_the_embeddings_page_shows_the_net_of_the_mlp_page(small: AppTest, engin
     visit(small, "train/embeddings.py")
     assert small.session_state["emb.run"] == run_of(small)
     assert small.number_input(key="emb_embedding").value == 10
+    for _ in range(2):  # a reset leaves that net, and stays with its own afterwards
+        small.button(key="emb.reset").click().run()
+        assert small.button(key="emb.go").label == "Start"
+        small.button(key="emb.step").click().run()
+        assert small.session_state["emb.run"] != run_of(small)
+    small.button(key="emb.reset").click().run()
+    assert small.button(key="emb.go").label == "Start"
 
 
 # ---------------------------------------------------------------- Learning rate
