@@ -125,7 +125,7 @@ def find_lr(model: str, data: str, settings: tuple[str, ...], as_json: bool) -> 
     """Grow the learning rate at every step, and print what each rule reads from the loss."""
     given = _given(model, data, settings)
     own = {name: given.pop(name) for name in SweepConfig.model_fields if name in given}
-    found = lr_finder.find(RunConfig.from_flat(given), SweepConfig.parse(own))
+    found = lr_finder.read(lr_finder.go_on(RunConfig.from_flat(given), SweepConfig.parse(own)))
     if as_json:
         curve = {"rate": found.rates.tolist(), "loss": found.mean.tolist()}
         click.echo(json.dumps({"suggestions": found.suggestions, "remark": found.remark, "curve": curve}))

@@ -80,11 +80,6 @@ def positions(
     return Positions(steps, points, list(labels), [kind_of(label) for label in labels], axes)
 
 
-def nearest(record: Positions, x: float, y: float) -> int:
-    """The character whose point at the last snapshot lies nearest to a click."""
-    return int(np.abs(record.points[-1, :, :2] - [x, y]).sum(1).argmin())
-
-
 def neighbours(embedding: NDArray[np.float32], labels: Sequence[str], index: int, most: int = 8) -> pd.DataFrame:
     """The characters nearest to one, by cosine and by Euclidean distance, in the space of the embeddings.
 

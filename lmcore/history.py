@@ -101,6 +101,7 @@ class LossCurve:
     guessing: float  # the loss of guessing uniformly, ln V
     changes: tuple[Change, ...] = ()
     lost: Floats = field(default_factory=lambda: np.zeros(0))  # losses after the last step, of a slice that diverged
+    looks: tuple[tuple[int, float], ...] = ()  # step and test loss, where it was asked for
 
 
 def loss_curve(
@@ -110,6 +111,7 @@ def loss_curve(
     changes: tuple[Change, ...] = (),
     lost: NDArray[np.float32] | None = None,
     from_start: bool = False,
+    looks: tuple[tuple[int, float | None], ...] = (),
 ) -> LossCurve:
     """The record of a training's loss.
 
@@ -118,6 +120,7 @@ def loss_curve(
 
     Args:
         from_start: show every one of the first steps, for a logarithmic axis.
+        looks: step and test loss, each time that it was asked for.
     """
     steps, losses = history.curve_from_start() if from_start else history.curve()
     halflife = max(2.0, len(losses) / 50)
@@ -133,4 +136,5 @@ def loss_curve(
         float(np.log(vocabulary_size)),
         changes,
         np.zeros(0) if lost is None else lost[np.isfinite(lost)].astype(float),
+        tuple((step, loss) for step, loss in looks if loss is not None),
     )

@@ -3,9 +3,11 @@
 Losses are in nats per character. Dimensions: S steps taken, K seeds.
 """
 
+import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,7 @@ from lmcore.training import DivergedError, RunConfig, Trainer
 
 Floats = NDArray[np.float64]
 FEWEST = 20  # steps from which a curve can be read
+BLOCK = 10  # steps between two looks at whether a sweep has diverged
 SMOOTHING = 0.95  # of the exponentially weighted mean
 BLOWN_UP = 4.0  # times its minimum: a smoothed loss above has diverged
 
@@ -33,80 +36,108 @@ class SweepConfig(Config):
 
 
 @dataclass(frozen=True, eq=False)
-class Sweep:
-    """One sweep, up to where it diverged."""
+class Sweeps:
+    """Sweeps from several seeds, side by side, as far as they have come."""
 
     rates: Floats  # (S,)
-    losses: Floats  # (S,)
-    smoothed: Floats  # (S,)
+    losses: Floats  # (S, K)
+    done: bool
     diverged: bool
+    states: tuple[dict[str, NDArray[Any]], ...]  # (K,), of the nets, to go on from
 
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """Several sweeps, and what each rule reads from their mean."""
+    """What each rule reads from the mean of several sweeps."""
 
-    sweeps: list[Sweep]  # (K,)
-    rates: Floats  # (S,), up to the shortest sweep
+    rates: Floats  # (S,)
     mean: Floats  # (S,), of the smoothed losses
     low: Floats  # (S,)
     high: Floats  # (S,)
-    suggestions: dict[str, float]  # rule -> rate; empty where the curve cannot be read
+    suggestions: dict[str, float]  # rule -> rate; empty while the sweeps go on, or where the curve cannot be read
     remark: str  # what to know or to change; empty if all is well
 
 
-def sweep(config: RunConfig, settings: SweepConfig, seed: int, corpus: Corpus | None = None) -> Sweep:
-    """One pass over the rates with a fresh copy of the model; it ends where the loss blows up.
+def go_on(
+    config: RunConfig,
+    settings: SweepConfig,
+    sweeps: Sweeps | None = None,
+    seconds: float = math.inf,
+    corpus: Corpus | None = None,
+) -> Sweeps:
+    """Takes fresh copies of the model, one for each seed, over the rates for some seconds, from where ``sweeps`` ended.
 
-    Raises:
-        UserError: if the text or the settings do not allow the run.
-    """
-    grow = np.geomspace if settings.growth == "exponential" else np.linspace
-    rates = grow(settings.lowest, settings.highest, settings.sweep_steps)
-    plain = {"seed": seed, "schedule": "constant", "warm_up": 0}
-    trainer = Trainer(config.model_copy(update={"train": config.train.model_copy(update=plain)}), corpus)
-    losses: list[float] = []
-    mean, lowest, diverged = 0.0, np.inf, False
-    for step, rate in enumerate(rates.tolist()):
-        train = trainer.config.train.model_copy(update={"learning_rate": rate})
-        trainer.config = trainer.config.model_copy(update={"train": train})
-        try:
-            losses.append(float(trainer.train(1)[0]))
-        except DivergedError:
-            diverged = True
-            break
-        mean = SMOOTHING * mean + (1 - SMOOTHING) * losses[-1]
-        smoothed = mean / (1 - SMOOTHING ** (step + 1))  # bias-corrected, as in Adam
-        lowest = min(lowest, smoothed)
-        if smoothed > BLOWN_UP * lowest:
-            diverged = True
-            break
-    curve = pd.Series(losses, dtype=float).ewm(alpha=1 - SMOOTHING).mean().to_numpy()
-    return Sweep(rates[: len(losses)], np.array(losses), curve, diverged)
-
-
-def find(config: RunConfig, settings: SweepConfig, corpus: Corpus | None = None) -> Finding:
-    """Sweeps from several seeds, and the jury's reading of their mean.
+    All end where the first of them blows up. The numbers do not depend on how the time was cut.
 
     Raises:
         UserError: if the range is empty, or the text or the settings do not allow the run.
     """
     if settings.lowest >= settings.highest:
         raise UserError("The lowest rate must be below the highest.")
-    sweeps = [sweep(config, settings, config.train.seed + i, corpus) for i in range(settings.seeds)]
-    S = min(len(one.losses) for one in sweeps)
-    together = np.array([one.smoothed[:S] for one in sweeps])
-    rates = sweeps[0].rates[:S]
-    mean = together.mean(0) if S else np.zeros(0)
-    suggestions = {name: rule(rates, mean) for name, (rule, _) in JURY.items()} if S >= FEWEST else {}
-    low, high = (together.min(0), together.max(0)) if S else (mean, mean)
-    return Finding(sweeps, rates, mean, low, high, suggestions, _remark(sweeps, S))
+    grow = np.geomspace if settings.growth == "exponential" else np.linspace
+    rates = grow(settings.lowest, settings.highest, settings.sweep_steps)
+    losses = sweeps.losses if sweeps else np.zeros((0, settings.seeds))
+    trainers = _trainers(config, settings, sweeps, corpus)
+    began, diverged = time.perf_counter(), False
+    while len(losses) < len(rates) and not diverged:
+        block = rates[len(losses) : len(losses) + BLOCK].tolist()
+        taken = np.stack([_losses(trainer, block) for trainer in trainers], axis=1)
+        losses, diverged = _up_to_divergence(np.concatenate([losses, taken]))
+        if time.perf_counter() - began > seconds:
+            break
+    S = len(losses)
+    return Sweeps(rates[:S], losses, diverged or len(rates) == S, diverged, tuple(t.state() for t in trainers))
 
 
-def _remark(sweeps: list[Sweep], shortest: int) -> str:
-    if shortest < FEWEST:
-        return f"It diverged after {shortest} steps: too few to read. Begin with a lower rate, or take more steps."
-    if not any(one.diverged for one in sweeps):
+def _trainers(config: RunConfig, settings: SweepConfig, sweeps: Sweeps | None, corpus: Corpus | None) -> list[Trainer]:
+    trainers = []
+    for i in range(settings.seeds):
+        train = config.train.model_copy(update={"seed": config.train.seed + i})
+        trainers.append(Trainer(config.model_copy(update={"train": train}), corpus))
+        if sweeps:
+            trainers[-1].restore(sweeps.states[i])
+    return trainers
+
+
+def _losses(trainer: Trainer, rates: list[float]) -> Floats:
+    """The loss of each step; from where it diverged, nan."""
+    try:
+        return trainer.train(len(rates), rates).astype(float)
+    except DivergedError as error:
+        return np.append(error.losses[:-1].astype(float), np.nan)
+
+
+def _up_to_divergence(losses: Floats) -> tuple[Floats, bool]:
+    """The steps before one is lost, and up to where a smoothed loss is far above its lowest; whether there is such."""
+    smoothed = _smoothed(losses)
+    lost = ~np.isfinite(losses).all(1)
+    blown_up = (smoothed > BLOWN_UP * np.fmin.accumulate(smoothed)).any(1)
+    ends = [*np.flatnonzero(lost)[:1], *np.flatnonzero(blown_up)[:1] + 1, len(losses)]
+    return losses[: min(ends)], len(ends) > 1
+
+
+def _smoothed(losses: Floats) -> Floats:
+    """Exponentially weighted means with bias correction, as in Adam, shape as given."""
+    means: Floats = pd.DataFrame(losses).ewm(alpha=1 - SMOOTHING).mean().to_numpy()
+    return means
+
+
+def read(sweeps: Sweeps) -> Finding:
+    """The jury's reading of the sweeps' mean; while they go on, the mean alone."""
+    smoothed = _smoothed(sweeps.losses)
+    mean, low, high = smoothed.mean(1), smoothed.min(1), smoothed.max(1)
+    readable = sweeps.done and len(mean) >= FEWEST
+    suggestions = {name: rule(sweeps.rates, mean) for name, (rule, _) in JURY.items()} if readable else {}
+    return Finding(sweeps.rates, mean, low, high, suggestions, _remark(sweeps))
+
+
+def _remark(sweeps: Sweeps) -> str:
+    S = len(sweeps.rates)
+    if not sweeps.done:
+        return ""
+    if S < FEWEST:
+        return f"It diverged after {S} steps: too few to read. Begin with a lower rate, or take more steps."
+    if not sweeps.diverged:
         return "It never diverged: the best rate may lie above the range. Raise the highest rate."
     return ""
 

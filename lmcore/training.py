@@ -303,15 +303,19 @@ class Trainer:
         return len(self.model.theta)
 
     @torch.inference_mode()
-    def train(self, steps: int) -> NDArray[np.float32]:
+    def train(self, steps: int, own_rates: list[float] | None = None) -> NDArray[np.float32]:
         """Takes so many steps of gradient descent and returns the loss of each, before its update.
+
+        Args:
+            steps: how many.
+            own_rates: the learning rate of each step; those of the schedule if None.
 
         Raises:
             DivergedError: if a loss is not finite, or far above the first; the weights are then lost.
         """
         self._prepare()
         one_way = self._train_on_counts if self.config.train.full_batch else self._train_on_batches
-        losses = one_way(steps, rates(self.config.train, self.step, steps))
+        losses = one_way(steps, own_rates or rates(self.config.train, self.step, steps))
         self._refuse_divergence(losses)
         self.step += steps
         return losses

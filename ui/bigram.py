@@ -17,7 +17,7 @@ from lmcore.errors import UserError
 from lmcore.models.counting import CountConfig, Counts, NGram, score, table_size
 from lmcore.sampling import SampleConfig
 from ui import forms
-from ui.live import Chart, live
+from ui.live import Chart, Click, live
 
 STEPS = [0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0]
 
@@ -36,10 +36,10 @@ def model(corpus: Corpus, config: CountConfig) -> NGram:
     return NGram(corpus, config)
 
 
-def row_of(clicked: tuple[float, float] | None, matrix: PairMatrix) -> int:
+def row_of(clicked: Click | None, matrix: PairMatrix) -> int:
     """The row that was clicked, else that of the letter a, else the first."""
-    if clicked is not None and 0 <= int(clicked[1]) < len(matrix.labels):
-        return int(clicked[1])
+    if clicked is not None and 0 <= int(clicked.y) < len(matrix.labels):
+        return int(clicked.y)
     return matrix.labels.index("a") if "a" in matrix.labels else 0
 
 

@@ -35,7 +35,7 @@ def pictures(snapshot: Snapshot, corpus: Corpus, view: RunView | None) -> None:
     clicked = live(chart, key=f"{PAGE}.map")
     left, right = st.columns([1, 2])
     with left:
-        at = embeddings.nearest(record, *clicked) if clicked and solid == 2 else _first_vowel(record)
+        at = clicked.customdata if clicked and clicked.customdata < len(record.labels) else _first_vowel(record)
         letter = st.selectbox("Neighbours of", record.labels, at, help="Or click a letter in the map.")
         table = embeddings.neighbours(snapshot.arrays[ARRAY], record.labels, record.labels.index(letter))
         st.dataframe(table.style.format({"cosine": "{:.3f}", "distance": "{:.3f}"}), hide_index=True)

@@ -1,39 +1,67 @@
 """The parts of the Learning rate page."""
 
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import streamlit as st
 
 from lmcore import figures, lr_finder
 from lmcore.errors import UserError
-from lmcore.lr_finder import JURY, Finding, SweepConfig
+from lmcore.lr_finder import JURY, Finding, SweepConfig, Sweeps
 from lmcore.training import RunConfig
 from ui import forms
 from ui.live import Chart, live
 from ui.server import engine
 
-
-@st.cache_data(max_entries=100, show_spinner="Sweeping the learning rates…", show_time=True)
-def _find(config: str, settings: str) -> Finding:
-    parsed = RunConfig.model_validate_json(config), SweepConfig.model_validate_json(settings)
-    found: Finding = engine().compute(lr_finder.find, *parsed)
-    return found
+SLICE = 0.1  # seconds of sweeping between two pictures
 
 
-def finding(config: RunConfig, settings: SweepConfig) -> Finding:
-    """The sweeps; the page stops, in words, if the settings allow none."""
+@dataclass
+class _Shared:
+    """Sweeps that all visitors with the same settings watch, and of whom each one's page lets them go on."""
+
+    sweeps: Sweeps | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@st.cache_resource(max_entries=100)
+def _shared(config: str, settings: str) -> _Shared:
+    return _Shared()
+
+
+def finding(config: RunConfig, settings: SweepConfig) -> Finding | None:
+    """Draws the curve, live while the sweeps go on; what the jury reads, or None until they are done.
+
+    The page stops, in words, if the settings allow none.
+    """
+    shared = _shared(config.model_dump_json(), settings.model_dump_json())
     try:
-        return _find(config.model_dump_json(), settings.model_dump_json())
+        _go_on(shared, config, settings)
     except UserError as error:
         st.error(str(error))
         st.stop()
+    done = shared.sweeps.done
+    st.fragment(_curve, run_every=None if done else 0.05)(shared, config, settings, done)
+    return lr_finder.read(shared.sweeps) if done else None
 
 
-def curve(found: Finding) -> None:
+def _go_on(shared: _Shared, config: RunConfig, settings: SweepConfig) -> None:
+    with shared.lock:
+        if shared.sweeps is None or not shared.sweeps.done:
+            shared.sweeps = engine().compute(lr_finder.go_on, config, settings, shared.sweeps, SLICE)
+
+
+def _curve(shared: _Shared, config: RunConfig, settings: SweepConfig, was_done: bool) -> None:
     """The curve with the suggestions, and what to know of it."""
+    _go_on(shared, config, settings)
+    found = lr_finder.read(shared.sweeps)
     if found.remark:
         st.warning(found.remark)
-    live(Chart.of(figures.rate_finder(found), "Smoothed loss against the learning rate."), key="lr.curve")
+    figure = figures.rate_finder(found, (settings.lowest, settings.highest))
+    live(Chart.of(figure, "Smoothed loss against the learning rate."), key="lr.curve")
+    if shared.sweeps.done and not was_done:
+        st.rerun()  # once, for the jury and the race
 
 
 def jury(found: Finding, config: RunConfig) -> None:

@@ -91,7 +91,7 @@ const update = {
     if (look === chart.look) return;
     chart.look = look;
     chart.next = JSON.parse(part.figure);
-    chart.clicked = (point) => component.setStateValue("clicked", [point.x, point.y]);
+    chart.clicked = (point) => component.setStateValue("clicked", [point.x, point.y, point.customdata ?? null]);
     draw(node, chart, component.data.source);
   },
   numbers(node, part) {

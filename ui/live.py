@@ -7,6 +7,7 @@ this component keeps its nodes and calls ``Plotly.react``. Use it for whatever u
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -65,12 +66,20 @@ _component = st.components.v2.component(
 )
 
 
-def live(*parts: Numbers | Chart | Text, key: str) -> tuple[float, float] | None:
+class Click(NamedTuple):
+    """The point of a chart that was clicked."""
+
+    x: float
+    y: float
+    customdata: Any = None  # what the figure gave that point; None if nothing
+
+
+def live(*parts: Numbers | Chart | Text, key: str) -> Click | None:
     """Draws or updates the parts; the same key keeps the same nodes.
 
     Returns:
-        The x and y of the point of a chart that the visitor clicked last; None before the first click.
+        The point of a chart that the visitor clicked last; None before the first click.
     """
     data = {"parts": [vars(part) for part in parts], "source": PLOTLY_PATH}
     clicked = _component(key=key, data=data, on_clicked_change=lambda: None).clicked
-    return None if clicked is None else (clicked[0], clicked[1])
+    return None if clicked is None else Click(*clicked)

@@ -99,6 +99,16 @@ def _live(page: str, ids: list[str], name_of: Namer, was_active: bool, log: bool
         formats = dict.fromkeys(["first", "after 1,000", "after 10,000", "train", "dev"], "{:.4f}")
         st.dataframe(table.style.format(formats | {"last step": "{:,}"}, na_rep="–"), hide_index=True)
         st.caption("Losses in nats per character; the first four over a part of the training split.")
+        _verdict(named)
+
+
+def _verdict(named: dict[str, RunView]) -> None:
+    """Who came first, when all have come."""
+    reached = {name: view.snapshots[-1].dev for name, view in named.items() if view.status == Status.FINISHED}
+    losses = {name: loss for name, loss in reached.items() if loss is not None}
+    if losses and not any(view.status.is_active for view in named.values()):
+        order = sorted(losses, key=lambda name: losses[name])
+        st.success("  ·  ".join(f"{name} → {losses[name]:.4f}" for name in order), icon=":material/sports_score:")
 
 
 def _curve(view: RunView) -> LossCurve:

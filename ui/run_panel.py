@@ -328,8 +328,9 @@ def _duration(seconds: float) -> str:
 
 def _loss(corpus: Corpus, view: RunView | None, snapshots: list[Snapshot], axes: list[str]) -> Chart:
     history = view.history if view else History()
-    changes, lost = (view.changes, view.lost) if view else ((), None)
-    curve = loss_curve(history, tuple(snapshots), len(corpus.vocabulary), changes, lost, from_start="steps" in axes)
+    changes, lost, looks = (view.changes, view.lost, view.looks) if view else ((), None, ())
+    size = len(corpus.vocabulary)
+    curve = loss_curve(history, tuple(snapshots), size, changes, lost, from_start="steps" in axes, looks=looks)
     figure = figures.loss_curve(curve, log_x="steps" in axes, log_y="loss" in axes)
     alt = f"Loss curve. Guessing costs {curve.guessing:.2f} nats per character"
     alt += f"; the model is at {curve.smoothed[-1]:.2f}." if len(curve.smoothed) else "."

@@ -72,16 +72,14 @@ def splits(page: str, corpus: Corpus, view: RunView | None) -> None:
             args=(page,),
             disabled=not view or not view.step,
         )
-        if view and (seen := st.session_state.get(f"{page}.seen")) and seen[0] == view.id:
-            st.text(f"Test loss {seen[1]} after step {seen[2]:,}. Looks so far: {view.looks}.")
+        if view and view.looks:
+            step, loss = view.looks[-1]
+            told = "–: that split is empty" if loss is None else f"{loss:.4f} nats"
+            st.text(f"Test loss {told} after step {step:,}. Looks so far: {len(view.looks)}.")
 
 
 def _look(page: str) -> None:
-    run_id = st.session_state[f"{page}.run"]
     try:
-        loss = engine().look_at_test(run_id)
+        engine().look_at_test(st.session_state[f"{page}.run"])
     except UserError as error:
         st.session_state[f"{page}.error"] = str(error)
-        return
-    told = "–: that split is empty" if loss is None else f"{loss:.4f} nats"
-    st.session_state[f"{page}.seen"] = (run_id, told, engine().view(run_id).step)

@@ -44,6 +44,7 @@ def _traces(record: Positions, at: int) -> list[dict[str, Any]]:
             "name": kind,
             "mode": "markers+text",
             "text": names,
+            "customdata": chosen,
             "textfont": {"size": 15 if points.shape[1] == 2 else 13},
             "textposition": "top center",
             "marker": {"color": colour, "size": 11 if points.shape[1] == 2 else 5, "opacity": 0.75},

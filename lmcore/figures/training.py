@@ -29,7 +29,7 @@ NOTHING_YET = "Press Start to train."
 
 
 def loss_curve(curve: LossCurve, log_x: bool = False, log_y: bool = False) -> go.Figure:
-    """Loss against steps: each minibatch, smoothed, train and dev; the line of guessing and every change."""
+    """Loss against steps: minibatches, smoothed, train, dev, looks at test; the line of guessing, every change."""
     shown = curve.snapshot_steps > 0 if log_x else np.ones(len(curve.snapshot_steps), bool)
     at = curve.snapshot_steps[shown]
     last = max([*curve.steps[-1:], *curve.snapshot_steps[-1:], 1.0])
@@ -38,6 +38,7 @@ def loss_curve(curve: LossCurve, log_x: bool = False, log_y: bool = False) -> go
         _line("smoothed", curve.steps, curve.smoothed, BLUE, 3),
         _line("train", at, curve.train[shown], ORANGE, 2, symbol="circle"),
         _line("dev", at, curve.dev[shown], RED, 2, symbol="diamond"),
+        *_looks(curve),
         *_lost(curve),
         _line(
             f"guessing: {curve.guessing:.3f}",
@@ -71,6 +72,14 @@ def _line(
         "line": {"color": colour, "width": width, "dash": dash},
         "marker": {"symbol": symbol or "circle", "size": 7},
     }
+
+
+def _looks(curve: LossCurve) -> list[dict[str, Any]]:
+    """The test loss, where it was asked for."""
+    if not curve.looks:
+        return []
+    steps, losses = np.array(curve.looks, dtype=float).T
+    return [_line("test", steps, losses, PURPLE, 2, dash="dot", symbol="star")]
 
 
 def _lost(curve: LossCurve) -> list[dict[str, Any]]:
@@ -128,10 +137,14 @@ def race(curves: dict[str, LossCurve], log_x: bool = False) -> go.Figure:
     )
 
 
-def rate_finder(finding: Finding) -> go.Figure:
-    """Smoothed loss against the learning rate: the mean of the sweeps, their range, and each rule's suggestion."""
+def rate_finder(finding: Finding, limits: tuple[float, float]) -> go.Figure:
+    """Smoothed loss against the learning rate: the mean of the sweeps, their range, and each rule's suggestion.
+
+    Args:
+        limits: the lowest and the highest rate of the axis.
+    """
     if not len(finding.rates):
-        return figure([], RATE, LOSS, height=420, annotations=[message(finding.remark or "Nothing was swept.")])
+        return figure([], RATE, LOSS, height=460, annotations=[message(finding.remark or "Nothing was swept.")])
     x = finding.rates.astype(np.float32)
     band: dict[str, Any] = {"type": "scatter", "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "x": x}
     dots: list[dict[str, Any]] = [
@@ -152,8 +165,9 @@ def rate_finder(finding: Finding) -> go.Figure:
         *dots,
     ]
     y = {"title": LOSS, "range": [0.97 * float(finding.low.min()), 1.25 * float(finding.mean[0])]}
-    notes = [message(finding.remark)] if not finding.suggestions else []
-    return figure(traces, {"title": RATE, "type": "log", "tickformat": "~g"}, y, height=460, annotations=notes)
+    notes = [message(finding.remark)] if finding.remark and not finding.suggestions else []
+    x_axis = {"title": RATE, "type": "log", "tickformat": "~g", "range": [float(limit) for limit in np.log10(limits)]}
+    return figure(traces, x_axis, y, height=460, annotations=notes)
 
 
 def values(groups: dict[str, NDArray[np.float32]], title: str, bins: int = 60) -> go.Figure:

@@ -54,7 +54,7 @@ class RunView:
     snapshots: tuple[Snapshot, ...]
     changes: tuple[Change, ...]
     lost: NDArray[np.float32]  # losses of the slice that diverged
-    looks: int  # how often the test loss was asked for
+    looks: tuple[tuple[int, float | None], ...]  # step and test loss, each time that it was asked for
     started: TrainConfig  # the training settings of the first step
 
     @property
@@ -178,17 +178,18 @@ class Engine:
                 self._save(seat)
 
     def look_at_test(self, run_id: str) -> float | None:
-        """The test loss of the run as it is now, over the whole split; each look is counted (`RunView.looks`).
+        """The test loss of the run as it is now, over the whole split; each look is kept (`RunView.looks`).
 
         Raises:
             UserError: if there is no such run, or its text is gone.
         """
         with self._guard:
             seat = self._seat(run_id)
-            state, config = seat.run.state, seat.run.current.model_dump()
-            seat.run.looks += 1
-            self._save(seat)
+            state, config, step = seat.run.state, seat.run.current.model_dump(), seat.run.step
         loss: float | None = self.compute(loss_on_test, state, config)
+        with self._guard:
+            seat.run.looks.append((step, loss))
+            self._save(seat)
         return loss
 
     def compute(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -242,7 +243,7 @@ class Engine:
                 tuple(run.snapshots),
                 tuple(run.changes),
                 run.lost,
-                run.looks,
+                tuple(run.looks),
                 run.config.train,
             )
 

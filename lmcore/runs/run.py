@@ -47,7 +47,7 @@ class Run:
     status: Status = Status.QUEUED
     message: str = ""
     warning: str = ""
-    looks: int = 0  # how often the test loss was asked for
+    looks: list[tuple[int, float | None]] = field(default_factory=list)  # steps at which the test loss was asked for
     state: bytes = b""
     step: int = 0
     parameters: int = 0
@@ -144,6 +144,7 @@ class Run:
         for name in self.RECORD:
             setattr(self, name, record[name])
         self.status = Status(self.status)
+        self.looks = [(step, loss) for step, loss in self.looks]
         self.changes = [Change(**entry) for entry in record["changes"]]
         for change in self.changes:
             self._apply(change.settings)

@@ -25,13 +25,13 @@ with st.sidebar:
 config = RunConfig(corpus=corpus_config, model=model, train=train)
 
 found = finder.finding(config, settings)
-finder.curve(found)
-finder.jury(found, config)
+if found is not None:
+    finder.jury(found, config)
 
-st.subheader("The race")
-st.write("A short real run from each suggestion, with the same starting weights and the same batches.")
-rates = sorted({float(f"{rate:.3g}") for rate in found.suggestions.values()})
-entrants = {f"{rate:g}": config.model_copy(update={"train": train.updated(learning_rate=rate)}) for rate in rates}
-race.race(PAGE, entrants, finder.name_of)
+    st.subheader("The race")
+    st.write("A short real run from each suggestion, with the same starting weights and the same batches.")
+    rates = sorted({float(f"{rate:.3g}") for rate in found.suggestions.values()})
+    entrants = {f"{rate:g}": config.model_copy(update={"train": train.updated(learning_rate=rate)}) for rate in rates}
+    race.race(PAGE, entrants, finder.name_of)
 
-show_code(lr_finder.sweep, lr_finder.valley, lr_finder.slide, lr_finder.steepest, lr_finder.below_divergence)
+show_code(lr_finder.go_on, lr_finder.valley, lr_finder.slide, lr_finder.steepest, lr_finder.below_divergence)

@@ -1,9 +1,11 @@
 """Opens every page and presses its main buttons, without a browser."""
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -27,6 +29,11 @@ def parts(app: AppTest, kind: str) -> list[dict]:
 
 def figure(app: AppTest, at: int = 0) -> dict:
     return json.loads(parts(app, "chart")[at]["figure"])
+
+
+def values(array: dict) -> np.ndarray:
+    """An array as plotly sends it."""
+    return np.frombuffer(base64.b64decode(array["bdata"]), array["dtype"])
 
 
 def number(app: AppTest, at: int) -> str:
@@ -381,6 +388,7 @@ def test_the_test_loss_is_shown_when_asked_for_and_each_look_counted(small: AppT
     until(lambda: engine.view(run_of(small)).status == Status.FINISHED)
     small.run()
     assert not any("Test loss" in text.value for text in small.text)
+    assert "test" not in names_of(figure(small))
     for looks in (1, 2):
         small.button(key="mlp.test").click().run()
         (said,) = (text.value for text in small.text if "Test loss" in text.value)
@@ -389,7 +397,10 @@ def test_the_test_loss_is_shown_when_asked_for_and_each_look_counted(small: AppT
     trainer = Trainer(view.config)
     trainer.train(100)
     assert f"{trainer.evaluate('test'):.4f}" in said
-    assert engine.store.load(view.id).looks == 2
+    (test,) = (trace for trace in figure(small)["data"] if trace["name"] == "test")
+    assert values(test["y"]) == pytest.approx([trainer.evaluate("test")] * 2)
+    stored = engine.store.load(view.id).looks
+    assert [step for step, _ in stored] == [100, 100]
 
 
 def test_one_batch_is_a_run_of_its_own_that_says_why_zero_is_out_of_reach(small: AppTest, engine: Engine) -> None:
@@ -496,10 +507,37 @@ def test_the_embeddings_page_shows_the_net_of_the_mlp_page(small: AppTest, engin
 # ---------------------------------------------------------------- Learning rate
 
 
+def swept(app: AppTest) -> AppTest:
+    """Runs the page, as the browser does by itself, until the sweeps are done."""
+    for _ in range(200):
+        app.run()
+        if app.error or app.warning or any(button.key == "lr.race_go" for button in app.button):
+            return app
+    raise AssertionError("the sweeps do not end")
+
+
+def test_the_curve_grows_while_the_rates_do(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ui.finder.SLICE", 0.0)
+    visit(app, "train/learning_rate.py")
+    app.multiselect(key="locales").set_value(["de_DE"])
+    app.number_input(key="lr_hidden").set_value(31).run()
+    seen = []
+    for _ in range(3):
+        mean = next(trace for trace in figure(app)["data"] if trace.get("name") == "mean")
+        seen.append(len(values(mean["x"])))
+        assert len(figure(app)["layout"]["xaxis"]["range"]) == 2
+        assert not any(button.key == "lr.race_go" for button in app.button)
+        app.run()
+    assert seen == sorted(set(seen))
+    swept(app)
+    assert any(trace.get("name", "").startswith("valley") for trace in figure(app)["data"])
+
+
 def test_the_jury_speaks_at_once_and_a_rate_is_taken_to_the_mlp(app: AppTest, engine: Engine) -> None:
     visit(app, "train/learning_rate.py")
     app.multiselect(key="locales").set_value(["de_DE"])
-    app.number_input(key="lr_hidden").set_value(30).run()
+    app.number_input(key="lr_hidden").set_value(30)
+    swept(app)
     assert not app.exception
     taken = app.button(key="lr.take.steepest")
     taken.click().run()
@@ -511,7 +549,8 @@ def test_the_jury_speaks_at_once_and_a_rate_is_taken_to_the_mlp(app: AppTest, en
 def test_a_range_that_never_diverges_is_told(app: AppTest) -> None:
     visit(app, "train/learning_rate.py")
     app.multiselect(key="locales").set_value(["de_DE"])
-    app.number_input(key="lr_highest").set_value(0.001).run()
+    app.number_input(key="lr_highest").set_value(0.001)
+    swept(app)
     assert "never diverged" in app.warning[0].value
     app.number_input(key="lr_lowest").set_value(0.5).run()
     assert "below the highest" in app.error[0].value
