@@ -3,6 +3,7 @@
 Losses are in nats per character.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+
+def under(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Those whose names begin with a prefix, by the rest of their names."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +44,8 @@ class History:
         self.sums = np.zeros(0, dtype=np.float64)
         self.width = 1  # steps a bucket
         self.steps = 0
+        self.ratio_steps = np.zeros(0, dtype=np.int64)
+        self.ratios = np.zeros((0, 0, 2), dtype=np.float32)  # `Trainer.take_ratios`
 
     def add(self, losses: NDArray[np.float32]) -> None:
         """Appends the losses of the next steps."""
@@ -51,6 +59,11 @@ class History:
         buckets = (self.steps + np.arange(len(losses))) // self.width
         np.add.at(self.sums, buckets, losses)
         self.steps += len(losses)
+
+    def add_ratios(self, steps: NDArray[np.int64], ratios: NDArray[np.float32]) -> None:
+        """Appends how large gradients and updates were, shape (R, P, 2), at some of the next steps."""
+        self.ratio_steps = np.concatenate([self.ratio_steps, steps])
+        self.ratios = np.concatenate([self.ratios, ratios]) if len(self.ratios) else ratios
 
     def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Steps (the middle of each bucket, counted from 1) and mean losses, at most BUCKETS points."""
@@ -69,13 +82,20 @@ class History:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The history as arrays, to be stored."""
-        return {"head": self.head, "sums": self.sums, "shape": np.array([self.width, self.steps])}
+        return {
+            "head": self.head,
+            "sums": self.sums,
+            "shape": np.array([self.width, self.steps]),
+            "ratio_steps": self.ratio_steps,
+            "ratios": self.ratios,
+        }
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> "History":
         """The history that `arrays` returned."""
         history = cls()
         history.head, history.sums = arrays["head"], arrays["sums"]
+        history.ratio_steps, history.ratios = arrays["ratio_steps"], arrays["ratios"]
         history.width, history.steps = (int(number) for number in arrays["shape"])
         return history
 

@@ -24,6 +24,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "output × 0.01": _NORMAL,
     "output × 0.01, hidden × 0.2": {"hidden_scheme": "normal", "hidden_scale": 0.2},
     "output × 0.01, hidden Kaiming": {},
+    "output × 0.01, hidden Kaiming, BatchNorm": {"batch_norm": "hidden", "norm_momentum": 0.001},
     "output zero": {"output_scheme": "zeros"},
     "PyTorch's default": {
         "hidden_scheme": "pytorch",
@@ -34,7 +35,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "output_bias_scheme": "pytorch",
     },
 }
-"""Settings of an MLP, beside its defaults, by name; the first four are published (makemore, part 3)."""
+"""Settings of an MLP, beside its defaults, by name; the first five are published (makemore, part 3)."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from lmcore import corpora, models
 from lmcore.config import LIVE, Config, Field
 from lmcore.corpora import Corpus, CorpusConfig, Split
 from lmcore.errors import UserError
-from lmcore.history import Snapshot
+from lmcore.history import Snapshot, under
 from lmcore.layers import Sequential
 from lmcore.models import REGISTRY, ModelConfig
 from lmcore.models.mlp import MLPConfig
@@ -33,6 +33,12 @@ MOST_SHOWN = 40
 
 MOST_EMBEDDED = 200
 """Characters whose embeddings a snapshot keeps."""
+
+MOST_KEPT = 150_000
+"""Weights of a model whose snapshots keep them all, to look inside at any of them."""
+
+WEIGHTS, STATISTICS, MOMENTS = "theta", "statistics/", "moments/"
+"""Names, or their beginnings, of arrays in states and snapshots."""
 
 MAX_WORK = 2_000_000_000
 """Weights times examples in one step: about a second of work for one core."""
@@ -296,6 +302,7 @@ class Trainer:
         self.model = models.build(self.config.model, len(self.corpus.vocabulary), self.generator)
         self.optimiser: torch.optim.Optimizer | None = None
         self.optimised = ""  # how the optimiser is called that holds its moments
+        self.ratios: list[tuple[int, Tensor]] = []  # since the last `take_ratios`
 
     @property
     def parameters(self) -> int:
@@ -320,9 +327,24 @@ class Trainer:
         self.step += steps
         return losses
 
+    def take_ratios(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """How large gradients and updates were since the last call, beside the weights.
+
+        Returns:
+            The steps (R,), those with two significant digits, and (R, P, 2) for the P matrices of the model
+            (`Sequential.matrices`): the standard deviation of the gradient, and that of the update, each divided by
+            that of the weights.
+        """
+        steps = np.array([step for step, _ in self.ratios], dtype=np.int64)
+        values = [ratios for _, ratios in self.ratios] or [torch.empty(0, len(self.model.matrices), 2)]
+        self.ratios = []
+        return steps, torch.stack(values).numpy() if len(steps) else values[0].numpy()
+
     def _prepare(self) -> None:
         """What does not change within a call: the penalties, and the optimiser; another one begins without moments."""
         settings = self.config.train
+        if self.model.normalises and settings.batch_size < 2:
+            raise UserError("A batch of one has no variance to normalise by. Choose a batch size of at least 2.")
         self.penalties = penalties(settings, self.model)
         if settings.optimiser != self.optimised:
             self.optimiser, self.optimised = make_optimiser(settings, self.model.theta), settings.optimiser
@@ -344,10 +366,13 @@ class Trainer:
         X = self.X[rows].long()  # (steps, B, T)
         Y = self.Y[rows].long().unsqueeze(2)  # (steps, B, 1)
         log_p = torch.empty(Y.shape, dtype=model.theta.dtype)
-        for x, y, out, rate in zip(X.unbind(), Y.unbind(), log_p.unbind(), rates, strict=True):
+        measured = measured_steps(self.step, steps)
+        for step, (x, y, out, rate) in enumerate(
+            zip(X.unbind(), Y.unbind(), log_p.unbind(), rates, strict=True), self.step + 1
+        ):
             logits = model.forward(x)
             loss = cross_entropy(logits, y, out)
-            self._update(loss.grad_logits, rate)
+            self._update(loss.grad_logits, rate, step if step in measured else None)
         losses: NDArray[np.float32] = log_p.mean((1, 2)).neg_().float().numpy()
         return losses
 
@@ -361,12 +386,21 @@ class Trainer:
         counts = torch.bincount(self.X[:, 0].long() * V + self.Y, minlength=V * V).view(V, V).to(self.model.theta.dtype)
         share = counts / counts.sum()  # of each pair among all
         losses = np.empty(steps, dtype=np.float32)
+        measured = measured_steps(self.step, steps)
         for i, rate in enumerate(rates):
             losses[i], grad_logits = counted_cross_entropy(self.model.forward(every), share)
-            self._update(grad_logits, rate)
+            step = self.step + 1 + i
+            self._update(grad_logits, rate, step if step in measured else None)
         return losses
 
-    def _update(self, grad_logits: Tensor, rate: float) -> None:
+    def _update(self, grad_logits: Tensor, rate: float, measured: int | None) -> None:
+        """One step down the gradient; its number is given if its size is to be kept."""
+        before = None if measured is None else self.model.theta.clone()
+        self._descend(grad_logits, rate)
+        if measured is not None and before is not None:
+            self.ratios.append((measured, _ratios(self.model, before)))
+
+    def _descend(self, grad_logits: Tensor, rate: float) -> None:
         model = self.model
         model.backward(grad_logits)
         if self.penalties is not None:
@@ -415,9 +449,10 @@ class Trainer:
             rows = torch.linspace(0, len(X) - 1, most).long()
             X, Y = X[rows], Y[rows]
         total = 0.0
-        for x, y in zip(torch.split(X, 4096), torch.split(Y, 4096), strict=True):
-            logits = self.model.forward(x.long())
-            total += torch.nn.functional.cross_entropy(logits, y.long(), reduction="sum").item()
+        with self.model.evaluating():
+            for x, y in zip(torch.split(X, 4096), torch.split(Y, 4096), strict=True):
+                logits = self.model.forward(x.long())
+                total += torch.nn.functional.cross_entropy(logits, y.long(), reduction="sum").item()
         return total / len(X)
 
     def _evaluation_data(self, split: Split) -> tuple[Tensor, Tensor]:
@@ -428,7 +463,8 @@ class Trainer:
 
     def sample(self, config: SampleConfig) -> list[str]:
         """Texts drawn from the model as it is."""
-        return sample(self.model, self.corpus, self.config.model.context, config)
+        with self.model.evaluating():
+            return sample(self.model, self.corpus, self.config.model.context, config)
 
     def snapshot(self) -> Snapshot:
         """The record of this step; the dice of the samples are the same at every step."""
@@ -438,6 +474,8 @@ class Trainer:
         record = {"next_character": self.next_character()}
         if (weight := self.model.parameters.get("embedding.weight")) is not None:
             record["embedding"] = weight[torch.from_numpy(self.corpus.most_frequent(MOST_EMBEDDED))].float().numpy()
+        if self.parameters <= MOST_KEPT:
+            record |= {name: array.copy() for name, array in self._weights().items()}
         return Snapshot(self.step, train if train is not None else math.nan, dev, tuple(self.sample(config)), record)
 
     @torch.inference_mode()
@@ -449,23 +487,33 @@ class Trainer:
         ids = torch.from_numpy(self.corpus.most_frequent(MOST_SHOWN))
         contexts = torch.zeros((len(ids), self.config.model.context), dtype=torch.int64)
         contexts[:, -1] = ids
-        return torch.softmax(self.model.forward(contexts), dim=1)[:, ids].float().numpy()
+        with self.model.evaluating():
+            return torch.softmax(self.model.forward(contexts), dim=1)[:, ids].float().numpy()
+
+    def _weights(self) -> dict[str, NDArray[Any]]:
+        """The trained numbers, and the running statistics that belong to them."""
+        statistics = {STATISTICS + name: tensor.numpy() for name, tensor in self.model.statistics.items()}
+        return {WEIGHTS: self.model.theta.numpy()} | statistics
 
     def state(self) -> dict[str, NDArray[Any]]:
         """All that is needed to go on: weights, generator, step."""
-        return {
-            "theta": self.model.theta.numpy(),
-            "generator": self.generator.get_state().numpy(),
-            "step": np.array(self.step),
-            "first_loss": np.array(self.first_loss),
-        } | self._moments()
+        return (
+            self._weights()
+            | {
+                "generator": self.generator.get_state().numpy(),
+                "step": np.array(self.step),
+                "first_loss": np.array(self.first_loss),
+            }
+            | self._moments()
+        )
 
     def _moments(self) -> dict[str, NDArray[Any]]:
         """What the optimiser remembers, under "<optimiser>.<name>"."""
         if self.optimiser is None:
             return {}
         held = self.optimiser.state_dict()["state"].get(0, {})
-        return {f"{self.optimised}.{name}": value.numpy() for name, value in held.items() if isinstance(value, Tensor)}
+        tensors = {name: value for name, value in held.items() if isinstance(value, Tensor)}
+        return {f"{MOMENTS}{self.optimised}.{name}": value.numpy() for name, value in tensors.items()}
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
         """Goes on from a `state`.
@@ -473,17 +521,27 @@ class Trainer:
         Raises:
             UserError: if the state belongs to a model of another shape.
         """
-        theta = torch.from_numpy(state["theta"])
+        self.restore_weights(state)
+        self._restore_moments(under(MOMENTS, state))
+        self.generator.set_state(torch.from_numpy(state["generator"]))
+        self.step = int(state["step"])
+        self.first_loss = float(state["first_loss"])
+
+    def restore_weights(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Takes over the weights and running statistics of a `state`, or of a snapshot that keeps them.
+
+        Raises:
+            UserError: if they belong to a model of another shape.
+        """
+        theta = torch.from_numpy(arrays[WEIGHTS])
         if theta.shape != self.model.theta.shape or theta.dtype != self.model.theta.dtype:
             raise UserError(
                 f"The checkpoint holds {theta.numel():,} weights, this model has {self.parameters:,}. "
                 "The text or the settings have changed since; start a new run."
             )
         self.model.theta.copy_(theta)
-        self._restore_moments({name: value for name, value in state.items() if "." in name})
-        self.generator.set_state(torch.from_numpy(state["generator"]))
-        self.step = int(state["step"])
-        self.first_loss = float(state["first_loss"])
+        for name, array in under(STATISTICS, arrays).items():
+            self.model.statistics[name].copy_(torch.from_numpy(array))
 
     def _restore_moments(self, moments: dict[str, NDArray[Any]]) -> None:
         self.optimiser, self.optimised = None, ""
@@ -495,6 +553,29 @@ class Trainer:
         if self.optimiser is not None:
             held = {name.partition(".")[2]: torch.from_numpy(value.copy()) for name, value in moments.items()}
             self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": {0: held}})
+
+
+def measured_steps(first: int, count: int) -> set[int]:
+    """Of the ``count`` steps after ``first``, those with two significant digits at most: 1 to 99, 100, 110, 120..."""
+    steps, step = set(), first
+    while (step := _next_measured(step)) <= first + count:
+        steps.add(step)
+    return steps
+
+
+def _next_measured(step: int) -> int:
+    unit: int = 10 ** max(0, len(str(step)) - 2)
+    return (step // unit + 1) * unit
+
+
+def _ratios(model: Sequential, before: Tensor) -> Tensor:
+    """Standard deviations of gradient and update, each divided by that of the weights, shape (P, 2)."""
+    update = model.theta - before
+    rows = []
+    for where in model.matrices.values():
+        data = before[where].std()
+        rows.append(torch.stack([model.grad[where].std() / data, update[where].std() / data]))
+    return torch.stack(rows) if rows else torch.empty(0, 2)
 
 
 def batch_floor(trainer: Trainer) -> tuple[float, int]:
@@ -521,6 +602,7 @@ class Slice(NamedTuple):
     losses: NDArray[np.float32]  # one a step
     snapshots: list[Snapshot]
     seconds: float
+    ratios: tuple[NDArray[np.int64], NDArray[np.float32]]  # `Trainer.take_ratios`
     diverged: str = ""  # why and what to do; the trainer's weights are then useless
 
 
@@ -567,7 +649,7 @@ def train_for(
         if is_snapshot_step(trainer.step, settings.evaluate_every) or trainer.step == end:
             snapshots.append(trainer.snapshot())
     taken = np.concatenate([np.zeros(0, np.float32), *losses])
-    return Slice(taken, snapshots, time.perf_counter() - began_at, diverged)
+    return Slice(taken, snapshots, time.perf_counter() - began_at, trainer.take_ratios(), diverged)
 
 
 def _next_block(steps: int, seconds: float, target: float = 0.02) -> int:

@@ -12,5 +12,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {  # section -> file in pages/
         "train/learning_rate.py": ("Learning rate", ":material/speed:"),
         "train/embeddings.py": ("Embeddings", ":material/scatter_plot:"),
     },
+    "Inside": {
+    },
 }
 DEFAULT = "train/mlp.py"

@@ -13,7 +13,11 @@ from lmcore.models.mlp import MLPConfig
 from lmcore.training import RunConfig
 from ui.live import Chart, live
 
-FIELDS = [name for name in MLPConfig.model_fields if name.endswith(("_scheme", "_scale"))]
+FIELDS = [
+    name
+    for name in MLPConfig.model_fields
+    if name.endswith(("_scheme", "_scale")) or name in ("batch_norm", "norm_momentum")
+]
 DIRECT = {False: "without direct connections", True: "with direct connections"}
 SHOWN = 12  # examples whose first guesses are drawn
 

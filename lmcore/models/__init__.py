@@ -9,27 +9,31 @@ from lmcore.config import Config, Field
 from lmcore.layers import Sequential
 from lmcore.models.mlp import MLPConfig, build_mlp
 from lmcore.models.neural_bigram import NeuralBigramConfig, build_neural_bigram
+from lmcore.models.wavenet import WaveNetConfig, build_wavenet
 
 
 class Family(NamedTuple):
     """A model family: its config and the function that builds it.
 
-    ``build(config, vocabulary_size, generator)`` draws all weights from the generator, in a fixed order.
+    ``build(config, vocabulary_size, generator, dtype)`` draws all weights from the generator, in a fixed order.
     """
 
     config: type[Config]
-    build: Callable[[Any, int, torch.Generator], Sequential]
+    build: Callable[[Any, int, torch.Generator, torch.dtype], Sequential]
 
 
 REGISTRY: dict[str, Family] = {
     "mlp": Family(MLPConfig, build_mlp),
     "neural-bigram": Family(NeuralBigramConfig, build_neural_bigram),
+    "wavenet": Family(WaveNetConfig, build_wavenet),
 }
 
-ModelConfig = Annotated[MLPConfig | NeuralBigramConfig, Field(discriminator="family")]
+ModelConfig = Annotated[MLPConfig | NeuralBigramConfig | WaveNetConfig, Field(discriminator="family")]
 """Any model's config; the field ``family`` tells which."""
 
 
-def build(config: ModelConfig, vocabulary_size: int, generator: torch.Generator) -> Sequential:
+def build(
+    config: ModelConfig, vocabulary_size: int, generator: torch.Generator, dtype: torch.dtype = torch.float32
+) -> Sequential:
     """The model that a config describes, with fresh weights from ``generator``."""
-    return REGISTRY[config.family].build(config, vocabulary_size, generator)
+    return REGISTRY[config.family].build(config, vocabulary_size, generator, dtype)

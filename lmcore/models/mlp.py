@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lmcore.config import Config, Field
-from lmcore.layers import Embedding, Layer, Linear, Parallel, ReLU, Sequential, Tanh
+from lmcore.layers import BatchNorm1d, Embedding, FlattenConsecutive, Layer, Linear, Parallel, ReLU, Sequential, Tanh
 
 Scheme = Literal["normal", "kaiming", "uniform", "pytorch", "zeros"]
 SCHEMES = (
@@ -33,6 +33,12 @@ class MLPConfig(Config):
     activation: Literal["tanh", "relu"] = Field("tanh", description="What each hidden unit does with its sum.")
     direct: bool = Field(
         False, description="Direct connections from the embeddings to the logits (Bengio et al. 2003, equation 1)."
+    )
+    batch_norm: Literal["none", "hidden", "all"] = Field(
+        "none", description="Batch normalisation: none, before each activation, or of the logits too."
+    )
+    norm_momentum: float = Field(
+        0.1, gt=0, le=1, description="Share of each batch in the running statistics of batch normalisation."
     )
     embedding_scheme: Literal["normal", "uniform", "zeros"] = Field(
         "normal", description="Starting embeddings: standard normal, uniform from 0 to 1, zeros."
@@ -70,6 +76,8 @@ def build_mlp(
     The generator draws the embeddings, then weights and biases of each hidden layer, of the output layer, and
     the direct connections (which start as the output weights do). The gain of the hidden layers is that of their
     activation, of the output layer 1. With the defaults the first loss is near ln V.
+
+    What is normalised has no bias of its own. Where the logits are, `output_scale` is where their gain starts.
     """
     gain = GAINS[config.activation]
 
@@ -79,19 +87,36 @@ def build_mlp(
     def biases(fan_in: int, fan_out: int, scheme: Scheme, scale: float, gain: float = 1.0) -> Tensor:
         return starting_values(scheme, scale, (fan_out,), fan_in, gain, generator).to(dtype)
 
+    def norm(features: int, gain: float = 1.0) -> BatchNorm1d:
+        return batch_norm(features, gain, config.norm_momentum, dtype)
+
     C = weights(vocabulary_size, config.embedding, config.embedding_scheme, config.embedding_scale)
+    below: dict[str, Layer] = {"embedding": Embedding(C), "flatten": FlattenConsecutive(config.context)}
     body: dict[str, Layer] = {}
     fan_in = embedded = config.context * config.embedding
     for i in range(config.hidden_layers):
         number = str(i + 1) if i else ""
         W = weights(fan_in, config.hidden, config.hidden_scheme, config.hidden_scale, gain)
-        b = biases(fan_in, config.hidden, config.hidden_bias_scheme, config.hidden_bias_scale, gain)
-        body[f"hidden{number}"] = Linear(W, b)
+        if config.batch_norm == "none":
+            b = biases(fan_in, config.hidden, config.hidden_bias_scheme, config.hidden_bias_scale, gain)
+            body[f"hidden{number}"] = Linear(W, b)
+        else:
+            body |= {f"hidden{number}": Linear(W), f"norm{number}": norm(config.hidden)}
         body[f"{config.activation}{number}"] = Tanh() if config.activation == "tanh" else ReLU()
         fan_in = config.hidden
-    W = weights(fan_in, vocabulary_size, config.output_scheme, config.output_scale)
-    body["output"] = Linear(W, biases(fan_in, vocabulary_size, config.output_bias_scheme, config.output_bias_scale))
+    if config.batch_norm == "all":
+        W = weights(fan_in, vocabulary_size, config.output_scheme, 1.0)
+        body |= {"output": Linear(W), "output_norm": norm(vocabulary_size, config.output_scale)}
+    else:
+        W = weights(fan_in, vocabulary_size, config.output_scheme, config.output_scale)
+        b = biases(fan_in, vocabulary_size, config.output_bias_scheme, config.output_bias_scale)
+        body["output"] = Linear(W, b)
     if not config.direct:
-        return Sequential({"embedding": Embedding(C)} | body)
+        return Sequential(below | body)
     direct = Linear(weights(embedded, vocabulary_size, config.output_scheme, config.output_scale))
-    return Sequential({"embedding": Embedding(C), "logits": Parallel({"deep": body, "straight": {"direct": direct}})})
+    return Sequential(below | {"logits": Parallel({"deep": body, "straight": {"direct": direct}})})
+
+
+def batch_norm(features: int, gain: float, momentum: float, dtype: torch.dtype) -> BatchNorm1d:
+    """A batch normalisation as it starts: one gain for all features, no shift."""
+    return BatchNorm1d(torch.full((features,), gain, dtype=dtype), torch.zeros(features, dtype=dtype), momentum)

@@ -30,7 +30,7 @@ from lmcore.training import RunConfig, TrainConfig
 SAVE_EVERY = 3.0  # seconds between two checkpoints of a running run
 DEADLINE = 120.0  # seconds after which a slice counts as lost
 MOST_DEATHS = 4  # workers that may die under a run in a row, before the run is held to be the cause
-MOST_IDLE = 200  # runs at rest that stay in memory; older ones are read from disk when looked at
+MOST_IDLE = 60  # runs at rest that stay in memory; older ones are read from disk when looked at
 
 _log = logging.getLogger(__name__)
 

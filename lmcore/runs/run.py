@@ -13,7 +13,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from lmcore.errors import UserError
-from lmcore.history import Change, History, Snapshot
+from lmcore.history import Change, History, Snapshot, under
 from lmcore.training import RunConfig, TrainConfig
 
 
@@ -97,6 +97,7 @@ class Run:
             return
         self.state, self.step, self.lost = state, report["step"], self.lost[:0]
         self.history.add(report["losses"])
+        self.history.add_ratios(*report["ratios"])
         self.snapshots += report["snapshots"]
         self.rates.append((time.monotonic(), self.step))
         self._stop_at_budget()
@@ -149,13 +150,9 @@ class Run:
         for change in self.changes:
             self._apply(change.settings)
         self.snapshots = [
-            Snapshot(**(entry | {"samples": tuple(entry["samples"]), "arrays": _under(f"snapshot{i}.", tensors)}))
+            Snapshot(**(entry | {"samples": tuple(entry["samples"]), "arrays": under(f"snapshot{i}.", tensors)}))
             for i, entry in enumerate(record["snapshots"])
         ]
-        parts = {part: _under(part, tensors) for part in ("state.", "history.")}
+        parts = {part: under(part, tensors) for part in ("state.", "history.")}
         self.state = safetensors.numpy.save(parts["state."]) if parts["state."] else b""
         self.history = History.from_arrays(parts["history."])
-
-
-def _under(prefix: str, tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    return {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}

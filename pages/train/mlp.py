@@ -30,7 +30,7 @@ with st.sidebar:
         with st.expander(title):
             train |= forms.form(TrainConfig, names, prefix=PAGE, **steering)
     if view is None:
-        with st.expander("Where weights start"):
+        with st.expander("Starting weights, BatchNorm"):
             model |= forms.form(MLPConfig, starts.FIELDS, prefix=PAGE)
     else:
         model |= forms.hold(view.config.model, starts.FIELDS, prefix=PAGE)
