@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lmcore import inspection
 from lmcore.corpora import Corpus
-from lmcore.layers import ReLU, Tanh
-from lmcore.training import RunConfig, Trainer, cross_entropy
+from lmcore.training import RunConfig, Trainer
 
 SATURATED = 0.99  # of tanh, in absolute value: beyond it the slope is below 0.02
 
@@ -52,7 +52,6 @@ class Start:
     saturated: dict[str, float]  # by hidden layer: share of abs(tanh) > SATURATED, or of ReLU units at 0
 
 
-@torch.inference_mode()
 def start(config: RunConfig, corpus: Corpus | None = None) -> Start:
     """The first minibatch of a run through its untrained model.
 
@@ -60,27 +59,16 @@ def start(config: RunConfig, corpus: Corpus | None = None) -> Start:
         UserError: if the text or the settings do not allow the run.
     """
     trainer = Trainer(config, corpus)
-    rows = trainer.batches(1)[0]
-    X, Y = trainer.X[rows].long(), trainer.Y[rows].long()
-    logits = trainer.model.forward(X)
-    loss = -cross_entropy(logits, Y.unsqueeze(1)).log_probabilities.mean().item()
-    labels = trainer.corpus.vocabulary.labels
-    record = Start(
-        float(np.log(len(labels))),
-        loss,
+    inside = inspection.on_batch(trainer, trainer.batches(1)[0])
+    logits = trainer.model.layers[next(reversed(trainer.model.layers))].out
+    hidden = inside.activations
+    return Start(
+        float(np.log(len(trainer.corpus.vocabulary))),
+        inside.loss,
         logits.flatten().numpy().copy(),
         torch.softmax(logits, 1).numpy(),
-        ["".join(labels[i] for i in row) for row in X.tolist()],
-        {},
-        {},
-        {},
+        inside.contexts,
+        {name: layer.before for name, layer in hidden.items()},
+        {name: layer.out for name, layer in hidden.items()},
+        {name: float(inspection.stuck(layer.kind, layer.out, SATURATED).mean()) for name, layer in hidden.items()},
     )
-    before = torch.empty(0)
-    for name, layer in trainer.model.leaves.items():
-        if isinstance(layer, Tanh | ReLU):
-            values = layer.out.abs() > SATURATED if isinstance(layer, Tanh) else layer.out <= 0
-            record.pre_activations[name] = before.numpy().copy()
-            record.activations[name] = layer.out.numpy().copy()
-            record.saturated[name] = float(values.float().mean())
-        before = layer.out
-    return record

@@ -320,6 +320,10 @@ class Sequential:
         """The same as ``forward``, with other parameters, in words that autograd can follow."""
         return _plain(self.layers, x, parameters)
 
+    def wired(self, x: Tensor) -> Iterator[tuple[str, Layer, Tensor]]:
+        """After ``forward(x)``: every layer that computes something, with its name and what it was given."""
+        return _wired(self.layers, x)
+
     @property
     def normalises(self) -> bool:
         """Whether examples of a batch depend on each other while it trains."""
@@ -336,6 +340,16 @@ class Sequential:
         finally:
             for name, layer in self.leaves.items():
                 layer.training = before[name]
+
+
+def _wired(layers: dict[str, Layer], x: Tensor) -> Iterator[tuple[str, Layer, Tensor]]:
+    for name, layer in layers.items():
+        if isinstance(layer, Parallel):
+            for branch in layer.branches.values():
+                yield from _wired(branch, x)
+        else:
+            yield name, layer, x
+        x = layer.out
 
 
 def _plain(layers: dict[str, Layer], x: Tensor, parameters: dict[str, Tensor]) -> Tensor:

@@ -2,7 +2,7 @@
 
 import functools
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -57,6 +57,14 @@ def attach(page: str, configs: dict[str, type[Config]]) -> RunView | None:
     st.session_state[key] = run_id
     st.query_params["run"] = run_id
     return view
+
+
+def adopt(page: str, *others: str) -> None:
+    """On the first visit, the page shows the run of another page; call it before `attach`."""
+    if not {f"{page}.run", f"{page}.left"} & set(st.session_state):
+        for other in others:
+            if f"{other}.run" in st.session_state:
+                st.query_params.setdefault("run", st.session_state[f"{other}.run"])
 
 
 def detach(page: str) -> None:
@@ -241,9 +249,12 @@ def show(
     every = None
     if view is not None and view.status.is_active:
         every = 0.25 if engine().active <= 4 else 1.0
+    elif st.session_state.get(f"{page}.playing"):
+        every = 0.5
     # Without a run it is the same fragment, so that its charts stay where they are when a run begins.
     panel = _Panel(page, config, corpus, more, standard)
-    st.fragment(_live, run_every=every)(panel, view.id if view else None, every is not None)
+    active = view is not None and view.status.is_active
+    st.fragment(_live, run_every=every)(panel, view.id if view else None, active)
 
 
 @st.cache_data(max_entries=200, show_spinner="Making the model…")
@@ -284,7 +295,7 @@ def _pictures(panel: _Panel, view: RunView | None, snapshots: list[Snapshot]) ->
     parts: list[Numbers | Chart | Text] = [_numbers(panel.config, view, snapshots)]
     if panel.standard:
         texts = Text("What it writes, with the same dice at every step", _samples(snapshots))
-        parts += [_loss(corpus, view, snapshots, axes), _expectation(shown, corpus), texts]
+        parts += [loss_chart(corpus, view, snapshots, axes), _expectation(shown, corpus), texts]
     live(*parts, key=f"{page}.live")
     if panel.more and shown:
         panel.more(shown, corpus, view)
@@ -295,15 +306,48 @@ def _chosen(page: str, view: RunView | None, snapshots: list[Snapshot]) -> Snaps
     if view is None or view.status.is_active or len(snapshots) < 2:
         return snapshots[-1] if snapshots else None
     steps = [snapshot.step for snapshot in snapshots]
+    key = f"{page}.at"
+    if st.session_state.get(f"{page}.playing"):
+        _advance(page, steps)
+    playing = st.session_state.get(f"{page}.playing", False)
+    st.button(
+        "Stop" if playing else "Play",
+        key=f"{page}.play",
+        icon=":material/stop:" if playing else ":material/animated_images:",
+        on_click=_play,
+        args=(page, steps),
+        help="Shows the snapshots one after the other.",
+    )
+    if st.session_state.pop(f"{page}.replay", False):
+        st.rerun()  # with another interval
     at = st.select_slider(
         "Look at the model after step",
         steps,
         value=steps[-1],
         format_func=lambda step: f"{step:,}",
-        key=f"{page}.at",
+        key=key,
         width=360,
     )
     return snapshots[steps.index(at)]
+
+
+def _play(page: str, steps: list[int]) -> None:
+    playing = st.session_state[f"{page}.playing"] = not st.session_state.get(f"{page}.playing", False)
+    st.session_state[f"{page}.replay"] = st.session_state[f"{page}.hold"] = True
+    if playing and st.session_state.get(f"{page}.at", steps[-1]) == steps[-1]:
+        st.session_state[f"{page}.at"] = steps[0]
+
+
+def _advance(page: str, steps: list[int]) -> None:
+    """Moves the slider to the next snapshot; at the last one the playing ends."""
+    if st.session_state.get(f"{page}.replay") or st.session_state.pop(f"{page}.hold", False):
+        return  # the first one stays for its interval
+    at = steps.index(st.session_state.get(f"{page}.at", steps[-1]))
+    if at + 1 < len(steps):
+        st.session_state[f"{page}.at"] = steps[at + 1]
+    else:
+        st.session_state[f"{page}.playing"] = False
+        st.session_state[f"{page}.replay"] = True
 
 
 def _numbers(config: RunConfig, view: RunView | None, snapshots: list[Snapshot]) -> Numbers:
@@ -326,7 +370,10 @@ def _duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes}:{seconds:02d} min"
 
 
-def _loss(corpus: Corpus, view: RunView | None, snapshots: list[Snapshot], axes: list[str]) -> Chart:
+def loss_chart(
+    corpus: Corpus, view: RunView | None, snapshots: list[Snapshot], axes: Sequence[str], columns: int = 6
+) -> Chart:
+    """The loss of a run, live; ``axes`` names those that are logarithmic, of "steps" and "loss"."""
     history = view.history if view else History()
     changes, lost, looks = (view.changes, view.lost, view.looks) if view else ((), None, ())
     size = len(corpus.vocabulary)
@@ -334,7 +381,7 @@ def _loss(corpus: Corpus, view: RunView | None, snapshots: list[Snapshot], axes:
     figure = figures.loss_curve(curve, log_x="steps" in axes, log_y="loss" in axes)
     alt = f"Loss curve. Guessing costs {curve.guessing:.2f} nats per character"
     alt += f"; the model is at {curve.smoothed[-1]:.2f}." if len(curve.smoothed) else "."
-    return Chart.of(figure, alt, columns=6, revision=f"{view.id if view else ''}{axes}")
+    return Chart.of(figure, alt, columns, revision=f"{view.id if view else ''}{axes}")
 
 
 @functools.lru_cache(maxsize=256)

@@ -13,6 +13,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {  # section -> file in pages/
         "train/embeddings.py": ("Embeddings", ":material/scatter_plot:"),
     },
     "Inside": {
+        "inside/backprop.py": ("Backprop", ":material/undo:"),
+        "inside/activations.py": ("Activations & gradients", ":material/monitor_heart:"),
+        "inside/batch_norm.py": ("BatchNorm", ":material/align_vertical_center:"),
     },
 }
 DEFAULT = "train/mlp.py"

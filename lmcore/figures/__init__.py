@@ -4,6 +4,17 @@ Colours are Okabe and Ito's, which the colour-blind can tell apart; text takes t
 so that a figure suits a light page and a dark one.
 """
 
+from lmcore.figures.batch_norm import (
+    axis_map,
+    axis_means,
+    batch_map,
+    batch_shifts,
+    batch_values,
+    folded_logits,
+    folding_differences,
+    one_example,
+    running_statistic,
+)
 from lmcore.figures.corpus import character_frequencies, length_histogram
 from lmcore.figures.counting import (
     broadcasting,
@@ -19,28 +30,42 @@ from lmcore.figures.counting import (
     what_follows,
 )
 from lmcore.figures.embeddings import embedding_map, similarity
+from lmcore.figures.inspection import histograms, saturation_board, unit, updates
 from lmcore.figures.training import first_guesses, loss_curve, next_character, race, rate_finder, values
 
 __all__ = [
+    "axis_map",
+    "axis_means",
+    "batch_map",
+    "batch_shifts",
+    "batch_values",
     "broadcasting",
     "character_frequencies",
     "dart",
     "difference",
     "embedding_map",
     "first_guesses",
+    "folded_logits",
+    "folding_differences",
     "growth",
+    "histograms",
     "length_histogram",
     "log_counts",
     "loss_curve",
     "next_character",
+    "one_example",
     "pair_matrix",
     "probabilities",
     "race",
     "rate_finder",
+    "running_statistic",
+    "saturation_board",
     "similarity",
     "surprise",
     "tensor",
     "two_objectives",
+    "unit",
+    "updates",
     "values",
     "what_follows",
 ]

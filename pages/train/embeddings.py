@@ -15,8 +15,7 @@ TRAIN = ["learning_rate", "steps", "batch_size", "seed"]
 st.title("Letters find their families")
 st.write("Press **Start** and watch the **vowels** move away from the consonants; at rest, play it again from step 0.")
 
-if not {f"{PAGE}.run", f"{PAGE}.left"} & set(st.session_state) and "mlp.run" in st.session_state:
-    st.query_params.setdefault("run", st.session_state["mlp.run"])  # the net that was trained on the MLP page
+run_panel.adopt(PAGE, "mlp")  # the net that was trained on the MLP page
 view = run_panel.attach(PAGE, {"model": MLPConfig, "train": TrainConfig})
 corpus_config, corpus = pick_corpus()
 steering = run_panel.steering(PAGE, view)
