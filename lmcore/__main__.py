@@ -13,7 +13,7 @@ import click
 import safetensors.numpy
 import torch
 
-from lmcore import corpora, lr_finder, models, texts
+from lmcore import corpora, gradients, lr_finder, models, texts
 from lmcore.bigrams import verdict
 from lmcore.config import Config
 from lmcore.corpora import SPLITS, CorpusConfig
@@ -134,6 +134,28 @@ def find_lr(model: str, data: str, settings: tuple[str, ...], as_json: bool) -> 
         click.echo(f"{name:18} {rate:<10.3g} {lr_finder.JURY[name][1]}")
     if found.remark:
         click.echo(found.remark)
+
+
+@main.command("check-gradients")
+@click.argument("model", type=click.Choice(list(models.REGISTRY)))
+@click.option("--data", default="given-names", show_default=True, help="A text by name, or a path.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any setting; repeat for more.")
+@click.option("--h", "h", default=1e-5, show_default=True, help="Size of the central differences.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, an object a precision.")
+def check_gradients(model: str, data: str, settings: tuple[str, ...], h: float, as_json: bool) -> None:
+    """Compare explicit gradients with autograd and central differences, tensor by tensor."""
+    if not 1e-12 <= h <= 1:
+        raise UserError("--h takes a number from 1e-12 to 1.")
+    config = RunConfig.from_flat(_given(model, data, settings))
+    records = [gradients.check(config, precision, h) for precision in gradients.PRECISIONS]
+    if as_json:
+        click.echo(json.dumps([gradients.as_json(record) for record in records]))
+        return
+    click.echo("relative error against autograd in float64")
+    for record in records:
+        click.echo(f"{record.precision:24} {'explicit':>10} {'differences':>12}")
+        for name, explicit, differences in zip(record.names, record.explicit, record.differences, strict=True):
+            click.echo(f"  {name:22} {explicit:10.1e} {differences:12.1e}")
 
 
 @main.command()

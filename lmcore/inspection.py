@@ -147,6 +147,32 @@ def summary(inside: Inside, threshold: float = THRESHOLD) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+@dataclass(frozen=True, eq=False)
+class Level:
+    """The layers of a model that have the same positions, and what each position sees."""
+
+    names: list[str]
+    shapes: list[tuple[int, ...]]  # of their outputs, for the minibatch
+    spans: list[tuple[int, int]]  # of the context's characters, first and one after the last
+
+
+def levels(inside: Inside, context: int) -> list[Level]:
+    """The model as a tree, from the characters up: a hierarchy has half as many positions from level to level.
+
+    Args:
+        context: number of characters at the bottom.
+    """
+    found: list[Level] = []
+    for name, layer in inside.layers.items():
+        positions = layer.shape_out[1] if len(layer.shape_out) == 3 else 1
+        if not found or len(found[-1].spans) != positions:
+            width = context // positions
+            found.append(Level([], [], [(i * width, (i + 1) * width) for i in range(positions)]))
+        found[-1].names.append(name)
+        found[-1].shapes.append(layer.shape_out)
+    return found
+
+
 # ---------------------------------------------------------------- histograms
 
 

@@ -58,6 +58,7 @@ LAYERS = [
     "expressions",
     "backprop",
     "inspection",
+    "gradients",
     "initialisation",
     "batch_norm",
     "advice",

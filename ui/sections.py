@@ -11,6 +11,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {  # section -> file in pages/
         "train/initialisation.py": ("Initialisation", ":material/start:"),
         "train/learning_rate.py": ("Learning rate", ":material/speed:"),
         "train/embeddings.py": ("Embeddings", ":material/scatter_plot:"),
+        "train/wavenet.py": ("WaveNet", ":material/account_tree:"),
     },
     "Inside": {
         "inside/backprop.py": ("Backprop", ":material/undo:"),

@@ -4,6 +4,7 @@ Colours are Okabe and Ito's, which the colour-blind can tell apart; text takes t
 so that a figure suits a light page and a dark one.
 """
 
+from lmcore.figures.backprop import step_tensor
 from lmcore.figures.batch_norm import (
     axis_map,
     axis_means,
@@ -30,7 +31,8 @@ from lmcore.figures.counting import (
     what_follows,
 )
 from lmcore.figures.embeddings import embedding_map, similarity
-from lmcore.figures.inspection import histograms, saturation_board, unit, updates
+from lmcore.figures.gradients import gradient_check, rounding_and_truncation
+from lmcore.figures.inspection import histograms, saturation_board, tree, unit, updates
 from lmcore.figures.training import first_guesses, loss_curve, next_character, race, rate_finder, values
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "first_guesses",
     "folded_logits",
     "folding_differences",
+    "gradient_check",
     "growth",
     "histograms",
     "length_histogram",
@@ -58,11 +61,14 @@ __all__ = [
     "probabilities",
     "race",
     "rate_finder",
+    "rounding_and_truncation",
     "running_statistic",
     "saturation_board",
     "similarity",
+    "step_tensor",
     "surprise",
     "tensor",
+    "tree",
     "two_objectives",
     "unit",
     "updates",

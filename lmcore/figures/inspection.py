@@ -1,15 +1,18 @@
 """Pictures of what goes on inside a net."""
 
 import itertools
+from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from lmcore.figures.style import BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, RED, SKY, figure, message
-from lmcore.inspection import GOOD, Histograms, Saturation, Unit, Updates
+from lmcore.inspection import GOOD, Histograms, Level, Saturation, Unit, Updates
 
 COLOURS = [BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY, BROWN]
+FAINT = "rgba(128,128,128,0.35)"
 NIGHT = "#12304a"  # of a unit that learns; white stands out on it, in light and dark
 
 
@@ -138,3 +141,64 @@ def _curve(name: str, x: Any, y: Any, colour: str) -> dict[str, Any]:
         "yaxis": "y2",
         "line": {"color": colour, "width": 3},
     }
+
+
+def tree(levels: Sequence[Level], context: str, chosen: tuple[int, int]) -> go.Figure:
+    """The model over a context: its levels from the characters up, and all that the chosen position sees, in colour.
+
+    Args:
+        levels: from the bottom to the top.
+        context: the characters.
+        chosen: a level and a position in it.
+    """
+    low, high = levels[chosen[0]].spans[chosen[1]]
+    nodes: dict[str, list[Any]] = {"x": [], "y": [], "text": [], "customdata": [], "color": []}
+    edges: dict[bool, tuple[list[Any], list[Any]]] = {True: ([], []), False: ([], [])}
+    for y, level in enumerate(levels):
+        below = levels[y - 1].spans if y else []
+        for position, (first, last) in enumerate(level.spans):
+            seen = y <= chosen[0] and low <= first and last <= high
+            characters = escape(context[first:last])
+            x = (first + last - 1) / 2
+            nodes["x"].append(x)
+            nodes["y"].append(y)
+            nodes["text"].append(characters if y == 0 else "")
+            nodes["customdata"].append([y, position, characters])
+            nodes["color"].append(ORANGE if (y, position) == chosen else (SKY if seen else FAINT))
+            for a, b in below:
+                if first <= a and b <= last:
+                    edges[seen][0].extend([(a + b - 1) / 2, x, None])
+                    edges[seen][1].extend([y - 1, y, None])
+    lines = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": x,
+            "y": y,
+            "line": {"color": colour, "width": width},
+            "hoverinfo": "skip",
+        }
+        for (x, y), colour, width in ((edges[False], FAINT, 2), (edges[True], SKY, 4))
+    ]
+    marks = {
+        "type": "scatter",
+        "mode": "markers+text",
+        "x": nodes["x"],
+        "y": nodes["y"],
+        "text": nodes["text"],
+        "textposition": "bottom center",
+        "textfont": {"size": 18},
+        "customdata": nodes["customdata"],
+        "cliponaxis": False,
+        "marker": {"color": nodes["color"], "size": 22, "line": {"width": 1, "color": GREY}},
+        "hovertemplate": "sees %{customdata[2]}<extra></extra>",
+    }
+    words = [f"{level.names[-1]}<br>{' × '.join(map(str, level.shapes[-1]))}" for level in levels]
+    y_axis = {"tickvals": list(range(len(levels))), "ticktext": words, "range": [-0.6, len(levels) - 0.5]}
+    return figure(
+        [*lines, marks],
+        {"title": "position in the context", "dtick": 1, "showgrid": False, "range": [-0.7, len(context) - 0.3]},
+        y_axis | {"showgrid": False, "title": "", "tickfont": {"size": 12}},
+        height=100 + 75 * len(levels),
+        showlegend=False,
+    )

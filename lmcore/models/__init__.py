@@ -9,7 +9,7 @@ from lmcore.config import Config, Field
 from lmcore.layers import Sequential
 from lmcore.models.mlp import MLPConfig, build_mlp
 from lmcore.models.neural_bigram import NeuralBigramConfig, build_neural_bigram
-from lmcore.models.wavenet import WaveNetConfig, build_wavenet
+from lmcore.models.wavenet import WaveNetConfig, build_wavenet, flat_rival
 
 
 class Family(NamedTuple):
@@ -32,8 +32,29 @@ ModelConfig = Annotated[MLPConfig | NeuralBigramConfig | WaveNetConfig, Field(di
 """Any model's config; the field ``family`` tells which."""
 
 
+__all__ = [
+    "REGISTRY",
+    "Family",
+    "MLPConfig",
+    "ModelConfig",
+    "NeuralBigramConfig",
+    "WaveNetConfig",
+    "build",
+    "build_mlp",
+    "build_neural_bigram",
+    "build_wavenet",
+    "count_parameters",
+    "flat_rival",
+]
+
+
 def build(
     config: ModelConfig, vocabulary_size: int, generator: torch.Generator, dtype: torch.dtype = torch.float32
 ) -> Sequential:
     """The model that a config describes, with fresh weights from ``generator``."""
     return REGISTRY[config.family].build(config, vocabulary_size, generator, dtype)
+
+
+def count_parameters(config: ModelConfig, vocabulary_size: int) -> int:
+    """Numbers that are trained in the model that a config describes."""
+    return len(build(config, vocabulary_size, torch.Generator()).theta)

@@ -7,7 +7,7 @@ import torch
 
 from lmcore.config import Config, Field
 from lmcore.layers import Embedding, FlattenConsecutive, Layer, Linear, Sequential, Tanh
-from lmcore.models.mlp import batch_norm
+from lmcore.models.mlp import MLPConfig, batch_norm
 
 
 class WaveNetConfig(Config):
@@ -60,3 +60,18 @@ def build_wavenet(
         features = config.hidden
     layers["output"] = linear(features, vocabulary_size, config.output_scale, True)
     return Sequential(layers)
+
+
+def flat_rival(config: WaveNetConfig, vocabulary_size: int) -> MLPConfig:
+    """The MLP with the same context and embedding, and a hidden layer so wide that it has about as many parameters."""
+    V, E, H, T = vocabulary_size, config.embedding, config.hidden, config.context
+    norm = 2 if config.batch_norm else 1  # gain and bias, or a bias
+    hierarchy = 2 * E * H + (int(math.log2(T)) - 1) * 2 * H * H + int(math.log2(T)) * norm * H + H * V
+    hidden = round(hierarchy / (T * E + norm + V))
+    return MLPConfig(
+        context=T,
+        embedding=E,
+        hidden=max(1, min(hidden, 2048)),
+        batch_norm="hidden" if config.batch_norm else "none",
+        norm_momentum=config.norm_momentum,
+    )

@@ -148,3 +148,19 @@ def test_find_lr_prints_the_suggestions_and_the_curve() -> None:
     code, _, err = run("find-lr", "mlp", *FAST, "--set", "seeds=99")
     assert code == 2
     assert "seeds" in err
+
+
+def test_check_gradients_tells_the_error_of_each_tensor() -> None:
+    code, out, _ = run("check-gradients", "mlp", *FAST, "--set", "batch_norm=hidden", "--json")
+    assert code == 0
+    exact, rough = json.loads(out)
+    assert exact["precision"] == "float64"
+    assert exact["tensors"].keys() == {
+        "embedding.weight", "hidden.weight", "norm.gain", "norm.bias", "output.weight", "output.bias"
+    }  # fmt: skip
+    assert all(errors["explicit"] < 1e-10 for errors in exact["tensors"].values())
+    assert all(errors["explicit"] < 1e-4 for errors in rough["tensors"].values())
+    code, out, _ = run("check-gradients", "wavenet", *FAST)
+    assert "hidden3.weight" in out
+    code, _, err = run("check-gradients", "mlp", "--h", "5")
+    assert (code, "1e-12 to 1" in err) == (2, True)

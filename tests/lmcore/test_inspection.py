@@ -73,6 +73,35 @@ def test_histograms_share_their_bins_and_count_everything_within() -> None:
     assert inspection.limit_of({"zeros": np.zeros(3, np.float32)}) == 1
 
 
+def test_a_hierarchy_is_a_tree_whose_positions_see_twice_as_far_from_level_to_level() -> None:
+    config = RunConfig(model=WaveNetConfig(hidden=6), train=CONFIG.train)
+    levels = inspection.levels(inspection.look(config, None, CORPUS), 8)
+    assert [level.names[-1] for level in levels] == ["embedding", "tanh", "tanh2", "output"]
+    assert [len(level.spans) for level in levels] == [8, 4, 2, 1]
+    assert levels[2].spans == [(0, 4), (4, 8)]
+    assert levels[1].shapes[-1] == (32, 4, 6)
+    flat = inspection.levels(inspection.look(CONFIG, None, CORPUS), 3)
+    assert [level.spans for level in flat] == [[(0, 1), (1, 2), (2, 3)], [(0, 3)]]
+    drawn = figures.tree(levels, "....<b>a", (2, 1))
+    colours = drawn.data[2].marker.color
+    assert colours[13] == figures.inspection.ORANGE
+    assert [colour == figures.inspection.SKY for colour in colours[:8]] == [False] * 4 + [True] * 4
+    assert drawn.data[2].text[4] == "&lt;"
+
+
+def test_a_position_sees_what_the_tree_says() -> None:
+    """Characters outside its span change nothing, each within changes something."""
+    trainer = Trainer(RunConfig(model=WaveNetConfig(hidden=6, batch_norm=False), train=CONFIG.train), CORPUS)
+    X = trainer.X[:1].long()
+    trainer.model.forward(X)
+    before = trainer.model.leaves["tanh2"].out[0, 1].clone()  # sees 4 to 7
+    for at in range(8):
+        other = X.clone()
+        other[0, at] = (other[0, at] + 1) % len(CORPUS.vocabulary)
+        trainer.model.forward(other)
+        assert torch.equal(trainer.model.leaves["tanh2"].out[0, 1], before) == (at < 4)
+
+
 # ---------------------------------------------------------------- units
 
 

@@ -264,3 +264,15 @@ def test_the_deep_net_is_as_published(names: Corpus) -> None:
     assert saturated == pytest.approx([2.78, 2.56, 2.25, 1.69, 1.88], abs=0.02)
     assert trainer.evaluate("train") == pytest.approx(2.4003, abs=0.0005)
     assert trainer.evaluate("dev") == pytest.approx(2.3982, abs=0.0005)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from([2, 4, 8, 16, 32]), st.integers(1, 30), st.integers(1, 100), st.booleans(), st.integers(2, 90))
+def test_a_flat_rival_has_as_many_parameters_as_one_more_unit_can_decide(
+    context: int, embedding: int, hidden: int, batch_norm: bool, V: int
+) -> None:
+    config = WaveNetConfig(context=context, embedding=embedding, hidden=hidden, batch_norm=batch_norm)
+    rival = models.flat_rival(config, V)
+    assert (rival.context, rival.embedding) == (context, embedding)
+    difference = abs(models.count_parameters(config, V) - models.count_parameters(rival, V))
+    assert difference <= context * embedding + 2 + V

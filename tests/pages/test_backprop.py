@@ -1,0 +1,145 @@
+"""The Backprop page, without a browser."""
+
+import json
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from lmcore.backprop import QUESTIONS
+from tests.pages.conftest import visit
+from ui import backprop
+
+PAGE = "inside/backprop.py"
+
+
+@pytest.fixture
+def exam(app: AppTest) -> AppTest:
+    visit(app, PAGE)
+    app.session_state["bp_tab"] = "The exam"
+    app.run()
+    assert not app.exception
+    return app
+
+
+def charts(app: AppTest) -> list[dict]:
+    return [json.loads(part["figure"]) for part in json.loads(app.get("bidi_component")[0].proto.json)["parts"]]
+
+
+def title_of(app: AppTest, at: int) -> str:
+    return charts(app)[at]["layout"]["title"]["text"]
+
+
+def answer(app: AppTest, typed: str) -> AppTest:
+    app.text_input(key=f"bp.typed.{app.selectbox(key='bp.question').value}").set_value(typed).run()
+    assert not app.exception
+    return app
+
+
+def progress(app: AppTest) -> str:
+    return app.get("progress")[0].proto.text
+
+
+def test_a_tensor_is_drawn_beside_its_gradient(app: AppTest) -> None:
+    visit(app, PAGE)
+    assert title_of(app, 0).startswith("logits = h @ W2 + b2")
+    assert title_of(app, 1).startswith("∂loss/∂(logits)")
+    assert "logits = h @ W2 + b2\ndlogits = dnorm_logits +" in app.code[0].value
+    assert "W2 (64, 27)" in app.caption[0].value
+    table = app.dataframe[0].value
+    assert len(table) == 27
+    assert list(table["tensor"][table[""] == "▶"]) == ["logits"]
+    assert table["from autograd"].max() < 1e-12
+
+
+def test_one_walks_back_to_the_embeddings_and_forward_to_the_loss(app: AppTest) -> None:
+    visit(app, PAGE)
+    app.button(key="bp.back").click().run()
+    assert app.select_slider(key="bp.at").value == "h"
+    assert title_of(app, 0).startswith("h = ")
+    app.button(key="bp.next").click().run()
+    app.button(key="bp.next").click().run()
+    assert title_of(app, 0).startswith("logit_maxes = ")
+    app.select_slider(key="bp.at").set_value("C").run()
+    assert app.button(key="bp.back").disabled
+    app.select_slider(key="bp.at").set_value("loss").run()
+    assert app.button(key="bp.next").disabled
+    assert not app.exception
+
+
+@pytest.mark.parametrize("text", ["given-names", "python-reference"])
+def test_every_tensor_is_shown_on_names_and_on_running_text(app: AppTest, text: str) -> None:
+    visit(app, PAGE)
+    app.selectbox(key="text").select(text).run()
+    for name in backprop.FORWARD:
+        app.select_slider(key="bp.at").set_value(name).run()
+        assert not app.exception
+        assert not app.error
+        assert title_of(app, 0).startswith(f"{name} = ")
+
+
+def test_another_seed_is_another_pass(app: AppTest) -> None:
+    visit(app, PAGE)
+    before = charts(app)[0]["data"][0]["z"]
+    app.number_input(key="bp_seed").set_value(1).run()
+    assert charts(app)[0]["data"][0]["z"] != before
+
+
+def test_right_answers_are_counted_once(exam: AppTest) -> None:
+    assert progress(exam).startswith("0 of 28")
+    answer(exam, "-F.one_hot(Yb, V) / n")
+    assert "Exact" in exam.success[0].value
+    exam.run()
+    assert progress(exam).startswith("1 of 28")
+    exam.button(key="bp.following").click().run()
+    assert exam.selectbox(key="bp.question").value == "dprobs"
+    answer(exam, "dlogprobs * (1 / (probs * 3)) * 3")
+    assert "rounding" in exam.success[0].value
+    assert progress(exam).startswith("2 of 28")
+    assert exam.caption[-1].value == "Solved: dlogprobs, dprobs"
+
+
+def test_wrong_answers_are_told_by_how_much_and_where(exam: AppTest) -> None:
+    answer(exam, "-F.one_hot(Yb, V).sum(0)")
+    assert "(27,)" in exam.warning[0].value
+    assert "(32, 27)" in exam.warning[0].value
+    answer(exam, "F.one_hot(Yb, V) / n")
+    assert "0.0625" in exam.error[0].value
+    assert "[0, " in exam.error[0].value
+    assert progress(exam).startswith("0 of 28")
+
+
+@pytest.mark.parametrize(
+    "typed", ["().__class__.__bases__[0]", "**bold** <b>", "dprobs", "__import__(os)", "10**10**10"]
+)
+def test_what_is_refused_is_told_in_words_and_never_as_markup(exam: AppTest, typed: str) -> None:
+    answer(exam, typed)
+    assert exam.error[0].value == "This cannot be worked out:"
+    assert exam.code[1].value.endswith((".", "?"))
+    assert not any(
+        typed in element.value for kind in ("markdown", "error", "info", "caption") for element in exam.get(kind)
+    )
+    assert progress(exam).startswith("0 of 28")
+
+
+def test_hint_and_answer_come_on_demand(exam: AppTest) -> None:
+    exam.selectbox(key="bp.question").select("dhprebn at once").run()
+    assert not exam.info
+    exam.toggle(key="bp.hint.dhprebn at once").set_value(True).run()
+    assert "three terms" in exam.info[0].value
+    written = len(exam.code)
+    exam.toggle(key="bp.answer.dhprebn at once").set_value(True).run()
+    assert len(exam.code) == written + 1
+    answer(exam, QUESTIONS[-1].rule.gradient)
+    assert exam.success
+
+
+def test_a_vocabulary_too_large_is_refused_in_words(app: AppTest) -> None:
+    visit(app, "text/dataset.py")
+    app.text_area(key="paste").set_value("".join(chr(0x4E00 + i) for i in range(1100)) * 2)
+    app.button(key="use_paste").click().run()
+    visit(app, PAGE).run()
+    assert "Max vocabulary" in app.error[0].value
+    app.number_input(key="max_vocabulary").set_value(999).run()
+    assert not app.error
+    assert not app.exception
+    assert app.caption[-1].value == "Drawn are the first 32 rows and 128 columns."
