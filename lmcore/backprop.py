@@ -484,7 +484,7 @@ def grade(record: Pass, question: Question, answer: str) -> Verdict:
     if shape != expected:
         return Verdict("wrong shape", shape, expected, float("inf"), ())
     apart = (given - right).abs()
-    at = 0
+    at = int(apart.argmax())
     where = tuple(int(i) for i in torch.unravel_index(torch.tensor(at), apart.shape))
     kind: Literal["exact", "approximate", "wrong"] = (
         "exact" if torch.equal(given, right) else "approximate" if torch.allclose(given, right) else "wrong"

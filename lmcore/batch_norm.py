@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lmcore.corpora import Corpus, Split
+from lmcore.errors import UserError
 from lmcore.layers import BatchNorm1d, Layer, Linear, Parallel, Sequential
 from lmcore.training import EVALUATION_EXAMPLES, RunConfig, Trainer
 
@@ -55,6 +56,8 @@ def batches(config: RunConfig, unit: int, corpus: Corpus | None = None) -> Batch
         UserError: if the text or the settings do not allow the run.
     """
     trainer = Trainer(config, corpus)
+    if len(trainer.X) < 2:
+        raise UserError("A variance needs at least two examples, the training split has one. Take a longer text.")
     layers, weight = trainer.model.leaves, trainer.model.parameters["hidden.weight"][:, unit]
 
     def values(X: Tensor) -> Tensor:

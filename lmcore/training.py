@@ -24,7 +24,7 @@ from lmcore.models import REGISTRY, ModelConfig
 from lmcore.models.mlp import MLPConfig
 from lmcore.sampling import SampleConfig, sample
 
-EVALUATION_EXAMPLES = 10_000
+EVALUATION_EXAMPLES = 5_000
 """Live train and dev losses are means over so many examples at most, evenly spaced; those at the end over all."""
 
 

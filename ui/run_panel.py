@@ -228,6 +228,7 @@ class _Panel:
     corpus: Corpus
     more: More | None
     standard: bool
+    play: bool
 
 
 def show(
@@ -237,12 +238,14 @@ def show(
     view: RunView | None,
     more: More | None = None,
     standard: bool = True,
+    play: bool = True,
 ) -> None:
     """The pictures of the run, live; of the untrained model where there is none.
 
     Args:
         more: draws what a page adds, under the others.
         standard: whether loss, expectations and samples are drawn; the numbers always are.
+        play: whether the snapshots can be played; not where a picture plays itself.
     """
     if message := st.session_state.pop(f"{page}.error", None):
         st.error(message)
@@ -252,7 +255,7 @@ def show(
     elif st.session_state.get(f"{page}.playing"):
         every = 0.5
     # Without a run it is the same fragment, so that its charts stay where they are when a run begins.
-    panel = _Panel(page, config, corpus, more, standard)
+    panel = _Panel(page, config, corpus, more, standard, play)
     active = view is not None and view.status.is_active
     st.fragment(_live, run_every=every)(panel, view.id if view else None, active)
 
@@ -291,7 +294,7 @@ def _pictures(panel: _Panel, view: RunView | None, snapshots: list[Snapshot]) ->
         axes: list[str] = []
         if panel.standard:
             axes = st.pills("Logarithmic", ["steps", "loss"], selection_mode="multi", key=f"{page}.log") or []
-        shown = _chosen(page, view, snapshots)
+        shown = _chosen(panel, view, snapshots)
     parts: list[Numbers | Chart | Text] = [_numbers(panel.config, view, snapshots)]
     if panel.standard:
         texts = Text("What it writes, with the same dice at every step", _samples(snapshots))
@@ -301,12 +304,27 @@ def _pictures(panel: _Panel, view: RunView | None, snapshots: list[Snapshot]) ->
         panel.more(shown, corpus, view)
 
 
-def _chosen(page: str, view: RunView | None, snapshots: list[Snapshot]) -> Snapshot | None:
+def _chosen(panel: _Panel, view: RunView | None, snapshots: list[Snapshot]) -> Snapshot | None:
     """The snapshot to look at: the newest while the run trains, then any, by a slider."""
     if view is None or view.status.is_active or len(snapshots) < 2:
         return snapshots[-1] if snapshots else None
     steps = [snapshot.step for snapshot in snapshots]
-    key = f"{page}.at"
+    key = f"{panel.page}.at"
+    if panel.play:
+        _player(panel.page, steps)
+    at = st.select_slider(
+        "Look at the model after step",
+        steps,
+        value=steps[-1],
+        format_func=lambda step: f"{step:,}",
+        key=key,
+        width=360,
+    )
+    return snapshots[steps.index(at)]
+
+
+def _player(page: str, steps: list[int]) -> None:
+    """The button that lets the slider run by itself."""
     if st.session_state.get(f"{page}.playing"):
         _advance(page, steps)
     playing = st.session_state.get(f"{page}.playing", False)
@@ -320,15 +338,6 @@ def _chosen(page: str, view: RunView | None, snapshots: list[Snapshot]) -> Snaps
     )
     if st.session_state.pop(f"{page}.replay", False):
         st.rerun()  # with another interval
-    at = st.select_slider(
-        "Look at the model after step",
-        steps,
-        value=steps[-1],
-        format_func=lambda step: f"{step:,}",
-        key=key,
-        width=360,
-    )
-    return snapshots[steps.index(at)]
 
 
 def _play(page: str, steps: list[int]) -> None:

@@ -25,6 +25,6 @@ with st.sidebar:
 
 config = RunConfig(corpus=corpus_config, model=forms.parse(MLPConfig, model), train=forms.parse(TrainConfig, train))
 run_panel.buttons(PAGE, config, view)
-run_panel.show(PAGE, config, corpus, view, more=embeddings.pictures, standard=False)
+run_panel.show(PAGE, config, corpus, view, more=embeddings.pictures, standard=False, play=False)
 
 show_code(layers.Embedding, lmcore_embeddings.positions, lmcore_embeddings.neighbours, lmcore_embeddings.similarity)

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Server, idle, visit
+from ui.sections import DEFAULT, SECTIONS
 
 
 def step(page: Page) -> int:
@@ -179,6 +180,72 @@ def test_letters_drift_when_the_snapshots_are_played(page: Page, server: Server)
     page.wait_for_function("document.querySelector('.js-plotly-plot')._fullData[0].type === 'scatter3d'")
 
 
+def test_a_net_is_looked_into_live_and_played_again(page: Page, server: Server) -> None:
+    page.set_viewport_size({"width": 1280, "height": 2600})
+    visit(page, f"{server.url}/activations?locales=de_DE&act_steps=400&act_hidden=30")
+    board = page.get_by_role("img", name=re.compile("^Units against examples"))
+    drawing = board.locator(".nsewdrag")
+    drawing.wait_for()
+    label = board.locator(".hoverlayer .hovertext")
+    position = {"x": 300, "y": 120}
+    while not label.is_visible():
+        position["x"] ^= 1
+        drawing.hover(position=position)
+        page.wait_for_timeout(50)  # plotly answers at most every 50 ms
+    hovered = re.search(r"unit (\d+)", label.text_content() or "")
+    drawing.click(position=position)
+    assert hovered
+    assert hovered[1] != "0"
+    expect(page.get_by_role("spinbutton", name="Unit", exact=True)).to_have_value(hovered[1])
+
+    button(page, "Start").click()
+    expect(page.get_by_text("finished")).to_be_visible()
+    outputs = "Array.from(document.querySelectorAll('.js-plotly-plot')[2]._fullData[0].y).join()"
+    page.wait_for_function("document.querySelectorAll('.js-plotly-plot')[1]._fullData.length === 7")
+    idle(page)
+    last = page.evaluate(outputs)
+    button(page, "Play").click()
+    page.wait_for_function(f"last => {outputs} !== last", arg=last)
+    page.wait_for_function(f"last => {outputs} === last", arg=last)
+    expect(button(page, "Play")).to_be_visible()
+
+
+def test_a_click_on_a_node_shows_what_it_sees(page: Page, server: Server) -> None:
+    page.set_viewport_size({"width": 1280, "height": 2000})
+    visit(page, f"{server.url}/wavenet?locales=de_DE&wave_hidden=10")
+    tree = page.get_by_role("img", name=re.compile("^Tree of the layers"))
+    expect(tree).to_have_attribute("aria-label", re.compile("of output sees ....emma"))
+    node = tree.locator(".scatterlayer .point").nth(9)  # above the third and fourth characters
+    drawing = tree.locator(".nsewdrag")
+    drawing.wait_for()
+    middle, corner = node.bounding_box(), drawing.bounding_box()
+    assert middle
+    assert corner
+    position = {"x": middle["x"] - corner["x"] + middle["width"] / 2, "y": middle["y"] - corner["y"] + 10}
+    while not tree.locator(".hoverlayer .hovertext").is_visible():
+        position["x"] += 1
+        drawing.hover(position=position)
+        page.wait_for_timeout(50)  # plotly answers at most every 50 ms
+        position["x"] -= 1
+        drawing.hover(position=position)
+        page.wait_for_timeout(50)
+    drawing.click(position=position)
+    expect(tree).to_have_attribute("aria-label", re.compile("of tanh sees .."))
+
+
+def test_the_exam_knows_a_right_answer(page: Page, server: Server) -> None:
+    visit(page, f"{server.url}/backprop")
+    page.get_by_role("tab", name="The exam").click()
+    answer = page.get_by_role("textbox", name=re.compile("dlogprobs"))
+    answer.fill("__import__('os').getcwd()")
+    answer.press("Enter")
+    expect(page.get_by_test_id("stAlert")).to_be_visible()
+    expect(page.get_by_text("0 of 28")).to_be_visible()
+    answer.fill("-F.one_hot(Yb, V) / n")
+    answer.press("Enter")
+    expect(page.get_by_text("1 of 28")).to_be_visible()
+
+
 def test_a_race_is_live_on_one_chart(page: Page, server: Server) -> None:
     visit(page, f"{server.url}/initialisation?locales=de_DE&init_steps=100000")
     button(page, "Start the race").click()
@@ -240,7 +307,7 @@ def test_a_killed_server_leaves_a_run_that_the_page_resumes(browser: Browser, ow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1280])
 @pytest.mark.parametrize(
-    "path", ["", "dataset", "bigram", "neural_bigram", "initialisation", "embeddings", "learning_rate"]
+    "path", [Path(file).stem if file != DEFAULT else "" for files in SECTIONS.values() for file in files]
 )
 def test_no_page_is_wider_than_its_window(browser: Browser, server: Server, path: str, width: int, scheme: str) -> None:
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)

@@ -11,6 +11,7 @@ from torch import Tensor
 from lmcore import batch_norm, figures, models
 from lmcore.batch_norm import Batches
 from lmcore.corpora import from_text
+from lmcore.errors import UserError
 from lmcore.layers import BatchNorm1d, Linear, Sequential, Tanh
 from lmcore.models import MLPConfig, WaveNetConfig
 from lmcore.training import RunConfig, TrainConfig, Trainer
@@ -68,6 +69,11 @@ def test_dragging_one_example_moves_all_others_as_the_formula_says(moved: float)
     assert (abs(record.shifts[1:]) > 1e-4).all()
     assert record.before[0] == moved
     assert np.array_equal(record.own_before, VALUES)
+
+
+def test_a_text_with_a_single_example_has_no_variance() -> None:
+    with pytest.raises(UserError, match="at least two examples"):
+        batch_norm.batches(config_of(), 0, from_text("abcab"))
 
 
 # ---------------------------------------------------------------- running statistics
@@ -224,9 +230,9 @@ def test_without_a_dev_split_the_training_split_is_compared() -> None:
 
 def checked(figure: go.Figure) -> go.Figure:
     """Plotly looks at every property; the pages' figures are built unchecked, for speed."""
-    checked = go.Figure(figure.to_plotly_json())
-    assert all(axis.title.text for axis in (checked.layout.xaxis, checked.layout.yaxis))
-    return checked
+    go.Figure(figure.to_plotly_json())
+    assert all(axis.title.text for axis in (figure.layout.xaxis, figure.layout.yaxis))
+    return figure
 
 
 def test_the_axes_stay_while_an_example_is_dragged() -> None:

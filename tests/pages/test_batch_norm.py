@@ -119,4 +119,16 @@ def test_a_text_that_is_too_short_is_refused_in_words(app: AppTest, tab: str) ->
     app.session_state["bn_tab"] = tab
     app.run()
     assert not app.exception
-    assert "short" in app.error[0].value or "context" in app.error[0].value
+    assert "longer text" in app.error[0].value
+
+
+def test_a_text_too_short_for_positions_shows_the_other_tabs(app: AppTest) -> None:
+    visit(app, "text/dataset.py")
+    app.text_area(key="paste").set_value("abcabcab")
+    app.button(key="use_paste").click().run()
+    for tab in TABS[:3]:  # the workers of the tests do not see the text that a test gives
+        visit(app, "inside/batch_norm.py")
+        app.session_state["bn_tab"] = tab
+        app.run()
+        assert not app.exception
+        assert bool(app.error) == (tab == "3-D input")
