@@ -238,7 +238,7 @@ def fold(model: Sequential) -> Sequential:
     In evaluation mode it multiplies and shifts each feature by constants, which a Linear can do as well:
     weight' = weight * gain / sqrt(variance + eps), bias' = (bias - mean) * gain / sqrt(variance + eps) + shift.
 
-    Source: Jacob et al. 2018, "Quantization and training of neural networks", section 3.2, equation 14.
+    Source: Jacob et al. 2018, "Quantization and training of neural networks", section 3.2.
     """
     return Sequential(_folded(copy.deepcopy(model.layers)))
 
@@ -291,7 +291,7 @@ class Folding:
 
 @torch.inference_mode()
 def folding(config: RunConfig, corpus: Corpus | None = None) -> Folding:
-    """Trains a net for all its steps, folds it, and compares both on dev examples, 10,000 at most, evenly spaced.
+    """Trains a net for all its steps, folds it, and compares both on up to `EVALUATION_EXAMPLES` dev examples.
 
     Raises:
         UserError: if the text or the settings do not allow the run.

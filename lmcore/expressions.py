@@ -41,7 +41,8 @@ class Extremes(NamedTuple):
 
 Value: TypeAlias = "Tensor | float | slice | tuple[Value, ...] | None"  # an int or a bool is a float to mypy
 
-_parsing = threading.Lock()  # Python 3.11 cannot parse in two threads at once
+PARSING = threading.Lock()
+"""Held by whoever parses Python: version 3.11 cannot do so in two threads at once."""
 
 
 def evaluate(source: str, names: Mapping[str, Tensor | int]) -> Tensor:
@@ -78,7 +79,7 @@ def _parse(source: str) -> ast.expr:
         )
     _check_brackets(source)
     try:
-        with _parsing:
+        with PARSING:
             tree = ast.parse(source, mode="eval").body
     except SyntaxError as error:
         raise UserError(f"This is not one whole expression: {error.msg} (character {error.offset}).") from None

@@ -2,18 +2,17 @@
 
 import functools
 import inspect
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
-_reading = threading.Lock()  # Python 3.11 cannot parse in two threads at once
+from lmcore.expressions import PARSING
 
 
 @functools.cache
 def _source(function: Callable[..., Any] | type) -> str:
-    with _reading:
+    with PARSING:
         return inspect.getsource(function)
 
 

@@ -93,8 +93,12 @@ def _groups(inside: Inside) -> dict[str, dict[str, inspection.Floats]]:
     }
 
 
-def pictures(config: RunConfig, snapshot: Snapshot, corpus: Corpus, view: RunView | None) -> None:
-    """Everything that is to be seen of a snapshot: updates, histograms, the board, one unit, the layers."""
+def pictures(config: RunConfig) -> run_panel.More:
+    """What `run_panel.show` draws: updates, histograms, the board, one unit, the layers of a snapshot."""
+    return functools.partial(_pictures, config)
+
+
+def _pictures(config: RunConfig, snapshot: Snapshot, corpus: Corpus, view: RunView | None) -> None:
     config = _settled(view.config if view else config)
     if not inspection.can_look(snapshot):
         st.info(f"Snapshots keep the weights of models with at most {MOST_KEPT:,} of them. Take a smaller one.")

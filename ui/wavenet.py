@@ -13,7 +13,7 @@ from lmcore.inspection import Level
 from lmcore.models import WaveNetConfig
 from lmcore.runs.engine import RunView
 from lmcore.training import RunConfig, TrainConfig
-from ui import race
+from ui import race, run_panel
 from ui.live import Chart, live
 
 PAGE = "wave"
@@ -26,8 +26,12 @@ def _shape(config: RunConfig) -> tuple[list[Level], pd.DataFrame]:
     return inspection.levels(inside, config.model.context), table
 
 
-def tree(config: RunConfig, snapshot: Snapshot, corpus: Corpus, view: RunView | None) -> None:
-    """The layers as a tree over a text; a click on a node shows what it can see."""
+def tree(config: RunConfig) -> run_panel.More:
+    """What `run_panel.show` draws: the layers as a tree over a text; a click on a node shows what it can see."""
+    return functools.partial(_tree, config)
+
+
+def _tree(config: RunConfig, snapshot: Snapshot, corpus: Corpus, view: RunView | None) -> None:
     given = view.config if view else config
     levels, table = _shape(given.model_copy(update={"train": TrainConfig(batch_size=given.train.batch_size)}))
     T = given.model.context

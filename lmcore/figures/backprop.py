@@ -17,6 +17,8 @@ def step_tensor(stage: Stage, gradient: bool = False) -> go.Figure:
     drawn = tensor(stage, gradient)
     names = [escape(name) for name in stage.columns]
     named = range(0, len(names), math.ceil(len(names) * max(map(len, stage.columns)) / ROOM))
+    rows, columns = stage.shape
+    drawn.layout.title.text = f"{'∂loss/∂' if gradient else ''}{stage.name}, drawn as {rows} × {columns}"
     drawn.layout.xaxis.update(tickvals=list(named), ticktext=[names[i] for i in named])
     every = np.broadcast_to(np.array(names, dtype=object), stage.shape)
     drawn.data[0].update(customdata=every, hovertemplate="%{y}, %{customdata}: %{z:.5f}<extra></extra>")

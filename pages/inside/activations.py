@@ -1,5 +1,3 @@
-import functools
-
 import streamlit as st
 
 from lmcore import inspection, layers
@@ -15,7 +13,7 @@ TRAIN = ["learning_rate", "optimiser", "batch_size", "steps", "seed"]
 
 st.title("Inside the layers")
 st.write(
-    "Choose a net under **Show me** and press **Start**: do all layers keep the same spread, and the updates near −3?"
+    "Choose a net under **Show me** and press **Start**: every layer should keep its spread, and updates stay near −3."
 )
 
 run_panel.adopt(PAGE, "mlp", "wave")
@@ -32,7 +30,7 @@ with st.sidebar:
 
 config = RunConfig(corpus=corpus_config, model=forms.parse(MLPConfig, model), train=forms.parse(TrainConfig, train))
 run_panel.buttons(PAGE, config, view)
-run_panel.show(PAGE, config, corpus, view, more=functools.partial(inside.pictures, config), standard=False)
+run_panel.show(PAGE, config, corpus, view, more=inside.pictures(config), standard=False)
 inside.treatment(view.config if view else config)
 
 show_code(

@@ -1,5 +1,3 @@
-import functools
-
 import streamlit as st
 
 from lmcore import inspection, layers
@@ -25,7 +23,7 @@ with st.sidebar:
 
 config = RunConfig(corpus=corpus_config, model=forms.parse(WaveNetConfig, model), train=forms.parse(TrainConfig, train))
 run_panel.buttons(PAGE, config, view)
-run_panel.show(PAGE, config, corpus, view, more=functools.partial(wavenet.tree, config))
+run_panel.show(PAGE, config, corpus, view, more=wavenet.tree(config))
 wavenet.flat_against_hierarchy(config, corpus)
 
 show_code(build_wavenet, layers.FlattenConsecutive, layers.BatchNorm1d, layers.Linear, inspection.levels)

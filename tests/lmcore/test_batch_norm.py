@@ -87,6 +87,9 @@ def test_running_statistics_are_those_of_a_plain_loop(momentum: float) -> None:
     for step, batch in enumerate(source.inputs):
         mean = (1 - momentum) * mean + momentum * batch.mean()
         variance = (1 - momentum) * variance + momentum * batch.var(ddof=1)
+        assert (record.batch_mean[step], record.batch_deviation[step]) == pytest.approx(
+            (batch.mean(), batch.std(ddof=1))
+        )
         assert (record.mean[step], record.deviation[step]) == pytest.approx((mean, math.sqrt(variance)))
     example = source.inputs[0, 0]
     assert record.alone == pytest.approx((example - mean) / math.sqrt(variance + 1e-5))
