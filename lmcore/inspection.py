@@ -324,25 +324,26 @@ def verdicts(record: Updates, last: int = 10) -> list[str]:
 
 
 TREATMENTS: dict[str, dict[str, Any]] = {
-    "a smaller output layer": {"output_scale": 0.01},
+    "a tenth of the output layer": {"output_scale": 0.1},
     "Kaiming weights": {"hidden_scheme": "kaiming", "hidden_scale": 1.0},
     "gain 1": {"hidden_scheme": "kaiming", "hidden_scale": 0.6},
     "BatchNorm": {"batch_norm": "hidden"},
     "a tenth of the rate": {"learning_rate": 0.1},
     "ten times the rate": {"learning_rate": 10.0},
 }
-"""Changes of a net or its training by name; a learning rate is a factor."""
+FACTORS = {"output_scale", "learning_rate"}
+"""Changes of a net or its training by name; those in FACTORS are multiplied by."""
 
 
 def treated(config: RunConfig, treatment: str) -> RunConfig:
     """A copy of a config with a treatment; what the model has no setting for stays as it is."""
     values = config.model_dump()
-    model, train = values["model"], values["train"]
     for name, value in TREATMENTS[treatment].items():
-        if name in train:
-            train[name] *= value
-        elif name in model:
-            model[name] = isinstance(model[name], bool) or value
+        for part in (values["model"], values["train"]):
+            if name in FACTORS and name in part:
+                part[name] *= value
+            elif name in part:
+                part[name] = isinstance(part[name], bool) or value
     return RunConfig.parse(values)
 
 

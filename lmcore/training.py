@@ -268,6 +268,10 @@ class DivergedError(Exception):
         super().__init__(message)
         self.losses = losses  # of the block of steps in which it happened
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How a worker sends it."""
+        return type(self), (str(self), self.losses)
+
 
 class Trainer:
     """A model, its data and its dice: everything that a step needs, and nothing that a picture needs.

@@ -1,6 +1,7 @@
 """The parts of the page Activations & gradients."""
 
 import functools
+import math
 
 import streamlit as st
 
@@ -117,21 +118,15 @@ def _pictures(config: RunConfig, snapshot: Snapshot, corpus: Corpus, view: RunVi
         st.info(sentence, icon=":material/lightbulb:")
     _histograms(config, snapshot, snapshots or [snapshot], record)
     _board(config, snapshot, inside)
+    _layers(inside)
+
+
+def _layers(inside: Inside) -> None:
     table = inspection.summary(inside, st.session_state.get(f"{PAGE}.threshold", inspection.THRESHOLD))
+    table["saturated"] = ["–" if math.isnan(share) else f"{share:.1%}" for share in table["saturated"]]
+    formats = {"parameters": "{:,}", "mean": "{:+.3f}", "deviation": "{:.3f}", "gradient's deviation": "{:.2e}"}
     st.markdown("**Every layer on this minibatch**")
-    st.dataframe(
-        table.style.format(
-            {
-                "parameters": "{:,}",
-                "mean": "{:+.3f}",
-                "deviation": "{:.3f}",
-                "gradient's deviation": "{:.2e}",
-                "saturated": "{:.1%}",
-            },
-            na_rep="–",
-        ),
-        hide_index=True,
-    )
+    st.dataframe(table.style.format(formats), hide_index=True)
 
 
 def _histograms(config: RunConfig, snapshot: Snapshot, snapshots: list[Snapshot], updates: inspection.Updates) -> None:
@@ -183,7 +178,7 @@ def _board(config: RunConfig, snapshot: Snapshot, inside: Inside) -> None:
 def _unit(config: RunConfig, snapshot: Snapshot, layer: str, at: int, units: int, threshold: float) -> None:
     index = st.number_input("Unit", 0, units - 1, at, help="Or click one on the board.", width=160)
     record = _unit_record(config, snapshot, layer, int(index), threshold)
-    left, right = st.columns([3, 2])
+    left, right = st.columns(2)
     with left:
         live(
             Chart.of(figures.unit(record), f"Pre-activations of unit {index}; {record.stuck:.0%} saturated."),
@@ -218,6 +213,9 @@ def treatment(config: RunConfig) -> None:
             before, after = _after(config, steps), _after(inspection.treated(config, name), steps)
         except (UserError, DivergedError) as error:
             st.error(str(error))
+            return
+        if inspection.treated(config, name) == config:
+            st.info("This net has it already.")
             return
         _beside(before, after, name)
 

@@ -201,6 +201,10 @@ def test_a_treatment_changes_a_copy_only(treatment: str, model: MLPConfig | Wave
         assert copy.model.batch_norm in (True, "hidden")
     if treatment == "ten times the rate":
         assert copy.train.learning_rate == pytest.approx(1.0)
+    if treatment == "a tenth of the output layer":
+        assert copy.model.output_scale == pytest.approx(model.output_scale / 10)
+    if treatment == "gain 1" and isinstance(model, MLPConfig):
+        assert copy.model.hidden_scale == 0.6
 
 
 def test_before_and_after_are_of_the_same_minibatch() -> None:

@@ -1,4 +1,5 @@
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -513,3 +514,9 @@ def test_twenty_thousand_steps_rank_the_starting_weights_as_published(names: Cor
     assert everything > output + 0.1
     assert output > max(scaled, kaiming) + 0.03
     assert scaled == pytest.approx(kaiming, abs=0.02)  # 2.1027 and 2.1070 in the end: within a run's noise by now
+
+
+def test_a_divergence_comes_back_from_a_worker_as_it_is() -> None:
+    error = pickle.loads(pickle.dumps(training.DivergedError("too far", np.ones(3, np.float32))))
+    assert str(error) == "too far"
+    assert error.losses.tolist() == [1, 1, 1]
