@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import Server, idle, visit
 from ui.sections import DEFAULT, SECTIONS
@@ -36,6 +36,21 @@ def drawn_to(page: Page) -> float:
 
 def button(page: Page, name: str):
     return page.get_by_role("button", name=name, exact=True)
+
+
+def click(chart: Locator, x: float, y: float) -> str:
+    """Clicks into a chart and returns what its label said: plotly clicks on what it hovers over, and forgets that
+    when it draws again."""
+    drawing, label = chart.locator(".nsewdrag").first, chart.locator(".hoverlayer .hovertext").first
+    drawing.wait_for()
+    position = {"x": int(x), "y": int(y)}
+    while not label.is_visible():
+        position["x"] ^= 1
+        drawing.hover(position=position)
+        chart.page.wait_for_timeout(50)  # plotly answers at most every 50 ms
+    said = label.text_content() or ""
+    drawing.click(position=position)
+    return said
 
 
 def test_a_model_trains_live(page: Page, server: Server) -> None:
@@ -148,15 +163,7 @@ def test_two_tabs_do_not_disturb_each_other_and_a_closed_one_trains_on(
 def test_a_click_into_the_matrix_shows_what_follows(page: Page, server: Server) -> None:
     page.set_viewport_size({"width": 1280, "height": 1400})  # the whole matrix, so that nothing scrolls
     visit(page, f"{server.url}/bigram")
-    drawing = page.locator(".js-plotly-plot .nsewdrag").first
-    label = page.locator(".hoverlayer .hovertext").first
-    position = {"x": 200, "y": 100}
-    while not label.is_visible():  # plotly clicks on what it hovers over, and forgets that when it draws again
-        position["x"] ^= 1
-        drawing.hover(position=position)
-        page.wait_for_timeout(50)  # plotly answers at most every 50 ms
-    hovered = re.search(r"follows (.)", label.text_content() or "")
-    drawing.click(position=position)
+    hovered = re.search(r"follows (.)", click(page.locator(".js-plotly-plot").first, 200, 100))
     assert hovered
     assert hovered[1] != "a"  # which is shown before any click
     expect(page.get_by_role("combobox", name="What follows")).to_have_value(hovered[1])
@@ -184,16 +191,7 @@ def test_a_net_is_looked_into_live_and_played_again(page: Page, server: Server) 
     page.set_viewport_size({"width": 1280, "height": 2600})
     visit(page, f"{server.url}/activations?locales=de_DE&act_steps=400&act_hidden=30")
     board = page.get_by_role("img", name=re.compile("^Units against examples"))
-    drawing = board.locator(".nsewdrag")
-    drawing.wait_for()
-    label = board.locator(".hoverlayer .hovertext")
-    position = {"x": 300, "y": 120}
-    while not label.is_visible():
-        position["x"] ^= 1
-        drawing.hover(position=position)
-        page.wait_for_timeout(50)  # plotly answers at most every 50 ms
-    hovered = re.search(r"unit (\d+)", label.text_content() or "")
-    drawing.click(position=position)
+    hovered = re.search(r"unit (\d+)", click(board, 300, 120))
     assert hovered
     assert hovered[1] != "0"
     expect(page.get_by_role("spinbutton", name="Unit", exact=True)).to_have_value(hovered[1])
@@ -216,20 +214,11 @@ def test_a_click_on_a_node_shows_what_it_sees(page: Page, server: Server) -> Non
     tree = page.get_by_role("img", name=re.compile("^Tree of the layers"))
     expect(tree).to_have_attribute("aria-label", re.compile("of output sees ....emma"))
     node = tree.locator(".scatterlayer .point").nth(9)  # above the third and fourth characters
-    drawing = tree.locator(".nsewdrag")
-    drawing.wait_for()
-    middle, corner = node.bounding_box(), drawing.bounding_box()
+    tree.locator(".nsewdrag").wait_for()
+    middle, corner = node.bounding_box(), tree.locator(".nsewdrag").bounding_box()
     assert middle
     assert corner
-    position = {"x": middle["x"] - corner["x"] + middle["width"] / 2, "y": middle["y"] - corner["y"] + 10}
-    while not tree.locator(".hoverlayer .hovertext").is_visible():
-        position["x"] += 1
-        drawing.hover(position=position)
-        page.wait_for_timeout(50)  # plotly answers at most every 50 ms
-        position["x"] -= 1
-        drawing.hover(position=position)
-        page.wait_for_timeout(50)
-    drawing.click(position=position)
+    click(tree, middle["x"] - corner["x"] + middle["width"] / 2, middle["y"] - corner["y"] + 10)
     expect(tree).to_have_attribute("aria-label", re.compile("of tanh sees .."))
 
 

@@ -1,7 +1,9 @@
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -39,6 +41,12 @@ def visit(app: AppTest, page: str) -> AppTest:
     app.switch_page(str(ROOT / "pages" / page)).run()
     assert not app.exception
     return app
+
+
+def charts(app: AppTest) -> list[dict[str, Any]]:
+    """Every chart of the page as plotly gets it, with its ``alt``, whichever component draws it."""
+    parts = [part for panel in app.get("bidi_component") for part in json.loads(panel.proto.json)["parts"]]
+    return [json.loads(part["figure"]) | {"alt": part["alt"]} for part in parts if part["kind"] == "chart"]
 
 
 def until(condition: Callable[[], bool], seconds: float = 60) -> None:

@@ -1,11 +1,9 @@
 """The gradient check of the Backprop page."""
 
-import json
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import visit
+from tests.pages.conftest import charts, visit
 
 
 @pytest.fixture
@@ -14,11 +12,6 @@ def page(app: AppTest) -> AppTest:
     visit(app, "inside/backprop.py")
     app.multiselect(key="locales").set_value(["de_DE"])
     return app.run()
-
-
-def charts(app: AppTest) -> list[dict]:
-    parts = [part for panel in app.get("bidi_component") for part in json.loads(panel.proto.json)["parts"]]
-    return [json.loads(part["figure"]) for part in parts if part["kind"] == "chart"]
 
 
 def test_both_precisions_and_the_valley_are_drawn(page: AppTest) -> None:

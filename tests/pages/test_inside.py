@@ -1,7 +1,5 @@
 """The page Activations & gradients."""
 
-import json
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -9,13 +7,7 @@ from lmcore.models import WaveNetConfig
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Status
 from lmcore.training import RunConfig, TrainConfig
-from tests.pages.conftest import until, visit
-
-
-def charts(app: AppTest) -> list[dict]:
-    """Every chart of the page, whichever component draws it."""
-    parts = [part for panel in app.get("bidi_component") for part in json.loads(panel.proto.json)["parts"]]
-    return [json.loads(part["figure"]) for part in parts if part["kind"] == "chart"]
+from tests.pages.conftest import charts, until, visit
 
 
 def titles(app: AppTest) -> list[str]:

@@ -1,19 +1,16 @@
 """The WaveNet page."""
 
-import json
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Status
-from tests.pages.conftest import until, visit
+from tests.pages.conftest import charts, until, visit
 
 
 def tree(app: AppTest) -> dict:
-    panels = [json.loads(panel.proto.json)["parts"] for panel in app.get("bidi_component")]
-    (part,) = (part for parts in panels for part in parts if part.get("alt", "").startswith("Tree"))
-    return json.loads(part["figure"])
+    (found,) = (chart for chart in charts(app) if chart["alt"].startswith("Tree"))
+    return found
 
 
 @pytest.fixture
