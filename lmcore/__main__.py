@@ -13,7 +13,7 @@ import click
 import safetensors.numpy
 import torch
 
-from lmcore import corpora, gradients, lr_finder, models, texts
+from lmcore import corpora, gradients, lr_finder, models, texts, trainers
 from lmcore.bigrams import verdict
 from lmcore.config import Config
 from lmcore.corpora import SPLITS, CorpusConfig
@@ -24,7 +24,8 @@ from lmcore.runs.run import Run, Status
 from lmcore.runs.slices import advance
 from lmcore.runs.store import Store
 from lmcore.sampling import SampleConfig, sample_in_turn
-from lmcore.training import RunConfig, Trainer
+from lmcore.trainers import AnyTrainer
+from lmcore.training import RunConfig
 
 SAVE_EVERY = 3.0  # seconds
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -117,7 +118,7 @@ def _given(model: str, data: str, settings: tuple[str, ...]) -> dict[str, Any]:
 
 
 @main.command("find-lr")
-@click.argument("model", type=click.Choice(list(models.REGISTRY)))
+@click.argument("model", type=click.Choice(models.LAYERED))
 @click.option("--data", default="given-names", show_default=True, help="A text by name, or a path.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any setting; repeat for more.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the curve.")
@@ -137,7 +138,7 @@ def find_lr(model: str, data: str, settings: tuple[str, ...], as_json: bool) -> 
 
 
 @main.command("check-gradients")
-@click.argument("model", type=click.Choice(list(models.REGISTRY)))
+@click.argument("model", type=click.Choice(models.LAYERED))
 @click.option("--data", default="given-names", show_default=True, help="A text by name, or a path.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any setting; repeat for more.")
 @click.option("--h", "h", default=1e-5, show_default=True, help="Size of the central differences.")
@@ -224,9 +225,9 @@ def _print_result(run: Run, as_json: bool) -> None:
         click.echo(f"{run.step:,} steps in {run.seconds:.1f} s   {shown} nats per character")
 
 
-def _trainer(run: Run) -> Trainer:
+def _trainer(run: Run) -> AnyTrainer:
     """The run's model as it was last saved."""
-    trainer = Trainer(run.current)
+    trainer = trainers.make(run.current)
     if run.state:
         trainer.restore(safetensors.numpy.load(run.state))
     return trainer

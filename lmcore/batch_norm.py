@@ -299,8 +299,8 @@ def folding(config: RunConfig, corpus: Corpus | None = None) -> Folding:
     trainer = Trainer(config, corpus)
     trainer.train(config.train.steps)
     model, folded = trainer.model, fold(trainer.model)
-    split: Split = "dev" if len(trainer.corpus.windows("dev", config.model.context).X) else "train"
-    X = torch.from_numpy(trainer.corpus.windows(split, config.model.context).X).long()
+    split: Split = "dev" if len(trainer.corpus.windows("dev", trainer.context).X) else "train"
+    X = torch.from_numpy(trainer.corpus.windows(split, trainer.context).X).long()
     X = X[torch.linspace(0, len(X) - 1, min(len(X), EVALUATION_EXAMPLES)).long()]
     with model.evaluating():
         seconds = np.min([[_seconds(net, X) for net in (model, folded)] for _ in range(TIMINGS)], axis=0)

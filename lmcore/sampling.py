@@ -90,7 +90,7 @@ def sample(model: NextCharacter, corpus: Corpus, context: int, config: SampleCon
         ended |= chosen == 0
         if corpus.is_documents and ended.all():
             break
-    return [config.prefix + _until_end(corpus, row.numpy()) for row in torch.stack(drawn, dim=1)]
+    return [config.prefix + until_end(corpus, row.numpy()) for row in torch.stack(drawn, dim=1)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,9 +135,10 @@ def sample_in_turn(
     """Texts drawn one after the other from one generator, as in the published lectures."""
     generator = torch.Generator().manual_seed(seed)
     drawn = [throws(model, context, generator, length, temperature) for _ in range(count)]
-    return [_until_end(corpus, np.array([throw.chosen for throw in thrown])) for thrown in drawn]
+    return [until_end(corpus, np.array([throw.chosen for throw in thrown])) for thrown in drawn]
 
 
-def _until_end(corpus: Corpus, ids: NDArray[np.int64]) -> str:
+def until_end(corpus: Corpus, ids: NDArray[np.int64]) -> str:
+    """The text that was drawn; of documents only the first."""
     text = corpus.vocabulary.decode(ids)
     return text.split(corpus.boundary)[0] if corpus.is_documents else text

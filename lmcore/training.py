@@ -7,7 +7,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from lmcore.corpora import Corpus, CorpusConfig, Split
 from lmcore.errors import UserError
 from lmcore.history import Snapshot, under
 from lmcore.layers import Sequential
-from lmcore.models import REGISTRY, ModelConfig
+from lmcore.models import REGISTRY, ModelConfig, RNNConfig
 from lmcore.models.mlp import MLPConfig
 from lmcore.sampling import SampleConfig, sample
 
@@ -285,12 +285,14 @@ class Trainer:
     SAMPLES = SampleConfig(count=12, seed=42, length=20)
 
     def __init__(self, config: RunConfig, corpus: Corpus | None = None) -> None:
-        self.config = config
+        if isinstance(config.model, RNNConfig):
+            raise UserError("A recurrent network is not made of layers. Choose another model.")
+        self.config, self.context = config, config.model.context
         self.corpus = corpus or corpora.load(config.corpus)
-        train = self.corpus.windows("train", config.model.context)
+        train = self.corpus.windows("train", self.context)
         self.X, self.Y = torch.from_numpy(train.X), torch.from_numpy(train.Y)  # (N, T), (N,)
         self.reset()
-        if config.train.full_batch and config.model.context > 1:
+        if config.train.full_batch and self.context > 1:
             raise UserError("A full batch is for models that see one character. Switch it off, or take neural-bigram.")
         if (work := self.parameters * config.train.batch_size) > MAX_WORK:
             raise UserError(
@@ -462,13 +464,13 @@ class Trainer:
     def _evaluation_data(self, split: Split) -> tuple[Tensor, Tensor]:
         if split == "train":
             return self.X, self.Y
-        windows = self.corpus.windows(split, self.config.model.context)
+        windows = self.corpus.windows(split, self.context)
         return torch.from_numpy(windows.X), torch.from_numpy(windows.Y)
 
     def sample(self, config: SampleConfig) -> list[str]:
         """Texts drawn from the model as it is."""
         with self.model.evaluating():
-            return sample(self.model, self.corpus, self.config.model.context, config)
+            return sample(self.model, self.corpus, self.context, config)
 
     def snapshot(self) -> Snapshot:
         """The record of this step; the dice of the samples are the same at every step."""
@@ -489,7 +491,7 @@ class Trainer:
         Rows are the last character, columns the next, both in the order of `Corpus.most_frequent`.
         """
         ids = torch.from_numpy(self.corpus.most_frequent(MOST_SHOWN))
-        contexts = torch.zeros((len(ids), self.config.model.context), dtype=torch.int64)
+        contexts = torch.zeros((len(ids), self.context), dtype=torch.int64)
         contexts[:, -1] = ids
         with self.model.evaluating():
             return torch.softmax(self.model.forward(contexts), dim=1)[:, ids].float().numpy()
@@ -622,8 +624,27 @@ def next_snapshot_step(step: int, every: int) -> int:
     return min(int(candidate) for candidate in candidates if candidate > step)
 
 
+class Steps(Protocol):
+    """What `train_for` needs of a trainer."""
+
+    config: RunConfig
+    step: int
+
+    def train(self, steps: int) -> NDArray[np.float32]:
+        """Takes steps and returns the loss of each."""
+        ...
+
+    def take_ratios(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """See `Trainer.take_ratios`."""
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """The record of this step."""
+        ...
+
+
 def train_for(
-    trainer: Trainer, seconds: float, clock: Callable[[], float] = time.perf_counter, until: int | None = None
+    trainer: Steps, seconds: float, clock: Callable[[], float] = time.perf_counter, until: int | None = None
 ) -> Slice:
     """Trains for some time on the given clock, at least one block of steps, at most to the end of the budget.
 

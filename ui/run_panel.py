@@ -8,14 +8,14 @@ from typing import Any
 
 import streamlit as st
 
-from lmcore import corpora, figures
+from lmcore import corpora, figures, trainers
 from lmcore.config import Config
 from lmcore.corpora import Corpus
 from lmcore.errors import UserError
 from lmcore.history import History, Snapshot, loss_curve
 from lmcore.runs.engine import RunView
 from lmcore.runs.run import Status
-from lmcore.training import MOST_SHOWN, RunConfig, TrainConfig, Trainer
+from lmcore.training import MOST_SHOWN, RunConfig, TrainConfig
 from ui import forms
 from ui.live import Chart, Numbers, Text, live
 from ui.server import engine
@@ -262,7 +262,7 @@ def show(
 
 @st.cache_data(max_entries=200, show_spinner="Making the model…")
 def _first_look(config: str) -> Snapshot:
-    return Trainer(RunConfig.model_validate_json(config)).snapshot()
+    return trainers.make(RunConfig.model_validate_json(config)).snapshot()
 
 
 def first_look(config: RunConfig) -> Snapshot:

@@ -13,6 +13,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {  # section -> file in pages/
         "train/embeddings.py": ("Embeddings", ":material/scatter_plot:"),
         "train/wavenet.py": ("WaveNet", ":material/account_tree:"),
     },
+    "Remember": {"remember/rnn.py": ("RNN", ":material/history:")},
     "Inside": {
         "inside/backprop.py": ("Backprop", ":material/undo:"),
         "inside/activations.py": ("Activations & gradients", ":material/monitor_heart:"),

@@ -33,6 +33,7 @@ from lmcore.figures.counting import (
 from lmcore.figures.embeddings import embedding_map, similarity
 from lmcore.figures.gradients import gradient_check, rounding_and_truncation
 from lmcore.figures.inspection import histograms, saturation_board, tree, unit, updates
+from lmcore.figures.passages import drawn_from, passage
 from lmcore.figures.training import first_guesses, loss_curve, next_character, race, rate_finder, values
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "character_frequencies",
     "dart",
     "difference",
+    "drawn_from",
     "embedding_map",
     "first_guesses",
     "folded_logits",
@@ -58,6 +60,7 @@ __all__ = [
     "next_character",
     "one_example",
     "pair_matrix",
+    "passage",
     "probabilities",
     "race",
     "rate_finder",

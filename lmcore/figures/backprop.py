@@ -1,12 +1,12 @@
 """Pictures of a forward and backward pass."""
 
 import math
-from html import escape
 
 import numpy as np
 import plotly.graph_objects as go
 
 from lmcore.figures.counting import tensor
+from lmcore.figures.style import escape
 from lmcore.one_layer import Stage
 
 ROOM = 32  # characters that fit below the columns of a picture half a page wide

@@ -1,7 +1,6 @@
 """Pictures of batch normalisation."""
 
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from lmcore.batch_norm import Floats, Folding, OneBatch, Running, WrongAxis
-from lmcore.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, figure, message
+from lmcore.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, escape, figure, message
 from lmcore.figures.training import values
 
 REACH = 33.0  # of values before the normalisation, so that nothing jumps while one of them is dragged

@@ -1,6 +1,5 @@
 """Pictures of what was counted."""
 
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from lmcore.bigrams import Broadcasting, PairMatrix
-from lmcore.figures.style import BLUE, GREY, ORANGE, RED, SEQUENTIAL, SKY, characters, figure
+from lmcore.figures.style import BLUE, GREY, ORANGE, RED, SEQUENTIAL, SKY, characters, escape, figure
 from lmcore.one_layer import Descent, LogCounts, Stage
 from lmcore.sampling import Throw
 

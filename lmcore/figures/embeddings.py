@@ -1,6 +1,5 @@
 """Pictures of embeddings."""
 
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from lmcore.embeddings import KINDS, Positions
-from lmcore.figures.style import BLUE, GREY, ORANGE, characters, figure
+from lmcore.figures.style import BLUE, GREY, ORANGE, characters, escape, figure
 
 COLOURS = dict(zip(KINDS, (ORANGE, BLUE, GREY), strict=True))
 

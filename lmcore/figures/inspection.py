@@ -2,13 +2,12 @@
 
 import itertools
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from lmcore.figures.style import BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, RED, SKY, figure, message
+from lmcore.figures.style import BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, RED, SKY, escape, figure, message
 from lmcore.inspection import GOOD, Histograms, Level, Saturation, Unit, Updates
 
 COLOURS = [BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY, BROWN]

@@ -1,6 +1,6 @@
 """What all figures share."""
 
-from html import escape
+import html
 from typing import Any
 
 import plotly.graph_objects as go
@@ -50,6 +50,11 @@ def _axis(given: dict[str, Any] | str) -> dict[str, Any]:
     axis: dict[str, Any] = {"title": given} if isinstance(given, str) else dict(given)
     axis["title"] = {"text": axis.get("title", ""), "standoff": 8}
     return {"gridcolor": GRID, "zeroline": False, "automargin": True} | axis
+
+
+def escape(text: str) -> str:
+    """Text that plotly shows as it is; it would read some as markup. Quotation marks stay: it does not decode them."""
+    return html.escape(text, quote=False)
 
 
 def characters(title: str, labels: list[str], **axis: Any) -> dict[str, Any]:

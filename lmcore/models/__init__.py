@@ -6,38 +6,46 @@ from typing import Annotated, Any, NamedTuple
 import torch
 
 from lmcore.config import Config, Field
+from lmcore.errors import UserError
 from lmcore.layers import Sequential
 from lmcore.models.mlp import MLPConfig, build_mlp
 from lmcore.models.neural_bigram import NeuralBigramConfig, build_neural_bigram
 from lmcore.models.wavenet import WaveNetConfig, build_wavenet, flat_rival
+from lmcore.scratch.rnn import RNNConfig
 
 
 class Family(NamedTuple):
-    """A model family: its config and the function that builds it.
+    """A model family: its config and the function that builds it from layers, if it is made of such.
 
     ``build(config, vocabulary_size, generator, dtype)`` draws all weights from the generator, in a fixed order.
     """
 
     config: type[Config]
-    build: Callable[[Any, int, torch.Generator, torch.dtype], Sequential]
+    build: Callable[[Any, int, torch.Generator, torch.dtype], Sequential] | None
 
 
 REGISTRY: dict[str, Family] = {
     "mlp": Family(MLPConfig, build_mlp),
     "neural-bigram": Family(NeuralBigramConfig, build_neural_bigram),
     "wavenet": Family(WaveNetConfig, build_wavenet),
+    "rnn": Family(RNNConfig, None),
 }
 
-ModelConfig = Annotated[MLPConfig | NeuralBigramConfig | WaveNetConfig, Field(discriminator="family")]
+LAYERED = [name for name, family in REGISTRY.items() if family.build is not None]
+"""Families that are made of layers with an explicit backward pass."""
+
+ModelConfig = Annotated[MLPConfig | NeuralBigramConfig | WaveNetConfig | RNNConfig, Field(discriminator="family")]
 """Any model's config; the field ``family`` tells which."""
 
 
 __all__ = [
+    "LAYERED",
     "REGISTRY",
     "Family",
     "MLPConfig",
     "ModelConfig",
     "NeuralBigramConfig",
+    "RNNConfig",
     "WaveNetConfig",
     "build",
     "build_mlp",
@@ -51,8 +59,15 @@ __all__ = [
 def build(
     config: ModelConfig, vocabulary_size: int, generator: torch.Generator, dtype: torch.dtype = torch.float32
 ) -> Sequential:
-    """The model that a config describes, with fresh weights from ``generator``."""
-    return REGISTRY[config.family].build(config, vocabulary_size, generator, dtype)
+    """The model of layers that a config describes, with fresh weights from ``generator``.
+
+    Raises:
+        UserError: if the family is not made of layers.
+    """
+    make = REGISTRY[config.family].build
+    if make is None:
+        raise UserError(f"{config.family} is not made of layers; choose from: {', '.join(LAYERED)}.")
+    return make(config, vocabulary_size, generator, dtype)
 
 
 def count_parameters(config: ModelConfig, vocabulary_size: int) -> int:

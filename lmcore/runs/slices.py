@@ -8,12 +8,16 @@ from typing import Any
 
 import safetensors.numpy
 import torch
+from threadpoolctl import threadpool_limits
 
-from lmcore.training import RunConfig, Trainer, train_for
+from lmcore import trainers
+from lmcore.trainers import AnyTrainer
+from lmcore.training import RunConfig, train_for
 
 torch.set_num_threads(1)  # a second thread makes small models slower, and other runs want the core
+threadpool_limits(1)  # the same for NumPy
 
-_idle: "OrderedDict[str, Trainer]" = OrderedDict()
+_idle: "OrderedDict[str, AnyTrainer]" = OrderedDict()
 _MOST_IDLE = 64
 
 
@@ -49,11 +53,11 @@ def loss_on_test(state: bytes, config: dict[str, Any]) -> float | None:
 
 
 @contextmanager
-def _at(state: bytes, config: dict[str, Any]) -> Iterator[Trainer]:
+def _at(state: bytes, config: dict[str, Any]) -> Iterator[AnyTrainer]:
     """A trainer at a state, kept for the next one that wants the same text and model."""
     settings = RunConfig.parse(config)
     key = settings.corpus.model_dump_json() + settings.model.model_dump_json()
-    trainer = _idle.pop(key, None) or Trainer(settings)  # popped, so that no other thread uses it meanwhile
+    trainer = _idle.pop(key, None) or trainers.make(settings)  # popped, so that no other thread uses it meanwhile
     trainer.config = settings
     if state:
         trainer.restore(safetensors.numpy.load(state))

@@ -1,0 +1,70 @@
+"""Pictures of longer texts."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from lmcore.figures.style import BLUE, ORANGE, characters, escape, figure, message
+from lmcore.passages import Passage
+
+COLUMNS = 50  # characters a row
+PALE_BOTH_WAYS = [[0, "#7fb8dc"], [0.5, "#ffffff"], [1, "#f2a477"]]  # black letters can be read on all of it
+
+
+def passage(record: Passage, title: str, signed: bool = False) -> go.Figure:
+    """A text as rows of characters, each on the colour of its number; a click on one gives its place.
+
+    Args:
+        title: what the number is, with its unit.
+        signed: whether the numbers lie around zero, from -1 to 1; else they begin at zero.
+    """
+    L = len(record.characters)
+    if not L:
+        return figure([], "", "", height=200, annotations=[message("Nothing was drawn.")])
+    rows = -(-L // COLUMNS)
+    z = np.full(rows * COLUMNS, np.nan, dtype=np.float32)
+    z[:L] = record.values
+    place = np.arange(rows * COLUMNS).reshape(rows, COLUMNS)
+    heatmap = {
+        "type": "heatmap",
+        "z": z.reshape(rows, COLUMNS),
+        "customdata": place,
+        "colorscale": PALE_BOTH_WAYS if signed else "YlOrRd",
+        "reversescale": not signed,
+        "zmin": -1 if signed else 0,
+        "zmax": 1 if signed else 6,
+        "opacity": 1 if signed else 0.75,
+        "hovertemplate": "%{z:.2f}<extra></extra>",
+        "colorbar": {"thickness": 10, "outlinewidth": 0, "title": {"text": title, "side": "right"}},
+    }
+    written = {
+        "type": "scatter",
+        "mode": "text",
+        "x": place[0].tolist() * rows,
+        "y": np.repeat(np.arange(rows), COLUMNS)[:L],
+        "text": ["" if character == "␣" else escape(character) for character in record.characters],
+        "textfont": {"size": 13, "color": "#000000"},
+        "hoverinfo": "skip",
+    }
+    written["x"] = written["x"][:L]
+    plain = {"showticklabels": False, "showgrid": False, "ticks": "", "title": ""}
+    y = plain | {"range": [rows - 0.5, -0.5]}
+    return figure([heatmap, written], plain, y, height=60 + 22 * rows, showlegend=False)
+
+
+def drawn_from(probabilities: NDArray[np.float64], chosen: int, labels: Sequence[str], most: int = 30) -> go.Figure:
+    """The likeliest characters as bars; the one that was drawn stands out."""
+    order = np.argsort(-probabilities, kind="stable")[:most]
+    if chosen not in order:
+        order = np.append(order[:-1], chosen)
+    bars = {
+        "type": "bar",
+        "x": np.arange(len(order)),
+        "y": probabilities[order],
+        "marker": {"color": [ORANGE if i == chosen else BLUE for i in order]},
+        "hovertemplate": "%{x}: %{y:.2%}<extra></extra>",
+    }
+    x = characters("character, likeliest first", [labels[i] for i in order])
+    return figure([bars], x, {"title": "probability", "tickformat": ".0%"}, height=280, bargap=0.15)

@@ -1,0 +1,143 @@
+"""Longer texts from a recurrent network, and what its hidden units do while it reads.
+
+Dimensions: L characters of a text, H hidden units, K characters in the vocabulary.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lmcore.corpora import Corpus, Ids
+from lmcore.errors import UserError
+from lmcore.sampling import SampleConfig
+from lmcore.scratch import rnn
+from lmcore.scratch.rnn import RNN
+from lmcore.trainers import draw, first_character
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Passage:
+    """A text, character by character, with a number for each."""
+
+    characters: list[str]  # (L,), as one can read them
+    values: Floats  # (L,): a surprise in nats, or the activation of a unit
+
+
+def passage(model: RNN, corpus: Corpus, config: SampleConfig, top_k: int = 0) -> Passage:
+    """One text drawn from a network, with how surprising each character was, minus log p, when it was drawn.
+
+    The probabilities are those that it was drawn from: after temperature and top-k.
+
+    Raises:
+        UserError: if the prefix holds characters that the corpus does not know.
+    """
+    drawn = draw(model, corpus, config.updated(count=1), top_k)
+    labels = corpus.vocabulary.labels
+    surprise = -np.log(np.maximum(drawn.probabilities[0], 1e-12))
+    return Passage([labels[i] for i in drawn.ids[0]], surprise)
+
+
+def distribution(model: RNN, corpus: Corpus, config: SampleConfig, at: int, top_k: int = 0) -> tuple[Floats, int]:
+    """What character ``at`` of a `passage` was drawn from.
+
+    Returns:
+        The probabilities, shape (K,), and the index of the character that was drawn.
+    """
+    ids = draw(model, corpus, config.updated(count=1, length=at + 1), top_k).ids[0]
+    before = np.concatenate([[first_character(corpus)], corpus.vocabulary.encode(config.prefix), ids[:-1]])
+    log_p, _ = model.read(before.astype(np.int64), np.zeros(model.config.hidden, model.dtype))
+    return rnn.choices(log_p[-1:], config.temperature, top_k)[0], int(ids[-1])
+
+
+# ---------------------------------------------------------------- hidden units
+
+
+def encode(corpus: Corpus, text: str, most: int = 2000) -> Ids:
+    """The indices of a text's first characters.
+
+    Raises:
+        UserError: if it is empty, or holds characters that the corpus does not know.
+    """
+    if not text:
+        raise UserError("Type or paste a text.")
+    return corpus.vocabulary.encode(text[:most])
+
+
+def activations(model: RNN, ids: Ids) -> Floats:
+    """The hidden state after each character of a text, read from a state of zeros: shape (L, H)."""
+    _, states = model.read(ids, np.zeros(model.config.hidden, model.dtype))
+    return states.astype(np.float64)
+
+
+def watched(corpus: Corpus, ids: Ids, states: Floats, unit: int) -> Passage:
+    """A text with the activation of one unit after each of its characters."""
+    return Passage([corpus.vocabulary.labels[i] for i in ids], states[:, unit])
+
+
+def _inside_quotes(text: str) -> Flags:
+    marks = [character in '"“”' for character in text]
+    return np.asarray(np.cumsum(marks) % 2 == 1)
+
+
+def _position_in_line(text: str) -> Floats:
+    positions, since = np.zeros(len(text)), 0
+    for i, character in enumerate(text):
+        since = 0 if character == "\n" else since + 1
+        positions[i] = since
+    return positions
+
+
+def _each(test: Callable[[str], bool]) -> Callable[[str], Flags]:
+    return lambda text: np.array([test(character) for character in text])
+
+
+FEATURES: dict[str, Callable[[str], Floats | Flags]] = {
+    "inside quotes": _inside_quotes,
+    "position in the line": _position_in_line,
+    "a space or line's end": _each(str.isspace),
+    "a capital letter": _each(str.isupper),
+    "a vowel": _each(lambda character: character.casefold() in "aeiou"),
+    "a digit": _each(str.isdigit),
+    "punctuation": _each(lambda character: not (character.isalnum() or character.isspace())),
+}
+"""What one may say of the character that was read last, as a number for each."""
+
+
+def gallery(text: str, states: Floats) -> pd.DataFrame:
+    """For each feature the unit that goes with it best: the correlation of its activation with it, over a text.
+
+    Args:
+        text: L characters.
+        states: shape (L, H).
+    """
+    lines = []
+    deviations = states.std(0)
+    for name, feature in FEATURES.items():
+        values = feature(text).astype(float)
+        if values.std() == 0 or not deviations.any():
+            continue  # it is always, or never, so
+        products = (values - values.mean()) @ (states - states.mean(0)) / len(values)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            correlations = np.nan_to_num(products / (values.std() * deviations))
+        best = int(np.abs(correlations).argmax())
+        lines.append({"feature": name, "unit": best, "correlation": float(correlations[best])})
+    return pd.DataFrame(lines, columns=["feature", "unit", "correlation"])
+
+
+def phrases(text: str, states: Floats, unit: int, width: int = 24, most: int = 6) -> pd.DataFrame:
+    """The pieces of a text at whose end a unit is highest; none overlaps another."""
+    lines: list[dict[str, object]] = []
+    taken: list[int] = []
+    for end in np.argsort(-states[:, unit], kind="stable").tolist():
+        if all(abs(end - other) >= width for other in taken):
+            taken.append(end)
+            lines.append({"phrase": text[max(0, end + 1 - width) : end + 1], "activation": float(states[end, unit])})
+        if len(lines) == most:
+            break
+    return pd.DataFrame(lines, columns=["phrase", "activation"])

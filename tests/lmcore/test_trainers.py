@@ -1,0 +1,166 @@
+"""Recurrent networks as runs: the same contract as models of layers."""
+
+import math
+
+import numpy as np
+import pytest
+
+from lmcore import figures, passages, trainers
+from lmcore.corpora import CorpusConfig, from_text
+from lmcore.errors import UserError
+from lmcore.runs.slices import advance
+from lmcore.sampling import SampleConfig
+from lmcore.scratch.rnn import RNN, AdaGrad, RNNConfig, Stream, step
+from lmcore.training import DivergedError, RunConfig, TrainConfig, Trainer, train_for
+
+TEXT = 'The cat said "no". The dog said "yes, of course".\nA bird in 1984 sang on.\n' * 60
+NOVEL = from_text(TEXT, config=CorpusConfig(units="running"))
+NAMES = from_text("emma\nolivia\nava\nisabella\nsophia\nmia\n" * 20, config=CorpusConfig(units="lines"))
+CONFIG = RunConfig(model=RNNConfig(hidden=16, sequence=10), train=TrainConfig(steps=400, seed=5, evaluate_every=100))
+
+
+def trained(steps: int, corpus=NOVEL, config: RunConfig = CONFIG) -> trainers.RecurrentTrainer:
+    trainer = trainers.RecurrentTrainer(config, corpus)
+    trainer.train(steps)
+    return trainer
+
+
+def test_each_model_gets_its_trainer() -> None:
+    assert isinstance(trainers.make(RunConfig(), NAMES), Trainer)
+    assert isinstance(trainers.make(CONFIG, NOVEL), trainers.RecurrentTrainer)
+    with pytest.raises(UserError, match="not made of layers"):
+        Trainer(CONFIG, NOVEL)
+
+
+def test_training_takes_the_steps_of_the_network_from_scratch() -> None:
+    losses = trainers.RecurrentTrainer(CONFIG, NOVEL).train(50)
+    model = RNN(CONFIG.model, len(NOVEL.vocabulary), np.random.default_rng(5))
+    optimiser, stream = AdaGrad(model.theta), Stream(NOVEL.streams["train"], 10, 16)
+    expected = [step(model, optimiser, stream, 0.1) / 10 for _ in range(50)]
+    assert losses == pytest.approx(expected, rel=1e-6)
+    assert losses[0] == pytest.approx(math.log(len(NOVEL.vocabulary)), abs=0.01)
+
+
+def test_it_goes_on_bit_for_bit_after_a_restore() -> None:
+    whole, cut = trained(300), trained(120)
+    other = trainers.RecurrentTrainer(CONFIG, NOVEL)
+    other.restore(cut.state())
+    other.train(180)
+    for name, array in whole.state().items():
+        assert np.array_equal(array, other.state()[name]), name
+
+
+def test_a_worker_advances_it_like_any_run() -> None:
+    config = CONFIG.updated(corpus={"source": "given-names", "locales": ("de_DE",)}).model_dump()
+    at_once, report = advance(b"", config, 60)
+    assert report["step"] == 400
+    assert [snapshot.step for snapshot in report["snapshots"]][:4] == [0, 1, 2, 5]
+    halfway, _ = advance(b"", config, 60, 150)
+    assert advance(halfway, config, 60)[0] == at_once
+
+
+def test_the_best_network_is_kept_and_is_no_alias() -> None:
+    trainer = trained(300)
+    best, best_smoothed = trainer.best.copy(), trainer.best_smoothed
+    assert best_smoothed < 10 * math.log(len(NOVEL.vocabulary))
+    trainer.config = CONFIG.updated(train=CONFIG.train.updated(learning_rate=0.6).model_dump())
+    trainer.train(20)  # makes it worse
+    assert trainer.smoothed > best_smoothed
+    assert np.array_equal(trainer.best, best)
+    assert not np.array_equal(trainer.model.theta, best)
+    snapshot = trainer.snapshot()
+    for which, theta in ((trainers.BEST, best), (trainers.LAST, trainer.model.theta)):
+        assert np.array_equal(trainers.network(CONFIG, NOVEL, snapshot, which).theta, theta)
+
+
+def test_the_loss_of_a_split_is_that_of_its_characters_one_by_one() -> None:
+    trainer = trained(100)
+    ids = NOVEL.streams["dev"][:41]
+    h, total = np.zeros(16), 0.0
+    for before, after in zip(ids[:-1], ids[1:], strict=True):
+        h = np.tanh(trainer.model.W @ h + trainer.model.U[:, before] + trainer.model.b)
+        logits = trainer.model.V @ h + trainer.model.c
+        total -= logits[after] - np.log(np.exp(logits).sum())
+    assert trainer.evaluate("dev", 40) == pytest.approx(total / 40, rel=1e-4)
+    assert trainer.evaluate("dev") != trainer.evaluate("dev", 40)
+
+
+def test_a_rate_far_too_high_is_told() -> None:
+    config = CONFIG.updated(train=CONFIG.train.updated(learning_rate=1000.0).model_dump())
+    with pytest.raises(DivergedError, match="learning rate of 100"):
+        trainers.RecurrentTrainer(config, NOVEL).train(200)
+
+
+def test_snapshots_hold_samples_with_the_same_dice_and_where_the_reading_stands() -> None:
+    trainer = trainers.RecurrentTrainer(CONFIG, NOVEL)
+    result = train_for(trainer, math.inf)
+    assert result.snapshots[-1].step == 400
+    epoch = 400 * 10 / len(NOVEL.streams["train"])
+    assert float(result.snapshots[-1].arrays["epoch"][0]) == pytest.approx(epoch, abs=0.01)
+    assert all(len(text) == 80 for text in result.snapshots[0].samples)
+    assert result.snapshots[-1].train < result.snapshots[0].train - 1
+    assert trainer.snapshot().samples == result.snapshots[-1].samples
+
+
+def test_names_end_where_the_network_ends_them() -> None:
+    texts = trained(400, NAMES).sample(SampleConfig(count=20, seed=1, length=30))
+    assert not any("." in text for text in texts)
+    assert {len(text) for text in texts} != {30}
+
+
+# ---------------------------------------------------------------- passages
+
+
+def test_a_passage_tells_what_each_character_was_drawn_from() -> None:
+    model = trained(200).model
+    settings = SampleConfig(seed=3, length=50, temperature=0.7, prefix="The ")
+    record = passages.passage(model, NOVEL, settings, top_k=5)
+    assert len(record.characters) == 50
+    for at in (0, 7, 49):
+        p, chosen = passages.distribution(model, NOVEL, settings, at, top_k=5)
+        assert NOVEL.vocabulary.labels[chosen] == record.characters[at]
+        assert -math.log(p[chosen]) == pytest.approx(record.values[at], abs=1e-4)
+        assert (p > 0).sum() == 5
+        assert p.sum() == pytest.approx(1)
+
+
+def test_a_prompt_primes_the_state() -> None:
+    model = trained(300).model
+    given = [passages.passage(model, NOVEL, SampleConfig(length=20, prefix=prefix)) for prefix in ("The cat", "A bird")]
+    assert given[0].characters != given[1].characters
+    with pytest.raises(UserError, match="€"):
+        passages.passage(model, NOVEL, SampleConfig(prefix="€"))
+
+
+def test_the_gallery_finds_the_unit_that_was_made_for_a_feature() -> None:
+    text = TEXT[:500]
+    states = np.random.default_rng(0).normal(size=(500, 6))
+    states[:, 4] = passages.FEATURES["inside quotes"](text) * 2.0 - 1
+    states[:, 2] = -passages.FEATURES["a digit"](text).astype(float)
+    table = passages.gallery(text, states).set_index("feature")
+    assert table.loc["inside quotes", "unit"] == 4
+    assert table.loc["inside quotes", "correlation"] == pytest.approx(1)
+    assert table.loc["a digit", "unit"] == 2
+    assert table.loc["a digit", "correlation"] == pytest.approx(-1)
+    assert passages.gallery("aaaa", np.zeros((4, 3))).empty
+    assert passages.FEATURES["position in the line"]("ab\nc").tolist() == [1, 2, 0, 1]
+    assert passages.FEATURES["inside quotes"]('a "b" c').tolist() == [False, False, True, True, False, False, False]
+
+
+def test_phrases_are_those_that_excite_a_unit_most() -> None:
+    states = np.zeros((100, 1))
+    states[[10, 12, 60]] = [[3.0], [2.0], [1.0]]
+    found = passages.phrases(TEXT[:100], states, 0, width=5, most=2)
+    assert found["phrase"].tolist() == [TEXT[6:11], TEXT[56:61]]
+    assert found["activation"].tolist() == [3.0, 1.0]
+
+
+def test_pictures_show_the_text_as_it_is() -> None:
+    record = passages.Passage(list('<b>"␣x') * 20, np.linspace(0, 3, 120))
+    drawn = figures.passage(record, "surprise (nats)")
+    assert drawn.data[0].z.shape == (3, 50)
+    assert np.isnan(drawn.data[0].z[2, 20:]).all()
+    assert drawn.data[1].text[:6] == ("&lt;", "b", "&gt;", '"', "", "x")
+    assert drawn.data[0].customdata[1][3] == 53
+    bars = figures.drawn_from(np.array([0.1, 0.6, 0.3]), 0, ["a", "b", "c"], most=2)
+    assert list(bars.data[0].y) == [0.6, 0.1]

@@ -1,0 +1,54 @@
+"""The RNN page."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from lmcore.runs.engine import Engine
+from lmcore.runs.run import Status
+from tests.pages.conftest import charts, until, visit
+
+
+@pytest.fixture
+def page(app: AppTest) -> AppTest:
+    visit(app, "remember/rnn.py")
+    app.selectbox(key="text").select("python-reference")
+    app.number_input(key="rnn_hidden").set_value(20)
+    app.number_input(key="rnn_steps").set_value(200)
+    return app.run()
+
+
+def finish(page: AppTest, engine: Engine) -> None:
+    page.button(key="rnn.go").click().run()
+    until(lambda: engine.view(page.session_state["rnn.run"]).status == Status.FINISHED)
+    page.run()
+
+
+def test_it_trains_and_tells_smoothed_loss_perplexity_and_bits(page: AppTest, engine: Engine) -> None:
+    finish(page, engine)
+    assert not page.exception
+    said = next(text.value for text in page.text if "Smoothed" in text.value)
+    assert "25 characters" in said
+    assert "perplexity" in said
+    assert engine.view(page.session_state["rnn.run"]).step == 200
+
+
+def test_a_passage_and_its_rivals(page: AppTest, engine: Engine) -> None:
+    page.session_state["rnn_tab"] = "A passage"
+    finish(page, engine)
+    before = charts(page)
+    assert [chart["alt"][:6] for chart in before] == ["A text", "What c"]
+    page.slider(key="rnn.temperature").set_value(0.0).run()
+    assert "100.0%" in next(text.value for text in page.text if "was drawn" in text.value)
+    page.text_input(key="rnn.prompt").set_value("€").run()
+    assert "€" in page.error[0].value
+    assert not page.exception
+
+
+def test_hidden_units_are_shown_on_any_known_text(page: AppTest, engine: Engine) -> None:
+    page.session_state["rnn_tab"] = "Hidden units"
+    finish(page, engine)
+    assert page.dataframe[0].value["feature"].iloc[0] == "inside quotes" or len(page.dataframe[0].value)
+    page.text_area[0].set_value("for x in range(3):\n    pass\n").run()
+    assert len(charts(page)[0]["data"][1]["text"]) == 28
+    page.text_area[0].set_value("").run()
+    assert "Type or paste" in page.error[0].value

@@ -1,0 +1,125 @@
+"""The parts of the RNN page."""
+
+import functools
+import math
+
+import streamlit as st
+
+from lmcore import corpora, figures, passages, trainers
+from lmcore.corpora import Corpus
+from lmcore.errors import UserError
+from lmcore.history import Snapshot
+from lmcore.runs.engine import RunView
+from lmcore.sampling import SampleConfig
+from lmcore.scratch.rnn import RNN, RNNConfig
+from lmcore.training import RunConfig
+from ui import run_panel
+from ui.live import Chart, live
+
+PAGE = "rnn"
+WHICH = {"the best until now": trainers.BEST, "the last": trainers.LAST}
+
+
+def numbers(snapshot: Snapshot, corpus: Corpus, view: RunView | None) -> None:
+    """Beside loss and samples: the smoothed loss as in the literature, epochs, perplexity, bits."""
+    model = view.config.model if view else RNNConfig()
+    assert isinstance(model, RNNConfig)
+    smoothed, best = snapshot.arrays["smoothed"].tolist()
+    dev = snapshot.dev if snapshot.dev is not None else snapshot.train
+    st.text(
+        f"Smoothed loss of a sequence of {model.sequence} characters: {smoothed:.2f} nats (lowest {best:.2f}). "
+        f"Epochs: {float(snapshot.arrays['epoch'][0]):.2f}. "
+        f"Dev: perplexity {math.exp(min(dev, 50)):.2f}, {dev / math.log(2):.3f} bits per character."
+    )
+
+
+def shown(config: RunConfig, view: RunView | None) -> tuple[RunConfig, Snapshot]:
+    """The newest snapshot of the run, or the untrained network."""
+    if view is None or not view.snapshots:
+        return (view.config if view else config), run_panel.first_look(view.config if view else config)
+    return view.config, view.snapshots[-1]
+
+
+@functools.lru_cache(maxsize=32)
+def _network(config: RunConfig, snapshot: Snapshot, which: str) -> RNN:
+    return trainers.network(config, corpora.load(config.corpus), snapshot, which)
+
+
+def _model(config: RunConfig, snapshot: Snapshot, which: str) -> RNN | None:
+    try:
+        return _network(config.model_copy(update={"train": type(config.train)()}), snapshot, which)
+    except UserError as error:
+        st.info(str(error))
+        return None
+
+
+# ---------------------------------------------------------------- a passage
+
+
+def passage(config: RunConfig, view: RunView | None) -> None:
+    """A long text, each character coloured by how surprised the network was by it."""
+    config, snapshot = shown(config, view)
+    corpus = corpora.load(config.corpus)
+    st.write("The darker a character, the more its own writer was **surprised** by it; click one to see its rivals.")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        which = st.selectbox("Network", list(WHICH), key=f"{PAGE}.which", width=220)
+        temperature = st.slider("Temperature", 0.0, 2.0, 0.8, 0.05, key=f"{PAGE}.temperature", width=200)
+        top_k = st.number_input("Top-k (0: all)", 0, 1000, 0, key=f"{PAGE}.top_k", width=130)
+        length = st.number_input("Characters", 100, 5000, 1000, 100, key=f"{PAGE}.length", width=130)
+        seed = st.number_input("Dice", 0, 10**9, 42, key=f"{PAGE}.dice", width=130)
+    prompt = st.text_input("Prompt", key=f"{PAGE}.prompt", max_chars=500, help="Primes the hidden state.")
+    model = _model(config, snapshot, WHICH[which])
+    if model is None:
+        return
+    try:
+        settings = SampleConfig(seed=seed, temperature=temperature, prefix=prompt, length=length)
+        record = passages.passage(model, corpus, settings, top_k)
+    except UserError as error:
+        st.error(str(error))
+        return
+    words = f"A text of {length} characters after step {snapshot.step}, coloured by surprise."
+    chart = Chart.of(figures.passage(record, "surprise (nats)"), words, revision=f"{settings}{top_k}{snapshot.step}")
+    clicked = live(chart, key=f"{PAGE}.passage")
+    at = int(clicked.customdata) if clicked and clicked.customdata is not None else 0
+    if at < len(record.characters):
+        p, chosen = passages.distribution(model, corpus, settings, at, top_k)
+        st.text(f"Character {at + 1}, {record.characters[at]!r}, was drawn with {p[chosen]:.1%}, from")
+        figure = figures.drawn_from(p, chosen, corpus.vocabulary.labels)
+        live(Chart.of(figure, f"What character {at + 1} was drawn from."), key=f"{PAGE}.rivals")
+
+
+# ---------------------------------------------------------------- hidden units
+
+
+def units(config: RunConfig, view: RunView | None) -> None:
+    """A text coloured by what one unit does, and the units that go best with what one can name."""
+    config, snapshot = shown(config, view)
+    corpus = corpora.load(config.corpus)
+    model = _model(config, snapshot, trainers.LAST)
+    if model is None:
+        return
+    st.write("Each unit is a number that lives on from character to character: some learn what one can **name**.")
+    example = corpus.vocabulary.decode(corpus.streams["dev"][:1200]).replace(corpus.boundary or "\0", " ")
+    known = set(corpus.vocabulary.characters)
+    example = "".join(character for character in example if character in known)
+    text = st.text_area("Text", example, height=100, max_chars=2000, key=f"{PAGE}.text.{corpus.title}")
+    try:
+        ids = passages.encode(corpus, text)
+    except UserError as error:
+        st.error(str(error))
+        return
+    states = passages.activations(model, ids)
+    table = passages.gallery(text, states)
+    left, right = st.columns([1, 1])
+    with left:
+        st.markdown("**Units that go with something**")
+        st.dataframe(table.style.format({"correlation": "{:+.2f}"}), hide_index=True)
+    first = int(table["unit"].iloc[table["correlation"].abs().argmax()]) if len(table) else 0
+    with right:
+        unit = int(
+            st.number_input("Unit", 0, states.shape[1] - 1, first, width=140, key=f"{PAGE}.unit.{snapshot.step}")
+        )
+        st.markdown("**Phrases that end where it is highest**")
+        st.dataframe(passages.phrases(text, states, unit).style.format({"activation": "{:+.2f}"}), hide_index=True)
+    figure = figures.passage(passages.watched(corpus, ids, states, unit), f"unit {unit}", signed=True)
+    live(Chart.of(figure, f"The text coloured by the activation of unit {unit}."), key=f"{PAGE}.units")
