@@ -1,22 +1,28 @@
 """The parts of the RNN page."""
 
 import functools
+import itertools
 import math
 
+import numpy as np
 import streamlit as st
 
 from lmcore import corpora, figures, passages, trainers
 from lmcore.corpora import Corpus
 from lmcore.errors import UserError
 from lmcore.history import Snapshot
+from lmcore.one_layer import Stage
 from lmcore.runs.engine import RunView
 from lmcore.sampling import SampleConfig
-from lmcore.scratch.rnn import RNN, RNNConfig
+from lmcore.scratch import unrolled
+from lmcore.scratch.rnn import RNN, Floats, Ids, RNNConfig
 from lmcore.training import RunConfig
 from ui import run_panel
 from ui.live import Chart, live
 
 PAGE = "rnn"
+MOST_UNROLLED = 40  # characters
+WANTED = 1e-6  # relative error of a gradient
 WHICH = {"the best until now": trainers.BEST, "the last": trainers.LAST}
 
 
@@ -123,3 +129,96 @@ def units(config: RunConfig, view: RunView | None) -> None:
         st.dataframe(passages.phrases(text, states, unit).style.format({"activation": "{:+.2f}"}), hide_index=True)
     figure = figures.passage(passages.watched(corpus, ids, states, unit), f"unit {unit}", signed=True)
     live(Chart.of(figure, f"The text coloured by the activation of unit {unit}."), key=f"{PAGE}.units")
+
+
+# ---------------------------------------------------------------- slow motion
+
+
+def _sequence(config: RunConfig, view: RunView | None, key: str) -> tuple[RNN, Corpus, Ids] | None:
+    """The network as it is, and a short text to unroll it over."""
+    config, snapshot = shown(config, view)
+    corpus = corpora.load(config.corpus)
+    model = _model(config, snapshot, trainers.LAST)
+    if model is None:
+        return None
+    example = corpora.example(corpus, 24)
+    text = st.text_input("Text", example, max_chars=MOST_UNROLLED, key=f"{PAGE}.{key}.{corpus.title}", width=320)
+    try:
+        ids = passages.encode(corpus, text)
+    except UserError as error:
+        st.error(str(error))
+        return None
+    if len(ids) < 2:
+        st.error("Type at least two characters.")
+        return None
+    return model, corpus, ids.astype(np.int64)
+
+
+def slow_motion(config: RunConfig, view: RunView | None) -> None:
+    """One step on a short text: every tensor with its gradient, and how gradients fade on their way back."""
+    st.write(
+        "One step, unrolled: read the left pictures **down**, forward through time, and the right ones **up**, "
+        "as each gradient of h gets its share from the output and, through W, from all that comes later."
+    )
+    given = _sequence(config, view, "unrolled")
+    if given is None:
+        return
+    model, corpus, ids = given
+    h = np.zeros(model.config.hidden, model.dtype)
+    record = unrolled.unroll(model.copy(model.dtype), ids[:-1], ids[1:], h)
+    names = [corpus.vocabulary.labels[i] for i in ids]
+    rows = [f"{before}→{after}" for before, after in itertools.pairwise(names)]
+    units = [str(i) for i in range(model.config.hidden)]
+    labels = list(corpus.vocabulary.labels)
+    st.text(f"Loss of the sequence: {record.losses.sum():.3f} nats, {record.losses.mean():.3f} per character.")
+    stages = [
+        Stage("a", "W h[t-1] + U x + b", record.a, record.d_a, rows, units),
+        Stage("h", "tanh(a)", record.h, record.d_h, rows, units),
+        Stage("h from its own output", "d_o @ V", record.h, record.from_output, rows, units),
+        Stage("h from later", "d_a[t+1] @ W", record.h, record.from_later, rows, units),
+        Stage("o", "V h + c", record.o, record.d_o, rows, labels),
+        Stage("p", "softmax(o)", record.p, record.d_p, rows, labels),
+        Stage("W", "the weights", model.W, record.gradients["W"], units, units),
+    ]
+    charts = []
+    for stage in stages:
+        split = stage.name.startswith("h from")
+        for gradient in (True,) if split else (False, True):
+            alt = f"{'Gradient of ' if gradient else ''}{stage.name}, {stage.shape[0]} by {stage.shape[1]}."
+            charts.append(Chart.of(figures.step_tensor(stage, gradient), alt, columns=5))
+    live(*charts, key=f"{PAGE}.unrolled")
+    _fading(model, ids, h)
+
+
+def _fading(model: RNN, ids: Ids, h: Floats) -> None:
+    own = unrolled.spectral_radius(model.W)
+    st.markdown("**Fading and exploding**")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        rescale = st.toggle("Rescale W", key=f"{PAGE}.rescale", help="To the spectral radius beside, in a copy.")
+        radius = st.slider(
+            "Spectral radius", 0.1, 3.0, 1.0, 0.05, key=f"{PAGE}.radius", disabled=not rescale, width=280
+        )
+        st.text(f"W's own: {own:.3f}")
+    try:
+        record = unrolled.fading(model, ids[:-1], ids[1:], h, radius if rescale else None)
+    except UserError as error:
+        st.error(str(error))
+        return
+    words = "Norm of the gradient of the last loss against the distance back in time."
+    live(Chart.of(figures.fading(record), words), key=f"{PAGE}.fading")
+
+
+def gradient_check(config: RunConfig, view: RunView | None) -> None:
+    """Backpropagation through time against central differences and autograd."""
+    st.write("Is backpropagation through time right? Below the **green line** it is.")
+    given = _sequence(config, view, "check")
+    if given is None:
+        return
+    model, _, ids = given
+    record = unrolled.check(model, ids[:-1], ids[1:], np.zeros(model.config.hidden, model.dtype))
+    chart = Chart.of(figures.time_check(record), "Relative error of each parameter's gradient.")
+    live(chart, key=f"{PAGE}.check")
+    for name, differences, autograd in zip(record.names, record.differences, record.autograd, strict=True):
+        right = max(differences, autograd) < WANTED
+        words = f"{name}: {differences:.1e} from central differences, {autograd:.1e} from autograd."
+        (st.success if right else st.error)(words, icon=":material/check:" if right else ":material/close:")

@@ -34,6 +34,7 @@ from lmcore.figures.embeddings import embedding_map, similarity
 from lmcore.figures.gradients import gradient_check, rounding_and_truncation
 from lmcore.figures.inspection import histograms, saturation_board, tree, unit, updates
 from lmcore.figures.passages import drawn_from, passage
+from lmcore.figures.recurrent import fading, time_check
 from lmcore.figures.training import first_guesses, loss_curve, next_character, race, rate_finder, values
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "difference",
     "drawn_from",
     "embedding_map",
+    "fading",
     "first_guesses",
     "folded_logits",
     "folding_differences",
@@ -71,6 +73,7 @@ __all__ = [
     "step_tensor",
     "surprise",
     "tensor",
+    "time_check",
     "tree",
     "two_objectives",
     "unit",

@@ -24,8 +24,8 @@ with st.sidebar:
 
 config = RunConfig(corpus=corpus_config, model=forms.parse(RNNConfig, model), train=forms.parse(TrainConfig, train))
 run_panel.buttons(PAGE, config, view)
-names = ["Train", "A passage", "Hidden units"]
-training, passage, units = st.tabs(names, on_change="rerun", key=f"{PAGE}_tab")
+names = ["Train", "A passage", "Hidden units", "Slow motion", "Gradient check"]
+training, passage, units, motion, check = st.tabs(names, on_change="rerun", key=f"{PAGE}_tab")
 
 if training.open:
     with training:
@@ -38,5 +38,13 @@ if passage.open:
 if units.open:
     with units:
         rnn.units(config, view)
+
+if motion.open:
+    with motion:
+        rnn.slow_motion(config, view)
+
+if check.open:
+    with check:
+        rnn.gradient_check(config, view)
 
 show_code(scratch.RNN, scratch.AdaGrad, scratch.Stream, scratch.step, scratch.sample, passages.gallery)

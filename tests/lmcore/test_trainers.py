@@ -11,6 +11,7 @@ from lmcore.corpora import CorpusConfig, from_text
 from lmcore.errors import UserError
 from lmcore.runs.slices import advance
 from lmcore.sampling import SampleConfig
+from lmcore.scratch import unrolled
 from lmcore.scratch.rnn import RNN, AdaGrad, RNNConfig, Stream, step
 from lmcore.training import DivergedError, RunConfig, TrainConfig, Trainer, train_for
 
@@ -165,3 +166,17 @@ def test_pictures_show_the_text_as_it_is() -> None:
     assert drawn.data[0].customdata[1][3] == 53
     bars = figures.drawn_from(np.array([0.1, 0.6, 0.3]), 0, ["a", "b", "c"], most=2)
     assert list(bars.data[0].y) == [0.6, 0.1]
+
+
+def test_pictures_of_time_have_logarithmic_axes() -> None:
+    model = trained(100).model
+    ids = NOVEL.streams["dev"][:21].astype(np.int64)
+    h = np.zeros(16, np.float32)
+    record = unrolled.fading(model, ids[:-1], ids[1:], h, 0.5)
+    drawn = figures.fading(record)
+    assert drawn.layout.yaxis.type == "log"
+    assert len(drawn.data[0].x) == 20
+    assert drawn.data[0].y[-1] < drawn.data[0].y[0]
+    check = figures.time_check(unrolled.check(model, ids[:-1], ids[1:], h))
+    assert list(check.data[0].x) == ["W", "U", "V", "b", "c"]
+    assert max(check.data[0].y) < 1e-6

@@ -52,3 +52,24 @@ def test_hidden_units_are_shown_on_any_known_text(page: AppTest, engine: Engine)
     assert len(charts(page)[0]["data"][1]["text"]) == 28
     page.text_area[0].set_value("").run()
     assert "Type or paste" in page.error[0].value
+
+
+def test_a_step_is_unrolled_and_gradients_fade_by_the_radius(page: AppTest) -> None:
+    page.session_state["rnn_tab"] = "Slow motion"
+    page.run()
+    assert not page.exception
+    assert len(charts(page)) == 13
+    fading = charts(page)[-1]["data"][0]["y"]
+    page.toggle(key="rnn.rescale").set_value(True).run()
+    page.slider(key="rnn.radius").set_value(1.5).run()
+    assert charts(page)[-1]["data"][0]["y"] != fading
+    page.text_input[0].set_value("a").run()
+    assert "two characters" in page.error[0].value
+
+
+def test_the_gradient_check_ticks_every_parameter(page: AppTest) -> None:
+    page.session_state["rnn_tab"] = "Gradient check"
+    page.run()
+    assert not page.exception
+    assert len(page.success) == 5
+    assert not page.error

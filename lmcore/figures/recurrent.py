@@ -1,0 +1,54 @@
+"""Pictures of gradients through time."""
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from lmcore.figures.style import BLUE, GREEN, GREY, ORANGE, figure
+from lmcore.scratch.unrolled import Fading, GradientCheck
+
+LEAST = 1e-17  # of a logarithmic axis of errors: none at all is drawn as this
+
+
+def fading(record: Fading) -> go.Figure:
+    """How much the last loss depends on the states before it, against how far they lie back."""
+    back = np.arange(len(record.norms))
+    traces = [
+        {
+            "type": "scatter",
+            "name": name,
+            "mode": "lines+markers",
+            "x": back,
+            "y": np.maximum(values, 1e-300),
+            "line": {"color": colour, "width": 3, "dash": dash},
+        }
+        for name, values, colour, dash in (
+            ("through tanh", record.norms, BLUE, "solid"),
+            ("if its slope were 1", record.linear, GREY, "dash"),
+        )
+    ]
+    y = {"title": "norm of ∂(last loss) / ∂h", "type": "log", "exponentformat": "power"}
+    return figure(traces, {"title": "characters back from the last", "dtick": 5}, y, height=380)
+
+
+def time_check(record: GradientCheck, wanted: float = 1e-6) -> go.Figure:
+    """The relative error of each parameter's gradient, on a logarithmic axis, with the one that is wanted."""
+    traces: list[dict[str, Any]] = [
+        {
+            "type": "bar",
+            "name": name,
+            "x": list(record.names),
+            "y": np.maximum(errors, LEAST),
+            "marker": {"color": colour},
+            "hovertemplate": "%{x}: %{y:.1e}<extra></extra>",
+        }
+        for name, errors, colour in (
+            ("against autograd", record.autograd, BLUE),
+            (f"against central differences, h = {record.h:.0e}", record.differences, ORANGE),
+        )
+    ]
+    line = {"color": GREEN, "dash": "dash", "width": 2}
+    level = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": wanted, "y1": wanted, "line": line}
+    y = {"title": "relative error", "type": "log", "range": [-17, 0], "dtick": 2, "exponentformat": "power"}
+    return figure(traces, "parameter", y, height=380, shapes=[level])
