@@ -26,6 +26,15 @@ PROBE = 32
 THRESHOLD = 0.97
 """A tanh unit above this in size counts as saturated, if nothing else is said."""
 
+MOST_SATURATED = 0.3
+"""Share of saturated outputs above which a layer of tanh is called so."""
+
+UNEVEN = 4.0
+"""Ratio of the spreads of the last and the first layer from which outputs are said to fade or grow."""
+
+TOLERANCE = 1.5
+"""Powers of ten that an update may be off before it is spoken of."""
+
 GOOD = -3.0
 """log10 of the size of updates beside that of the weights, where training goes well (Karpathy, makemore, part 3)."""
 
@@ -313,11 +322,29 @@ def verdicts(record: Updates, last: int = 10) -> list[str]:
         value = float(np.nanmedian(values)) if np.isfinite(values).any() else np.nan
         if np.isnan(value):
             sentences.append(f"{name} does not move at all.")
-        elif value < GOOD - 1:
-            sentences.append(f"{name} barely moves: 10^{value:.1f} of its size a step.")
-        elif value > GOOD + 1:
-            sentences.append(f"{name}: updates {10 ** (value - GOOD):.0f} times too large.")
-    return sentences or ["Every matrix moves by about a thousandth of its size a step, as it should."]
+        elif value < GOOD - TOLERANCE:
+            sentences.append(f"{name} barely moves: by 10^{value:.1f} of its size a step.")
+        elif value > GOOD + TOLERANCE:
+            sentences.append(f"{name} moves {10 ** (value - GOOD):.0f} times as far as it should.")
+    return sentences or ["Every matrix moves by roughly a thousandth of its size a step, as it should."]
+
+
+def findings(inside: Inside, threshold: float = THRESHOLD) -> list[str]:
+    """What a doctor would say of the layers on this minibatch; one sentence if they are well."""
+    layers = inside.activations
+    sentences = []
+    for name, layer in layers.items():
+        record = saturation(layer, threshold)
+        if record.dead:
+            sentences.append(f"{name}: {len(record.dead)} of {layer.out.shape[1]} units are dead on this minibatch.")
+        if layer.kind == "Tanh" and record.share > MOST_SATURATED:
+            sentences.append(f"{name} is saturated by {record.share:.0%}: lower the gain, or normalise.")
+    spreads = [float(layer.out.std()) for layer in layers.values()]
+    if len(spreads) > 1 and not 1 / UNEVEN < spreads[-1] / max(spreads[0], 1e-30) < UNEVEN:
+        word, cure = ("fade", "raise") if spreads[-1] < spreads[0] else ("grow", "lower")
+        path = f"from {spreads[0]:.2g} to {spreads[-1]:.2g}"
+        sentences.append(f"Outputs {word} {path} on their way up: {cure} the gain, or normalise.")
+    return sentences or ["All layers keep their spread; few units are saturated, none is dead."]
 
 
 # ---------------------------------------------------------------- treatments and cases
@@ -360,12 +387,25 @@ def after(config: RunConfig, steps: int) -> Inside:
     return on_batch(trainer, probe(trainer))
 
 
-CASES: dict[str, dict[str, Any]] = {
-    "healthy": {},
-    "vanishing": {"gain": 0.5},
-    "saturated": {"gain": 3.0},
-    "exploding": {"gain": 3.0, "activation": "relu"},
-    "dead units": {"hidden_scheme": "normal", "hidden_layers": 1, "hidden_bias_scale": 15.0},
-    "rescued by BatchNorm": {"gain": 3.0, "batch_norm": "hidden"},
+HEALTHY: dict[str, Any] = {
+    "hidden_layers": 5,
+    "hidden": 100,
+    "activation": "tanh",
+    "gain": 5 / 3,
+    "batch_norm": "none",
+    "hidden_scheme": "kaiming",
+    "hidden_bias_scale": 0.01,
+    "output_scale": 0.01,
+    "learning_rate": 0.1,
+    "optimiser": "sgd",
+    "batch_size": 32,
 }
-"""Deep nets that show one thing each, beside a healthy one of five layers."""
+CASES: dict[str, dict[str, Any]] = {
+    "healthy": HEALTHY,
+    "vanishing": HEALTHY | {"gain": 0.5},
+    "saturated": HEALTHY | {"gain": 3.0},
+    "exploding": HEALTHY | {"gain": 3.0, "activation": "relu", "learning_rate": 0.0001},
+    "dead units": HEALTHY | {"hidden_scheme": "normal", "hidden_layers": 1, "hidden_bias_scale": 15.0},
+    "rescued by BatchNorm": HEALTHY | {"gain": 3.0, "batch_norm": "hidden"},
+}
+"""Settings of deep nets that show one thing each, by name; "gain" is that of the hidden weights."""

@@ -438,6 +438,11 @@ class Trainer:
             return f"The penalty of {settings.l2:g} overshoots at this rate: try l2 = {settings.l2 / 100:g}."
         if step == 0 and not math.isfinite(self.first_loss):
             return "Already the starting weights are too large: try another initialisation."
+        if self.first_loss > 1.5 * math.log(len(self.corpus.vocabulary)):
+            return (
+                f"Starting at a loss of {self.first_loss:.3g} is far above guessing: try smaller starting weights, "
+                f"or a learning rate of {settings.learning_rate / 10:g}."
+            )
         return f"The learning rate of {settings.learning_rate:g} is too large: try {settings.learning_rate / 10:g}."
 
     @torch.inference_mode()

@@ -1,6 +1,7 @@
 """The parts of the Learning rate page."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,6 +86,12 @@ def _take(rate: float, config: RunConfig) -> None:
     st.session_state["lr.taken"] = True
 
 
-def name_of(config: RunConfig) -> str:
-    """The name of a run in the race: its rate."""
-    return f"rate {config.train.learning_rate:.3g}"
+def namer(found: Finding) -> Callable[[RunConfig], str]:
+    """The name of a run in the race: who suggested its rate, and the rate."""
+
+    def name_of(config: RunConfig) -> str:
+        rate = f"{config.train.learning_rate:.3g}"
+        rules = [name for name, suggested in found.suggestions.items() if f"{suggested:.3g}" == rate]
+        return f"{', '.join(rules) or 'rate'} {rate}"
+
+    return name_of

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from typing import Any
 
 import streamlit as st
 
@@ -9,7 +10,7 @@ from lmcore import figures, inspection
 from lmcore.corpora import Corpus
 from lmcore.errors import UserError
 from lmcore.history import History, Snapshot
-from lmcore.inspection import CASES, TREATMENTS, Inside
+from lmcore.inspection import CASES, HEALTHY, TREATMENTS, Inside
 from lmcore.models.mlp import GAINS, MLPConfig
 from lmcore.runs.engine import RunView
 from lmcore.training import MOST_KEPT, DivergedError, RunConfig
@@ -18,15 +19,7 @@ from ui.live import Chart, live
 from ui.server import engine
 
 PAGE = "act"
-DEPTH = {
-    "hidden_layers": 5,
-    "hidden": 100,
-    "activation": "tanh",
-    "batch_norm": "none",
-    "hidden_scheme": "kaiming",
-    "hidden_bias_scale": 0.01,
-}
-GAIN = 5 / 3
+OWN = "my own settings"
 KINDS = {
     "outputs": "output",
     "gradients of outputs": "gradient of the output",
@@ -37,14 +30,22 @@ KINDS = {
 # ---------------------------------------------------------------- settings
 
 
-def case() -> None:
-    """The menu of nets that show one thing each."""
-    st.selectbox("Show me", list(CASES), key=f"{PAGE}.case", on_change=_choose, help="Fills in the settings below.")
+def case(view: RunView | None, values: dict[str, Any]) -> None:
+    """The menu of nets that show one thing each; it shows which of them the settings make."""
+    held = values | {"gain": values["hidden_scale"] * GAINS[values["activation"]]}
+    matching = (name for name, settings in CASES.items() if all(_equal(held[key], settings[key]) for key in settings))
+    st.session_state[f"{PAGE}.case"] = next(matching, OWN)
+    help = "Fills in the settings below. Reset first to choose another." if view else "Fills in the settings below."
+    names = [*CASES, OWN]
+    st.selectbox("Show me", names, key=f"{PAGE}.case", on_change=_choose, disabled=view is not None, help=help)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return math.isclose(one, other, rel_tol=1e-3) if isinstance(other, float) else bool(one == other)
 
 
 def _choose() -> None:
-    chosen = DEPTH | {"gain": GAIN} | CASES[st.session_state[f"{PAGE}.case"]]
-    for name, value in chosen.items():
+    for name, value in CASES.get(st.session_state[f"{PAGE}.case"], {}).items():
         st.session_state[forms.key_of(PAGE, name)] = value
 
 
@@ -57,7 +58,7 @@ def gain(view: RunView | None) -> dict[str, float]:
         "Gain of the hidden weights",
         0.5,
         3.0,
-        GAIN,
+        HEALTHY["gain"],
         key=key,
         disabled=view is not None,
         bind="query-params",
@@ -101,19 +102,20 @@ def pictures(config: RunConfig) -> run_panel.More:
 
 def _pictures(config: RunConfig, snapshot: Snapshot, corpus: Corpus, view: RunView | None) -> None:
     config = _settled(view.config if view else config)
+    snapshots = list(view.snapshots) if view else []
+    losses = run_panel.loss_chart(corpus, view, snapshots or [snapshot], ["steps"], columns=5)
     if not inspection.can_look(snapshot):
-        st.info(f"Snapshots keep the weights of models with at most {MOST_KEPT:,} of them. Take a smaller one.")
+        live(losses, key=f"{PAGE}.updates")
+        st.info(f"One can look into models of layers with at most {MOST_KEPT:,} weights: their snapshots keep them.")
         return
     inside = _look(config, snapshot)
     history = view.history if view else History()
-    snapshots = list(view.snapshots) if view else []
     record = inspection.updates(history, [name.removesuffix(".weight") for name in inside.weights])
     words = "Size of updates beside the weights; -3 is where they should be."
-    live(
-        run_panel.loss_chart(corpus, view, snapshots or [snapshot], ["steps"], columns=5),
-        Chart.of(figures.updates(record), words, 5, "updates"),
-        key=f"{PAGE}.updates",
-    )
+    live(losses, Chart.of(figures.updates(record), words, 5, "updates"), key=f"{PAGE}.updates")
+    st.text(f"The net after step {snapshot.step:,}, on the same {len(inside.contexts)} examples at every step:")
+    for sentence in inspection.findings(inside, st.session_state.get(f"{PAGE}.threshold", inspection.THRESHOLD)):
+        st.info(sentence, icon=":material/stethoscope:")
     for sentence in inspection.verdicts(record):
         st.info(sentence, icon=":material/lightbulb:")
     _histograms(config, snapshot, snapshots or [snapshot], record)
@@ -149,7 +151,7 @@ def _charts(config: RunConfig, snapshot: Snapshot, limits: tuple[float, ...], mu
 
 
 def _board(config: RunConfig, snapshot: Snapshot, inside: Inside) -> None:
-    st.markdown("**Who is stuck?** White: the unit is saturated for that example and learns nothing from it.")
+    st.markdown("**Who is stuck?** White: the unit is saturated for that example and learns next to nothing from it.")
     if not inside.activations:
         st.info("This model has no activations that could saturate.")
         return
@@ -157,7 +159,9 @@ def _board(config: RunConfig, snapshot: Snapshot, inside: Inside) -> None:
         names = list(inside.activations)
         chosen = st.segmented_control("Layer", names, default=names[0], required=True, key=f"{PAGE}.layer")
         layer = chosen if chosen in inside.activations else names[0]
-        threshold = st.slider("Saturated above", 0.5, 0.999, inspection.THRESHOLD, 0.001, key=f"{PAGE}.threshold")
+        threshold = inspection.THRESHOLD
+        if inside.activations[layer].kind == "Tanh":
+            threshold = st.slider("Saturated above", 0.5, 0.999, threshold, 0.001, key=f"{PAGE}.threshold")
     record = inspection.saturation(inside.activations[layer], threshold)
     figure = figures.saturation_board(record)
     words = f"Units against examples: {record.share:.1%} saturated, {len(record.dead)} units dead."
@@ -185,7 +189,10 @@ def _unit(config: RunConfig, snapshot: Snapshot, layer: str, at: int, units: int
             key=f"{PAGE}.unit",
         )
     with right:
-        st.text(f"Stuck for {record.stuck:.1%} of {len(record.outputs):,}. It is driven highest, and lowest, by")
+        st.text(
+            f"Stuck for {record.stuck:.1%} of {len(record.outputs):,} training examples. "
+            "It is driven highest, and lowest, by"
+        )
         with st.container(horizontal=True):
             for table in (record.highest, record.lowest):
                 st.dataframe(table.style.format({"pre-activation": "{:+.2f}"}), hide_index=True, width=165)
@@ -209,15 +216,11 @@ def treatment(config: RunConfig) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             name = st.selectbox("Treatment", list(TREATMENTS), key=f"{PAGE}.remedy", width=260)
             steps = st.select_slider("After steps", [0, 10, 100, 1000], 100, key=f"{PAGE}.after", width=260)
-        try:
-            before, after = _after(config, steps), _after(inspection.treated(config, name), steps)
-        except (UserError, DivergedError) as error:
-            st.error(str(error))
-            return
-        if inspection.treated(config, name) == config:
+        copy = inspection.treated(config, name)
+        if copy == config:
             st.info("This net has it already.")
             return
-        _beside(before, after, name)
+        _beside({"as it is": _after(config, steps), "treated": _after(copy, steps)})
 
 
 @st.cache_data(max_entries=100, show_spinner="Training two copies…", show_time=True)
@@ -226,17 +229,27 @@ def _after_json(config: str, steps: int) -> Inside:
     return found
 
 
-def _after(config: RunConfig, steps: int) -> Inside:
-    return _after_json(config.model_dump_json(), steps)
+def _after(config: RunConfig, steps: int) -> Inside | str:
+    """The net after so many steps, or why there is none."""
+    try:
+        return _after_json(config.model_dump_json(), steps)
+    except (UserError, DivergedError) as error:
+        return str(error)
 
 
-def _beside(before: Inside, after: Inside, name: str) -> None:
-    groups = [_groups(one) for one in (before, after)]
+def _beside(nets: dict[str, Inside | str]) -> None:
+    groups: dict[str, dict[str, dict[str, inspection.Floats]]] = {}
+    for word, net in nets.items():
+        if isinstance(net, str):
+            st.error(f"{word.capitalize()}: {net}")
+        else:
+            st.text(f"Loss {word}: {net.loss:.3f}")
+            groups[word] = _groups(net)
     charts = []
     for kind, title in KINDS.items():
-        limit = max(inspection.limit_of(group[kind]) for group in groups)
-        for group, word in zip(groups, ("as it is", name), strict=True):
+        limit = max((inspection.limit_of(group[kind]) for group in groups.values()), default=1.0)
+        for word, group in groups.items():
             figure = figures.histograms(inspection.histograms(group[kind], limit), f"{title}, {word}")
             charts.append(Chart.of(figure, f"Histograms of the {kind}, {word}.", 5))
-    st.text(f"Loss {before.loss:.3f} as it is, {after.loss:.3f} with {name}.")
-    live(*charts, key=f"{PAGE}.beside")
+    if charts:
+        live(*charts, key=f"{PAGE}.beside")

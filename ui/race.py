@@ -96,9 +96,10 @@ def _live(page: str, ids: list[str], name_of: Namer, was_active: bool, log: bool
     )
     if views:
         table = advice.race_table({name: view.snapshots for name, view in named.items()})
-        formats = dict.fromkeys(["first", "after 1,000", "after 10,000", "train", "dev"], "{:.4f}")
-        st.dataframe(table.style.format(formats | {"last step": "{:,}"}, na_rep="–"), hide_index=True)
-        st.caption("Losses in nats per character; the first four over a part of the training split.")
+        table = table.dropna(axis=1, how="all")  # what no run has reached yet
+        formats = {column: "{:,}" if column == "last step" else "{:.4f}" for column in table.columns[1:]}
+        st.dataframe(table.style.format(formats, na_rep="–"), hide_index=True)
+        st.caption("Losses in nats per character; on the way and on train over a part of the training split.")
         _verdict(named)
 
 

@@ -43,7 +43,7 @@ def _tree(config: RunConfig, snapshot: Snapshot, corpus: Corpus, view: RunView |
         corpus.vocabulary.encode(text)
     except UserError as error:
         st.error(str(error))
-        return
+        text = ""
     padded = text.rjust(T, corpus.vocabulary.labels[0])
     chosen = st.session_state.get(f"{PAGE}.node", (len(levels) - 1, 0))
     if chosen[0] >= len(levels) or chosen[1] >= len(levels[chosen[0]].spans):

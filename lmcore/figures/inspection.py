@@ -66,7 +66,7 @@ def updates(record: Updates, gradients: bool = False, log_x: bool = True) -> go.
         height=380,
         hovermode="x unified",
         shapes=shapes,
-        annotations=[] if len(record.steps) else [message("Press Start: each step leaves a mark.")],
+        annotations=[] if len(record.steps) else [message("Each step will leave a mark here.")],
     )
 
 

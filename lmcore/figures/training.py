@@ -55,7 +55,7 @@ def loss_curve(curve: LossCurve, log_x: bool = False, log_y: bool = False) -> go
         {"title": "loss (nats per character)", "type": "log" if log_y else "linear", "hoverformat": ".4f"},
         height=420,
         hovermode="x unified",
-        annotations=[_note(change, log_x) for change in curve.changes] if len(curve.steps) else [message(NOTHING_YET)],
+        annotations=_notes(curve, log_x),
         shapes=[_mark(change) for change in curve.changes],
     )
 
@@ -72,6 +72,12 @@ def _line(
         "line": {"color": colour, "width": width, "dash": dash},
         "marker": {"symbol": symbol or "circle", "size": 7},
     }
+
+
+def _notes(curve: LossCurve, log_x: bool) -> list[dict[str, Any]]:
+    if len(curve.steps):
+        return [_note(change, log_x) for change in curve.changes]
+    return [] if len(curve.lost) else [message(NOTHING_YET)]
 
 
 def _looks(curve: LossCurve) -> list[dict[str, Any]]:

@@ -22,11 +22,14 @@ corpus_config, corpus = pick_corpus()
 steering = run_panel.steering(PAGE, view)
 model = {}
 with st.sidebar:
-    if view is None:
-        inside.case()
-    if view is None or isinstance(view.config.model, MLPConfig):
-        model = inside.gain(view) | forms.form(MLPConfig, MODEL, prefix=PAGE, **steering, defaults=inside.DEPTH)
+    menu = st.container()
+    layered = view is None or isinstance(view.config.model, MLPConfig)
+    if layered:
+        model = inside.gain(view) | forms.form(MLPConfig, MODEL, prefix=PAGE, **steering, defaults=inspection.HEALTHY)
     train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **steering, defaults={"steps": 20_000})
+    if layered:
+        with menu:
+            inside.case(view, model | train)
 
 config = RunConfig(corpus=corpus_config, model=forms.parse(MLPConfig, model), train=forms.parse(TrainConfig, train))
 run_panel.buttons(PAGE, config, view)

@@ -32,6 +32,6 @@ if found is not None:
     st.write("A short real run from each suggestion, with the same starting weights and the same batches.")
     rates = sorted({float(f"{rate:.3g}") for rate in found.suggestions.values()})
     entrants = {f"{rate:g}": config.model_copy(update={"train": train.updated(learning_rate=rate)}) for rate in rates}
-    race.race(PAGE, entrants, finder.name_of)
+    race.race(PAGE, entrants, finder.namer(found))
 
 show_code(lr_finder.go_on, lr_finder.valley, lr_finder.slide, lr_finder.steepest, lr_finder.below_divergence)

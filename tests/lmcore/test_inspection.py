@@ -7,6 +7,7 @@ from lmcore.corpora import Corpus
 from lmcore.history import History
 from lmcore.inspection import CASES, TREATMENTS, LayerRecord
 from lmcore.models import MLPConfig, WaveNetConfig
+from lmcore.models.mlp import GAINS
 from lmcore.training import MOST_KEPT, RunConfig, TrainConfig, Trainer, measured_steps
 from tests.lmcore.test_training import small_corpus
 
@@ -179,8 +180,8 @@ def test_verdicts_say_what_moves_too_much_and_what_too_little() -> None:
     record = inspection.updates(history, ["fine", "slow", "wild", "zero"])
     assert record.updates.shape == (20, 4)
     words = inspection.verdicts(record)
-    assert words[0] == "slow barely moves: 10^-6.0 of its size a step."
-    assert words[1] == "wild: updates 50 times too large."
+    assert words[0] == "slow barely moves: by 10^-6.0 of its size a step."
+    assert words[1] == "wild moves 50 times as far as it should."
     assert words[2] == "zero does not move at all."
     fine = History()
     fine.add_ratios(np.arange(1, 3), np.full((2, 1, 2), 1e-3, np.float32))
@@ -218,8 +219,8 @@ def test_depth_does_what_the_cases_are_called_after(names: Corpus) -> None:
     """Five layers: outputs and gradients vanish, saturate or explode by the gain, and BatchNorm mends it."""
 
     def inside(case: str) -> inspection.Inside:
-        chosen = {"hidden_layers": 5, "hidden": 100, "gain": 5 / 3, "activation": "tanh"} | CASES[case]
-        gain = chosen.pop("gain") / (5 / 3 if chosen["activation"] == "tanh" else 2**0.5)
+        chosen = {name: value for name, value in CASES[case].items() if name in MLPConfig.model_fields}
+        gain = CASES[case]["gain"] / GAINS[chosen["activation"]]
         return inspection.look(RunConfig(model=MLPConfig(hidden_scale=gain, **chosen)), None, names)
 
     def spread(case: str) -> np.ndarray:
@@ -235,6 +236,15 @@ def test_depth_does_what_the_cases_are_called_after(names: Corpus) -> None:
     assert stuck["saturated"] > 0.4
     assert stuck["rescued by BatchNorm"] < 0.1
     assert inspection.saturation(inside("dead units").layers["tanh"]).dead
+    for case, words in {
+        "healthy": "keep their spread",
+        "vanishing": "Outputs fade",
+        "saturated": "saturated by",
+        "exploding": "Outputs grow",
+        "dead units": "units are dead",
+        "rescued by BatchNorm": "keep their spread",
+    }.items():
+        assert any(words in sentence for sentence in inspection.findings(inside(case))), case
 
 
 def test_snapshots_of_large_models_keep_no_weights() -> None:
@@ -264,7 +274,7 @@ def test_figures_draw_what_the_records_hold() -> None:
         unit = figures.unit(inspection.unit(config, None, kind, 0, corpus=CORPUS))
         assert unit.layout.xaxis.title.text == "pre-activation"
     empty = figures.updates(inspection.updates(History(), ["a"]))
-    assert "Start" in empty.layout.annotations[0].text
+    assert "leave a mark" in empty.layout.annotations[0].text
     trainer = Trainer(CONFIG, CORPUS)
     trainer.train(5)
     history = History()

@@ -37,6 +37,14 @@ def test_a_case_fills_in_the_settings_and_changes_the_picture(page: AppTest) -> 
     assert page.slider(key="act_gain").value == 3.0
     assert page.selectbox(key="act_batch_norm").value == "hidden"
     assert charts(page)[2]["data"] != before
+    page.number_input(key="act_hidden").set_value(40).run()
+    assert page.selectbox(key="act.case").value == "my own settings"
+    page.number_input(key="act_hidden").set_value(100).run()
+    assert page.selectbox(key="act.case").value == "rescued by BatchNorm"
+    page.button(key="act.step").click().run()
+    assert page.selectbox(key="act.case").disabled
+    page.button(key="act.reset").click().run()
+    assert page.selectbox(key="act.case").value == "rescued by BatchNorm"
     page.selectbox(key="act.case").select("exploding").run()
     assert page.selectbox(key="act_activation").value == "relu"
     assert not page.exception
@@ -77,9 +85,21 @@ def test_a_treatment_stands_beside_the_net_as_it_is(page: AppTest) -> None:
     page.session_state["act.treatment"] = True
     page.run()
     assert sum("as it is" in title for title in titles(page)) == 3
-    said = next(text.value for text in page.text if text.value.startswith("Loss"))
+    said = next(text.value for text in page.text if text.value.startswith("Loss treated"))
     page.selectbox(key="act.remedy").select("BatchNorm").run()
-    assert next(text.value for text in page.text if text.value.startswith("Loss")) != said
+    assert next(text.value for text in page.text if text.value.startswith("Loss treated")) != said
+
+
+def test_a_net_that_diverges_stands_beside_its_treated_copy(page: AppTest) -> None:
+    page.session_state["act.treatment"] = True
+    page.number_input(key="act_learning_rate").set_value(500.0).run()
+    page.selectbox(key="act.remedy").select("a tenth of the rate").run()
+    assert page.error[0].value.startswith("As it is: The training diverged")
+    page.number_input(key="act_learning_rate").set_value(0.1)
+    page.selectbox(key="act.remedy").select("ten times the rate").run()
+    assert not page.exception
+    assert not any(error.value.startswith("As it is") for error in page.error)
+    assert sum("as it is" in title for title in titles(page)) == 3
 
 
 def test_a_run_of_another_model_is_open_too(page: AppTest, engine: Engine) -> None:
