@@ -114,10 +114,10 @@ def _pictures(config: RunConfig, snapshot: Snapshot, corpus: Corpus, view: RunVi
     words = "Size of updates beside the weights; -3 is where they should be."
     live(losses, Chart.of(figures.updates(record), words, 5, "updates"), key=f"{PAGE}.updates")
     st.text(f"The net after step {snapshot.step:,}, on the same {len(inside.contexts)} examples at every step:")
-    for sentence in inspection.findings(inside, st.session_state.get(f"{PAGE}.threshold", inspection.THRESHOLD)):
-        st.info(sentence, icon=":material/stethoscope:")
-    for sentence in inspection.verdicts(record):
-        st.info(sentence, icon=":material/lightbulb:")
+    found = inspection.findings(inside, st.session_state.get(f"{PAGE}.threshold", inspection.THRESHOLD))
+    st.info("\n".join(f"- {sentence}" for sentence in found), icon=":material/stethoscope:")
+    if told := inspection.verdicts(record):
+        st.info("\n".join(f"- {sentence}" for sentence in told), icon=":material/lightbulb:")
     _histograms(config, snapshot, snapshots or [snapshot], record)
     _board(config, snapshot, inside)
     _layers(inside)

@@ -370,7 +370,7 @@ def _numbers(config: RunConfig, view: RunView | None, snapshots: list[Snapshot])
             ("Dev loss (nats)", f"{last.dev:.3f}" if last and last.dev is not None else "–"),
             ("Steps per second", f"{speed:,.0f}" if running else "–"),
             ("Time left", _duration(left) if running and left is not None else "–"),
-            ("Losses measured at", f"{last.step:,}" if last else "–"),
+            ("Measured at step", f"{last.step:,}" if last else "–"),
         )
     )
 
