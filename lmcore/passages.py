@@ -3,19 +3,25 @@
 Dimensions: L characters of a text, H hidden units, K characters in the vocabulary.
 """
 
-from collections.abc import Callable
+import functools
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lmcore import corpora
 from lmcore.corpora import Corpus, Ids
 from lmcore.errors import UserError
+from lmcore.history import Snapshot
 from lmcore.sampling import SampleConfig
 from lmcore.scratch import rnn
 from lmcore.scratch.rnn import RNN
-from lmcore.trainers import draw, first_character
+from lmcore.trainers import LAST, draw, first_character, network
+from lmcore.training import RunConfig
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -53,6 +59,92 @@ def distribution(model: RNN, corpus: Corpus, config: SampleConfig, at: int, top_
     before = np.concatenate([[first_character(corpus)], corpus.vocabulary.encode(config.prefix), ids[:-1]])
     log_p, _ = model.read(before.astype(np.int64), np.zeros(model.config.hidden, model.dtype))
     return rnn.choices(log_p[-1:], config.temperature, top_k)[0], int(ids[-1])
+
+
+# ---------------------------------------------------------------- words
+
+LONGEST = 1000  # characters of a stream; more are drawn in more streams at once
+
+
+@dataclass(frozen=True, eq=False)
+class Words:
+    """The words of a long sample beside those of the text."""
+
+    table: pd.DataFrame  # a line for each word that was asked for
+    share: float  # of the sampled words, those that stand in the text
+    total: int  # words that were sampled
+    invented: list[str]  # the most frequent ones that do not stand in the text
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W\d_]+", text)
+
+
+@functools.lru_cache(maxsize=4)
+def _known(corpus: Corpus) -> Counter[str]:
+    return Counter(_words(corpus.vocabulary.decode(corpus.stream)))
+
+
+def frequent_words(corpus: Corpus, most: int = 8) -> list[str]:
+    """The most frequent words of at least three letters, to begin with."""
+    return [word for word, _ in _known(corpus).most_common() if len(word) > 2][:most]
+
+
+def words(
+    config: RunConfig,
+    snapshot: Snapshot,
+    wanted: Sequence[str],
+    characters: int,
+    seed: int = 42,
+    corpus: Corpus | None = None,
+) -> Words:
+    """Draws a long sample and looks for words in it.
+
+    Several streams are drawn at once, each with dice of its own, and read one after the other; the words that a
+    stream's ends may have cut are left out.
+
+    Args:
+        wanted: words of interest.
+        characters: length of the sample, from 1,000 to 1,000,000.
+
+    Raises:
+        UserError: if the text cannot be loaded, or the snapshot keeps no weights.
+    """
+    corpus = corpus or corpora.load(config.corpus)
+    model = network(config, corpus, snapshot)
+    settings = SampleConfig(count=max(1, characters // LONGEST), length=min(characters, LONGEST), seed=seed)
+    streams = [corpus.vocabulary.decode(ids) for ids in draw(model, corpus, settings).ids]
+    sampled = [word for stream in streams for word in _words(stream)[1:-1]]
+    counts, known = Counter(sampled), _known(corpus)
+    together = "\n".join(streams)
+    lines = []
+    for word in wanted:
+        found = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", together)
+        lines.append(
+            {
+                "word": word,
+                "sampled": counts[word],
+                "first after": found.start() if found else None,
+                "per 10,000 characters": counts[word] / len(together) * 10_000,
+                "in the text": known[word] / len(corpus.stream) * 10_000,
+            }
+        )
+    columns = ["word", "sampled", "first after", "per 10,000 characters", "in the text"]
+    share = sum(number for word, number in counts.items() if word in known) / max(1, len(sampled))
+    invented = [word for word, _ in counts.most_common() if word not in known][:20]
+    return Words(pd.DataFrame(lines, columns=columns), share, len(sampled), invented)
+
+
+def known_words(
+    config: RunConfig, snapshots: Sequence[Snapshot], characters: int = 4000, corpus: Corpus | None = None
+) -> list[tuple[int, float]]:
+    """For each snapshot that keeps its weights: its step, and the share of its sampled words that stand in the text.
+
+    Raises:
+        UserError: if the text cannot be loaded.
+    """
+    kept = [snapshot for snapshot in snapshots if f"{LAST}theta" in snapshot.arrays]
+    return [(one.step, words(config, one, [], characters, corpus=corpus).share) for one in kept]
 
 
 # ---------------------------------------------------------------- hidden units

@@ -19,9 +19,11 @@ from lmcore.scratch.rnn import RNN, Floats, Ids, RNNConfig
 from lmcore.training import RunConfig
 from ui import run_panel
 from ui.live import Chart, live
+from ui.server import engine
 
 PAGE = "rnn"
 MOST_UNROLLED = 40  # characters
+LENGTHS = [10_000, 30_000, 100_000, 300_000, 1_000_000]
 WANTED = 1e-6  # relative error of a gradient
 WHICH = {"the best until now": trainers.BEST, "the last": trainers.LAST}
 
@@ -92,6 +94,51 @@ def passage(config: RunConfig, view: RunView | None) -> None:
         st.text(f"Character {at + 1}, {record.characters[at]!r}, was drawn with {p[chosen]:.1%}, from")
         figure = figures.drawn_from(p, chosen, corpus.vocabulary.labels)
         live(Chart.of(figure, f"What character {at + 1} was drawn from."), key=f"{PAGE}.rivals")
+
+
+# ---------------------------------------------------------------- words
+
+
+def words(config: RunConfig, view: RunView | None) -> None:
+    """Words of interest in a long sample, and how many sampled words are words at all."""
+    config, snapshot = shown(config, view)
+    corpus = corpora.load(config.corpus)
+    if _model(config, snapshot, trainers.LAST) is None:
+        return
+    st.write("A network that has learned to spell writes **words that exist**, about as often as its text has them.")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        frequent = passages.frequent_words(corpus)
+        key = f"{PAGE}.words.{corpus.title}"
+        given = st.text_input("Words of interest", " ".join(frequent), max_chars=300, key=key, width=420)
+        length = st.select_slider(
+            "Characters to draw", LENGTHS, LENGTHS[1], format_func=lambda n: f"{n:,}", key=f"{PAGE}.many", width=280
+        )
+    record = _words(config, snapshot, tuple(dict.fromkeys(given.split()))[:20], length)
+    with st.container(horizontal=True):
+        st.metric("Words drawn", f"{record.total:,}", width=180)
+        st.metric("Of them in the text", f"{record.share:.1%}", width=180)
+    formats = {"per 10,000 characters": "{:.2f}", "in the text": "{:.2f}", "sampled": "{:,}", "first after": "{:,.0f}"}
+    st.dataframe(record.table.style.format(formats, na_rep="–"), hide_index=True)
+    if record.invented:
+        st.text("Invented most often: " + ", ".join(record.invented))
+    snapshots = tuple(view.snapshots) if view and not view.status.is_active else ()
+    if len(snapshots) > 1:
+        shares = _known_words(config, snapshots)
+        live(Chart.of(figures.known_words(shares), "Share of known words over the steps."), key=f"{PAGE}.known")
+
+
+@functools.lru_cache(maxsize=32)
+def _words(config: RunConfig, snapshot: Snapshot, wanted: tuple[str, ...], characters: int) -> passages.Words:
+    with st.spinner("Drawing…", show_time=True):
+        record: passages.Words = engine().compute(passages.words, config, snapshot, wanted, characters)
+    return record
+
+
+@functools.lru_cache(maxsize=32)
+def _known_words(config: RunConfig, snapshots: tuple[Snapshot, ...]) -> list[tuple[int, float]]:
+    with st.spinner("Drawing from every snapshot…", show_time=True):
+        shares: list[tuple[int, float]] = engine().compute(passages.known_words, config, snapshots)
+    return shares
 
 
 # ---------------------------------------------------------------- hidden units

@@ -68,3 +68,16 @@ def drawn_from(probabilities: NDArray[np.float64], chosen: int, labels: Sequence
     }
     x = characters("character, likeliest first", [labels[i] for i in order])
     return figure([bars], x, {"title": "probability", "tickformat": ".0%"}, height=280, bargap=0.15)
+
+
+def known_words(shares: Sequence[tuple[int, float]]) -> go.Figure:
+    """The share of sampled words that stand in the text, over the steps."""
+    line = {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "x": [max(step, 1) for step, _ in shares],  # the untrained network stands at 1 on the logarithmic axis
+        "y": [share for _, share in shares],
+        "line": {"color": BLUE, "width": 3},
+    }
+    y = {"title": "sampled words that the text has", "tickformat": ".0%", "range": [0, 1]}
+    return figure([line], {"title": "step", "type": "log"}, y, height=300)

@@ -24,8 +24,8 @@ with st.sidebar:
 
 config = RunConfig(corpus=corpus_config, model=forms.parse(RNNConfig, model), train=forms.parse(TrainConfig, train))
 run_panel.buttons(PAGE, config, view)
-names = ["Train", "A passage", "Hidden units", "Slow motion", "Gradient check"]
-training, passage, units, motion, check = st.tabs(names, on_change="rerun", key=f"{PAGE}_tab")
+names = ["Train", "A passage", "Words", "Hidden units", "Slow motion", "Gradient check"]
+training, passage, words, units, motion, check = st.tabs(names, on_change="rerun", key=f"{PAGE}_tab")
 
 if training.open:
     with training:
@@ -34,6 +34,10 @@ if training.open:
 if passage.open:
     with passage:
         rnn.passage(config, view)
+
+if words.open:
+    with words:
+        rnn.words(config, view)
 
 if units.open:
     with units:

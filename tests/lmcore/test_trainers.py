@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 
 import numpy as np
 import pytest
@@ -132,6 +133,33 @@ def test_a_prompt_primes_the_state() -> None:
     assert given[0].characters != given[1].characters
     with pytest.raises(UserError, match="€"):
         passages.passage(model, NOVEL, SampleConfig(prefix="€"))
+
+
+def test_words_are_counted_in_a_long_sample_and_beside_the_text() -> None:
+    trainer = trained(400)
+    record = passages.words(CONFIG, trainer.snapshot(), ["said", "zebra"], 20_000, corpus=NOVEL)
+    table = record.table.set_index("word")
+    assert table.loc["said", "in the text"] == pytest.approx(TEXT.count("said") / len(TEXT) * 10_000)
+    assert table.loc["said", "sampled"] > 50
+    assert table.loc["zebra", "sampled"] == 0
+    assert np.isnan(table.loc["zebra", "first after"])
+    settings = SampleConfig(count=20, length=1000, seed=42)
+    first = NOVEL.vocabulary.decode(trainers.draw(trainer.model, NOVEL, settings).ids[0])
+    assert first[int(table.loc["said", "first after"]) :].startswith("said")
+    known = set(re.findall("[A-Za-z]+", TEXT))
+    assert not known & set(record.invented)
+    assert 0.5 < record.share <= 1
+    assert "said" in passages.frequent_words(NOVEL)
+
+
+def test_ever_more_sampled_words_exist() -> None:
+    snapshots = train_for(trainers.RecurrentTrainer(CONFIG, NOVEL), math.inf).snapshots
+    shares = passages.known_words(CONFIG, snapshots, corpus=NOVEL)
+    assert [step for step, _ in shares] == [snapshot.step for snapshot in snapshots]
+    assert shares[-1][1] > shares[0][1] + 0.5
+    drawn = figures.known_words(shares)
+    assert drawn.layout.xaxis.type == "log"
+    assert list(drawn.data[0].y) == [share for _, share in shares]
 
 
 def test_the_gallery_finds_the_unit_that_was_made_for_a_feature() -> None:

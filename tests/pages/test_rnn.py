@@ -73,3 +73,13 @@ def test_the_gradient_check_ticks_every_parameter(page: AppTest) -> None:
     assert not page.exception
     assert len(page.success) == 5
     assert not page.error
+
+
+def test_words_of_interest_are_looked_for(page: AppTest, engine: Engine) -> None:
+    page.session_state["rnn_tab"] = "Words"
+    finish(page, engine)
+    assert not page.exception
+    assert page.dataframe[0].value["word"].iloc[0] == "the"
+    assert charts(page)[-1]["layout"]["xaxis"]["title"]["text"] == "step"
+    page.text_input[0].set_value("lambda <b> lambda").run()
+    assert page.dataframe[0].value["word"].tolist() == ["lambda", "<b>"]
