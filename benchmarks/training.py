@@ -131,7 +131,7 @@ def without_snapshots(config: RunConfig, steps: int) -> None:
 
 @click.command()
 @click.option("--rounds", default=7, show_default=True)
-@click.option("--steps", default=5000, show_default=True)
+@click.option("--steps", default=10_000, show_default=True)
 @click.option("--batch-size", default=32, show_default=True)
 def main(rounds: int, steps: int, batch_size: int) -> None:
     """Prints the median ratio of steps per second, for each optimiser and model, and what snapshots cost."""

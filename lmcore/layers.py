@@ -64,9 +64,10 @@ class Embedding(Layer):
     def forward(self, ids: Tensor) -> Tensor:
         weight = self.parameters["weight"]
         self.ids = ids.reshape(-1)
-        rows = self._buffer("rows", weight, len(self.ids), weight.shape[1])
-        torch.index_select(weight, 0, self.ids, out=rows)  # (B*T, E)
-        self.out = rows.view(*ids.shape, -1)
+        (B, T), E = ids.shape, weight.shape[1]
+        rows = self._buffer("rows", weight, B * T, E)
+        torch.index_select(weight, 0, self.ids, out=rows)
+        self.out = rows.view(B, T, E)
         return self.out
 
     def backward(self, grad_out: Tensor) -> Tensor:
@@ -91,8 +92,8 @@ class FlattenConsecutive(Layer):
         self.size = size
 
     def forward(self, x: Tensor) -> Tensor:
-        self.shape = x.shape
-        self.out = self.plain(x, {})
+        self.shape = B, T, F = x.shape
+        self.out = x.view(B, T * F) if self.size == T else x.view(B, T // self.size, F * self.size)
         return self.out
 
     def backward(self, grad_out: Tensor) -> Tensor:
@@ -100,8 +101,8 @@ class FlattenConsecutive(Layer):
         return grad_out.view(self.shape)
 
     def plain(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
-        B, T, F = x.shape
-        return x.view(B, -1) if self.size == T else x.view(B, T // self.size, F * self.size)
+        flat = x.unflatten(1, (-1, self.size)).flatten(2)
+        return flat.squeeze(1)
 
 
 class Linear(Layer):
@@ -115,22 +116,23 @@ class Linear(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         weight, bias = self.parameters["weight"], self.parameters.get("bias")
-        self.shape, self.x = x.shape, _rows(x)
-        out = self._buffer("out", x, len(self.x), weight.shape[1])
+        self.shape = x.shape
+        self.x = x = _rows(x)
+        out = self._buffer("out", x, x.shape[0], weight.shape[1])
         if bias is None:
-            torch.mm(self.x, weight, out=out)
+            torch.mm(x, weight, out=out)
         else:
-            torch.addmm(bias, self.x, weight, out=out)
-        self.out = out if x.dim() == 2 else out.view(*x.shape[:-1], -1)
+            torch.addmm(bias, x, weight, out=out)
+        self.out = out if len(self.shape) == 2 else out.view(*self.shape[:-1], -1)
         return self.out
 
     def backward(self, grad_out: Tensor) -> Tensor:
         self.grad_out = grad_out
-        rows, weight = _rows(grad_out), self.parameters["weight"]
+        rows = _rows(grad_out)
         torch.mm(self.x.t(), rows, out=self.gradients["weight"])
         if "bias" in self.parameters:
             torch.sum(rows, 0, out=self.gradients["bias"])
-        grad_x = torch.mm(rows, weight.t(), out=self._buffer("grad_x", rows, *self.x.shape))
+        grad_x = torch.mm(rows, self.parameters["weight"].t(), out=self._buffer("grad_x", rows, *self.x.shape))
         return grad_x if len(self.shape) == 2 else grad_x.view(self.shape)
 
     def plain(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
@@ -175,7 +177,7 @@ class BatchNorm1d(Layer):
 
     def backward(self, grad_out: Tensor) -> Tensor:
         self.grad_out = grad_out
-        rows, n = _rows(grad_out), len(self.normalised)
+        rows, n = _rows(grad_out), self.normalised.shape[0]
         gain, bias = self.gradients["gain"], self.gradients["bias"]
         grad_x = torch.mul(rows, self.normalised, out=self._buffer("grad_x", rows, *rows.shape))
         torch.sum(grad_x, 0, out=gain)
@@ -233,7 +235,7 @@ class ReLU(Layer):
 
 def _rows(x: Tensor) -> Tensor:
     """All axes but the last as one."""
-    return x if x.dim() == 2 else x.view(-1, x.shape[-1])
+    return x if x.ndim == 2 else x.view(-1, x.shape[-1])
 
 
 class Parallel(Layer):

@@ -179,8 +179,9 @@ def cross_entropy(logits: Tensor, targets: Tensor, out: Tensor | None = None) ->
     log_p = torch.log_softmax(logits, dim=1)
     picked = torch.gather(log_p, 1, targets) if out is None else torch.gather(log_p, 1, targets, out=out)
     gradient = log_p.exp_()
-    gradient.scatter_add_(1, targets, _minus_ones(len(logits), logits.dtype))
-    return Loss(picked, gradient.mul_(1 / len(logits)))
+    rows = logits.shape[0]
+    gradient.scatter_add_(1, targets, _minus_ones(rows, logits.dtype))
+    return Loss(picked, gradient.mul_(1 / rows))
 
 
 def counted_cross_entropy(logits: Tensor, share: Tensor) -> tuple[float, Tensor]:
@@ -337,7 +338,7 @@ class Trainer:
         """How large gradients and updates were since the last call, beside the weights.
 
         Returns:
-            The steps (R,), those with two significant digits, and (R, P, 2) for the P matrices of the model
+            The steps (R,), those of `measured_steps`, and (R, P, 2) for the P matrices of the model
             (`Sequential.matrices`): the standard deviation of the gradient, and that of the update, each divided by
             that of the weights.
         """
@@ -567,7 +568,7 @@ class Trainer:
 
 
 def measured_steps(first: int, count: int) -> set[int]:
-    """Of the ``count`` steps after ``first``, those with two significant digits at most: 1 to 99, 100, 110, 120..."""
+    """Of the ``count`` steps after ``first``, 45 a power of ten: 1 to 10, 12, 14, ... 98, 100, 120, ... 980, 1000..."""
     steps, step = set(), first
     while (step := _next_measured(step)) <= first + count:
         steps.add(step)
@@ -575,7 +576,7 @@ def measured_steps(first: int, count: int) -> set[int]:
 
 
 def _next_measured(step: int) -> int:
-    unit: int = 10 ** max(0, len(str(step)) - 2)
+    unit: int = 1 if step < 10 else 2 * 10 ** (len(str(step)) - 2)
     return (step // unit + 1) * unit
 
 

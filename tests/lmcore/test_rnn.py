@@ -33,16 +33,10 @@ def ready(ids: Any = TEXT, dtype: Any = np.float64, seed: int = 0) -> tuple[RNN,
 # ---------------------------------------------------------------- gradients
 
 
-@given(
-    hidden=st.integers(1, 15),
-    T=st.integers(1, 12),
-    K=st.integers(2, 12),
-    scale=st.sampled_from([0.2, 0.3, 0.5]),
-    seed=st.integers(0, 2**32 - 1),
-)
-def test_gradients_equal_central_differences_and_autograd(hidden: int, T: int, K: int, scale: float, seed: int) -> None:
+@given(hidden=st.integers(4, 20), T=st.integers(1, 15), K=st.integers(4, 15), seed=st.integers(0, 2**32 - 1))
+def test_gradients_equal_central_differences_and_autograd(hidden: int, T: int, K: int, seed: int) -> None:
     dice = np.random.default_rng(seed)
-    model = model_of(hidden, T, K, scale, seed)
+    model = model_of(hidden, T, K, 0.25, seed)  # neither saturated nor with gradients that are all rounding
     ids, h = dice.integers(0, K, T + 1), np.tanh(dice.standard_normal(hidden))
     record = unrolled.check(model, ids[:-1], ids[1:], h, entries=10**6)
     errors = dict(zip(record.names, record.differences, strict=True))
@@ -187,7 +181,7 @@ def test_war_and_peace(novel_path: Path) -> None:
     start = config.sequence * math.log(K)
     averages = rnn.smoothed((rnn.step(*run, rate=0.1) for _ in range(10_000)), start)
     assert averages[0] == pytest.approx(start, abs=0.01)
-    assert averages[-1] < 60  # 50.5 to 59 by the seed, 53.2 for this one; rounding, too, decides where chaos leads
+    assert averages[-1] < 60  # 51.9 to 58.9 over 32 seeds, 53.2 for this one; rounding, too, decides where chaos leads
 
 
 # ---------------------------------------------------------------- reading and sampling
