@@ -92,8 +92,8 @@ class FlattenConsecutive(Layer):
         self.size = size
 
     def forward(self, x: Tensor) -> Tensor:
-        self.shape = B, T, F = x.shape
-        self.out = x.view(B, T * F) if self.size == T else x.view(B, T // self.size, F * self.size)
+        self.shape = x.shape
+        self.out = self.plain(x, {})
         return self.out
 
     def backward(self, grad_out: Tensor) -> Tensor:
@@ -101,8 +101,8 @@ class FlattenConsecutive(Layer):
         return grad_out.view(self.shape)
 
     def plain(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
-        flat = x.unflatten(1, (-1, self.size)).flatten(2)
-        return flat.squeeze(1)
+        B, T, F = x.shape
+        return x.view(B, T * F) if self.size == T else x.view(B, T // self.size, F * self.size)
 
 
 class Linear(Layer):
