@@ -122,10 +122,11 @@ def with_snapshots(config: RunConfig, steps: int) -> None:
 
 
 def without_snapshots(config: RunConfig, steps: int) -> None:
-    """The same steps, and one snapshot at the end."""
+    """The same steps in blocks of the same size, and one snapshot at the end."""
     trainer = Trainer(config.updated(train=config.train.updated(steps=steps).model_dump()))
-    for done in range(0, steps, 256):
-        trainer.train(min(256, steps - done))
+    for done in range(0, steps, 96):
+        trainer.train(min(96, steps - done))
+        trainer.take_ratios()
     trainer.snapshot()
 
 
