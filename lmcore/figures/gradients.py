@@ -1,35 +1,38 @@
 """Pictures of a gradient check."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from lmcore.figures.style import BLUE, GREY, ORANGE, figure
-from lmcore.gradients import STEPS, Check
+from lmcore.gradients import STEPS, Check, Floats
 
 LEAST, MOST = 1e-17, 10.0  # of the axis: no error at all is drawn as the least
 
 
 def gradient_check(record: Check) -> go.Figure:
     """The relative error of each tensor's gradient against autograd, as logarithmic bars."""
+    errors = {"explicit": record.explicit, f"central differences, h = {record.h:.0e}": record.differences}
+    return error_bars(record.names, errors, "tensor", f"relative error, {record.precision}")
+
+
+def error_bars(names: Sequence[str], errors: Mapping[str, Floats], x: str, y: str, **layout: Any) -> go.Figure:
+    """Relative errors by name, a bar for each way that they were found, on a logarithmic axis."""
     traces = [
         {
             "type": "bar",
-            "name": name,
-            "x": record.names,
-            "y": np.maximum(errors, LEAST),
+            "name": way,
+            "x": list(names),
+            "y": np.maximum(values, LEAST),
             "marker": {"color": colour},
             "hovertemplate": "%{x}: %{y:.1e}<extra></extra>",
         }
-        for name, errors, colour in (
-            ("explicit", record.explicit, BLUE),
-            (f"central differences, h = {record.h:.0e}", record.differences, ORANGE),
-        )
+        for (way, values), colour in zip(errors.items(), (BLUE, ORANGE), strict=True)
     ]
-    y = {"title": f"relative error, {record.precision}"} | _logarithmic(LEAST, MOST)
-    return figure(traces, {"title": "tensor", "tickangle": -45}, y, height=420)
+    axes = {"title": x, "tickangle": -45}, {"title": y} | _logarithmic(LEAST, MOST)
+    return figure(traces, *axes, height=420, **layout)
 
 
 def rounding_and_truncation(records: Sequence[Check]) -> go.Figure:

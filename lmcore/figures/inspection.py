@@ -44,7 +44,7 @@ def histograms(record: Histograms, title: str, multiples: bool = False) -> go.Fi
     return figure(traces, x, y, height=height, showlegend=True, **layout)
 
 
-def updates(record: Updates, gradients: bool = False, log_x: bool = True) -> go.Figure:
+def updates(record: Updates, gradients: bool = False) -> go.Figure:
     """log10 of the update (or the gradient) beside the weights, a line for each matrix, and where it should be."""
     values = record.gradients if gradients else record.updates
     traces: list[dict[str, Any]] = [
@@ -61,7 +61,7 @@ def updates(record: Updates, gradients: bool = False, log_x: bool = True) -> go.
     shapes = [_level(GOOD)] if len(record.steps) and not gradients else []
     return figure(
         traces,
-        {"title": "step", "type": "log" if log_x else "linear", "hoverformat": ",.0f"},
+        {"title": "step", "type": "log", "hoverformat": ",.0f"},
         {"title": f"log10 ({'gradient' if gradients else 'update'} : data)", "hoverformat": ".2f"},
         height=380,
         hovermode="x unified",
@@ -150,54 +150,57 @@ def tree(levels: Sequence[Level], context: str, chosen: tuple[int, int]) -> go.F
         context: the characters.
         chosen: a level and a position in it.
     """
-    low, high = levels[chosen[0]].spans[chosen[1]]
-    nodes: dict[str, list[Any]] = {"x": [], "y": [], "text": [], "customdata": [], "color": []}
-    edges: dict[bool, tuple[list[Any], list[Any]]] = {True: ([], []), False: ([], [])}
-    for y, level in enumerate(levels):
-        below = levels[y - 1].spans if y else []
-        for position, (first, last) in enumerate(level.spans):
-            seen = y <= chosen[0] and low <= first and last <= high
-            characters = escape(context[first:last])
-            x = (first + last - 1) / 2
-            nodes["x"].append(x)
-            nodes["y"].append(y)
-            nodes["text"].append(characters if y == 0 else "")
-            nodes["customdata"].append([y, position, characters])
-            nodes["color"].append(ORANGE if (y, position) == chosen else (SKY if seen else FAINT))
-            for a, b in below:
-                if first <= a and b <= last:
-                    edges[seen][0].extend([(a + b - 1) / 2, x, None])
-                    edges[seen][1].extend([y - 1, y, None])
-    lines = [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "x": x,
-            "y": y,
-            "line": {"color": colour, "width": width},
-            "hoverinfo": "skip",
-        }
-        for (x, y), colour, width in ((edges[False], FAINT, 2), (edges[True], SKY, 4))
-    ]
-    marks = {
-        "type": "scatter",
-        "mode": "markers+text",
-        "x": nodes["x"],
-        "y": nodes["y"],
-        "text": nodes["text"],
-        "textposition": "bottom center",
-        "textfont": {"size": 18},
-        "customdata": nodes["customdata"],
-        "cliponaxis": False,
-        "marker": {"color": nodes["color"], "size": 22, "line": {"width": 1, "color": GREY}},
-        "hovertemplate": "sees %{customdata[2]}<extra></extra>",
-    }
     words = [f"{level.names[-1]}<br>{' × '.join(map(str, level.shapes[-1]))}" for level in levels]
     y_axis = {"tickvals": list(range(len(levels))), "ticktext": words, "range": [-0.6, len(levels) - 0.5]}
     return figure(
-        [*lines, marks],
+        [*_edges(levels, chosen), _nodes(levels, context, chosen)],
         {"title": "position in the context", "dtick": 1, "showgrid": False, "range": [-0.7, len(context) - 0.3]},
         y_axis | {"showgrid": False, "title": "", "tickfont": {"size": 12}},
         height=100 + 75 * len(levels),
         showlegend=False,
     )
+
+
+def _is_seen(levels: Sequence[Level], chosen: tuple[int, int], y: int, span: tuple[int, int]) -> bool:
+    """Whether what a position stands for is part of what the chosen one sees."""
+    low, high = levels[chosen[0]].spans[chosen[1]]
+    return y <= chosen[0] and low <= span[0] and span[1] <= high
+
+
+def _edges(levels: Sequence[Level], chosen: tuple[int, int]) -> list[dict[str, Any]]:
+    """The lines from each position to those that it fuses: first the faint ones, then those in colour."""
+    ends: dict[bool, tuple[list[Any], list[Any]]] = {False: ([], []), True: ([], [])}
+    for y in range(1, len(levels)):
+        for first, last in levels[y].spans:
+            x, y_of = ends[_is_seen(levels, chosen, y, (first, last))]
+            for a, b in levels[y - 1].spans:
+                if first <= a and b <= last:
+                    x += [(a + b - 1) / 2, (first + last - 1) / 2, None]
+                    y_of += [y - 1, y, None]
+    line = {"type": "scatter", "mode": "lines", "hoverinfo": "skip"}
+    return [
+        line | {"x": x, "y": y, "line": {"color": SKY if seen else FAINT, "width": 4 if seen else 2}}
+        for seen, (x, y) in ends.items()
+    ]
+
+
+def _nodes(levels: Sequence[Level], context: str, chosen: tuple[int, int]) -> dict[str, Any]:
+    """A mark for each position of each level; those at the bottom are written under with their characters."""
+    places = [(y, i, span) for y, level in enumerate(levels) for i, span in enumerate(level.spans)]
+    characters = [escape(context[first:last]) for _, _, (first, last) in places]
+    colours = [
+        ORANGE if (y, i) == chosen else SKY if _is_seen(levels, chosen, y, span) else FAINT for y, i, span in places
+    ]
+    return {
+        "type": "scatter",
+        "mode": "markers+text",
+        "x": [(first + last - 1) / 2 for _, _, (first, last) in places],
+        "y": [y for y, _, _ in places],
+        "text": ["" if y else seen for (y, _, _), seen in zip(places, characters, strict=True)],
+        "textposition": "bottom center",
+        "textfont": {"size": 18},
+        "customdata": [[y, i, seen] for (y, i, _), seen in zip(places, characters, strict=True)],
+        "cliponaxis": False,
+        "marker": {"color": colours, "size": 22, "line": {"width": 1, "color": GREY}},
+        "hovertemplate": "sees %{customdata[2]}<extra></extra>",
+    }

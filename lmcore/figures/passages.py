@@ -42,13 +42,12 @@ def passage(record: Passage, title: str, signed: bool = False) -> go.Figure:
     written = {
         "type": "scatter",
         "mode": "text",
-        "x": place[0].tolist() * rows,
-        "y": np.repeat(np.arange(rows), COLUMNS)[:L],
+        "x": np.arange(L) % COLUMNS,
+        "y": np.arange(L) // COLUMNS,
         "text": ["" if character == "␣" else escape(character) for character in record.characters],
         "textfont": {"size": 13, "color": "#000000"},
         "hoverinfo": "skip",
     }
-    written["x"] = written["x"][:L]
     plain = {"showticklabels": False, "showgrid": False, "ticks": "", "title": ""}
     y = plain | {"range": [rows - 0.5, -0.5]}
     return figure([heatmap, written], plain, y, height=60 + 22 * rows, showlegend=False)

@@ -1,14 +1,11 @@
 """Pictures of gradients through time."""
 
-from typing import Any
-
 import numpy as np
 import plotly.graph_objects as go
 
-from lmcore.figures.style import BLUE, GREEN, GREY, ORANGE, figure
+from lmcore.figures.gradients import error_bars
+from lmcore.figures.style import BLUE, GREEN, GREY, figure
 from lmcore.scratch.unrolled import Fading, GradientCheck
-
-LEAST = 1e-17  # of a logarithmic axis of errors: none at all is drawn as this
 
 
 def fading(record: Fading) -> go.Figure:
@@ -34,21 +31,10 @@ def fading(record: Fading) -> go.Figure:
 
 def time_check(record: GradientCheck, wanted: float = 1e-6) -> go.Figure:
     """The relative error of each parameter's gradient, on a logarithmic axis, with the one that is wanted."""
-    traces: list[dict[str, Any]] = [
-        {
-            "type": "bar",
-            "name": name,
-            "x": list(record.names),
-            "y": np.maximum(errors, LEAST),
-            "marker": {"color": colour},
-            "hovertemplate": "%{x}: %{y:.1e}<extra></extra>",
-        }
-        for name, errors, colour in (
-            ("against autograd", record.autograd, BLUE),
-            (f"against central differences, h = {record.h:.0e}", record.differences, ORANGE),
-        )
-    ]
+    errors = {
+        "against autograd": record.autograd,
+        f"against central differences, h = {record.h:.0e}": record.differences,
+    }
     line = {"color": GREEN, "dash": "dash", "width": 2}
     level = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": wanted, "y1": wanted, "line": line}
-    y = {"title": "relative error", "type": "log", "range": [-17, 0], "dtick": 2, "exponentformat": "power"}
-    return figure(traces, "parameter", y, height=380, shapes=[level])
+    return error_bars(record.names, errors, "parameter", "relative error", shapes=[level])
