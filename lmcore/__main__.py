@@ -210,7 +210,7 @@ def _print_result(run: Run, as_json: bool) -> None:
     losses = {split: trainer.evaluate(split) for split in SPLITS}
     result = {
         "run": run.id,
-        "model": run.current.model.family,
+        "model": run.current.family,
         "parameters": run.parameters,
         "steps": run.step,
         "first_batch_loss": float(run.history.head[0]) if len(run.history.head) else None,
@@ -281,8 +281,8 @@ def runs(as_json: bool) -> None:
         rows = [
             {
                 "run": h.id,
-                "model": h.config.model.family,
-                "data": h.config.corpus.source,
+                "model": h.config.family,
+                "data": h.config.data_name,
                 "status": h.status,
                 "step": h.step,
             }
@@ -292,9 +292,7 @@ def runs(as_json: bool) -> None:
         return
     for h in headers:
         created = time.strftime("%Y-%m-%d %H:%M", time.localtime(h.created))
-        click.echo(
-            f"{h.id}  {created}  {h.status:11}  {h.step:>9,} steps  {h.config.model.family} on {h.config.corpus.source}"
-        )
+        click.echo(f"{h.id}  {created}  {h.status:11}  {h.step:>9,} steps  {h.config.family} on {h.config.data_name}")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Losses are in nats per character. Dimensions: K characters in the vocabulary, T 
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -29,14 +30,41 @@ LAST, BEST = "rnn/", "best/"
 AnyTrainer: TypeAlias = "Trainer | RecurrentTrainer"
 """What a run may be trained by."""
 
+AnyRunConfig: TypeAlias = RunConfig
+"""What may decide a run's numbers."""
 
-def make(config: RunConfig, corpus: Corpus | None = None) -> "AnyTrainer":
+CONFIGS: dict[str, type[AnyRunConfig]] = {"write": RunConfig}
+"""The config of the runs of each task, by the task's name."""
+
+
+def config_of(values: Mapping[str, Any]) -> AnyRunConfig:
+    """The config that plain data describe, of whatever task they name; without a name, of a language model.
+
+    Raises:
+        UserError: names the task or the field that does not fit.
+    """
+    task = values.get("task", "write")
+    if not isinstance(task, str) or task not in CONFIGS:
+        raise UserError(f"There is no task {task!r}; choose one of: {', '.join(CONFIGS)}.")
+    return CONFIGS[task].parse(values)
+
+
+def make(config: AnyRunConfig, corpus: Corpus | None = None) -> "AnyTrainer":
     """The trainer of a config's model.
 
     Raises:
         UserError: if the text cannot be loaded or is too short.
     """
     return RecurrentTrainer(config, corpus) if isinstance(config.model, RNNConfig) else Trainer(config, corpus)
+
+
+def material(config: AnyRunConfig) -> Corpus:
+    """What a run learns from.
+
+    Raises:
+        UserError: if it cannot be loaded.
+    """
+    return corpora.load(config.corpus)
 
 
 class RecurrentTrainer:

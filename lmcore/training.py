@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lmcore import corpora, models
-from lmcore.config import LIVE, Config, Field
+from lmcore.config import LIVE, Config, Field, PaceConfig, TaskConfig
 from lmcore.corpora import Corpus, CorpusConfig, Split
 from lmcore.errors import UserError
 from lmcore.history import Snapshot, under
@@ -44,12 +44,9 @@ MAX_WORK = 2_000_000_000
 """Weights times examples in one step: about a second of work for one core."""
 
 
-class TrainConfig(Config):
+class TrainConfig(PaceConfig):
     """How a model is trained."""
 
-    steps: int = Field(
-        100_000, ge=1, le=100_000_000, description="Steps in all; the run ends there.", json_schema_extra=LIVE
-    )
     batch_size: int = Field(32, ge=1, le=16_384, description="Examples a step.", json_schema_extra=LIVE)
     learning_rate: float = Field(
         0.1, ge=0, le=1000, description="Size of a step: weights -= rate × gradient.", json_schema_extra=LIVE
@@ -109,29 +106,20 @@ class TrainConfig(Config):
         description="L2 penalty of the output and direct weights, beside that of all.",
         json_schema_extra=LIVE,
     )
-    seed: int = Field(2147483647, ge=0, le=2**53 - 1, description="Seed of the starting weights and of the batches.")
-    evaluate_every: int = Field(
-        5000,
-        ge=100,
-        le=10_000_000,
-        description="Steps between two measurements of train and dev loss.",
-        json_schema_extra=LIVE,
-    )
-    minutes: float = Field(
-        60,
-        gt=0,
-        le=24 * 60,
-        description="Minutes of training after which the run ends at the latest.",
-        json_schema_extra=LIVE,
-    )
 
 
-class RunConfig(Config):
-    """Everything that decides a run's numbers: the text, the model, the training."""
+class RunConfig(TaskConfig):
+    """Everything that decides the numbers of a language model's run: the text, the model, the training."""
 
+    task: Literal["write"] = Field("write", description="What the model learns to do.")
     corpus: CorpusConfig = Field(CorpusConfig(), description="The text.")
     model: ModelConfig = Field(MLPConfig(), description="The model.")
     train: TrainConfig = Field(TrainConfig(), description="The training.")
+
+    @property
+    def data_name(self) -> str:
+        """The name of the text."""
+        return self.corpus.source
 
     @classmethod
     def from_flat(cls, settings: Mapping[str, Any]) -> "RunConfig":
@@ -633,8 +621,12 @@ def next_snapshot_step(step: int, every: int) -> int:
 class Steps(Protocol):
     """What `train_for` needs of a trainer."""
 
-    config: RunConfig
     step: int
+
+    @property
+    def config(self) -> TaskConfig:
+        """What decides the run's numbers."""
+        ...
 
     def train(self, steps: int) -> NDArray[np.float32]:
         """Takes steps and returns the loss of each."""

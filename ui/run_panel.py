@@ -1,6 +1,7 @@
 """The live run of a page: its buttons, its numbers, its pictures. Every page that trains uses this one."""
 
 import functools
+import json
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -8,14 +9,14 @@ from typing import Any
 
 import streamlit as st
 
-from lmcore import corpora, figures, trainers
-from lmcore.config import Config
-from lmcore.corpora import Corpus
+from lmcore import figures, trainers
+from lmcore.config import Config, TaskConfig
+from lmcore.corpora import Corpus, CorpusConfig
 from lmcore.errors import UserError
 from lmcore.history import History, Snapshot, loss_curve
 from lmcore.runs.engine import RunView
 from lmcore.runs.run import Status
-from lmcore.training import MOST_SHOWN, RunConfig, TrainConfig
+from lmcore.training import MOST_SHOWN
 from ui import forms
 from ui.live import Chart, Numbers, Text, live
 from ui.server import engine
@@ -33,10 +34,14 @@ WORDS = {
 # ---------------------------------------------------------------- which run
 
 
-def attach(page: str, configs: dict[str, type[Config]]) -> RunView | None:
+def attach(page: str, configs: dict[str, type[Config]], task: str = "write") -> RunView | None:
     """The run that this page shows: the one in the address, else the one it showed last; None if there is none.
 
     Call it before any widget: a run from a link puts its settings into them.
+
+    Args:
+        configs: the parts of a run's config that the page has widgets for.
+        task: of the runs that the page shows.
     """
     key = f"{page}.run"
     address = st.query_params.get("run")
@@ -48,6 +53,8 @@ def attach(page: str, configs: dict[str, type[Config]]) -> RunView | None:
         return None
     try:
         view = engine().view(run_id)
+        if view.config.task != task:
+            raise UserError("The run in the address belongs to another page.")
     except UserError as error:
         st.warning(f"{error} Start a new one.")
         detach(page)
@@ -73,16 +80,21 @@ def detach(page: str) -> None:
     st.query_params.pop("run", None)
 
 
-def _fill_widgets(page: str, config: RunConfig, configs: dict[str, type[Config]]) -> None:
+def _fill_widgets(page: str, config: TaskConfig, configs: dict[str, type[Config]]) -> None:
     for part, kind in configs.items():
         for name, value in getattr(config, part).model_dump().items():
             if name in kind.model_fields:
                 st.session_state[forms.key_of(page, name)] = value
-    source = config.corpus.source
+    if isinstance(corpus := getattr(config, "corpus", None), CorpusConfig):
+        _fill_text(corpus)
+
+
+def _fill_text(corpus: CorpusConfig) -> None:
+    source = corpus.source
     if source.startswith("text:"):
         st.session_state.setdefault("own_texts", {})[source] = source.partition("-")[2]
     st.session_state["text"] = source
-    for name, value in config.corpus.model_dump(exclude={"source"}).items():
+    for name, value in corpus.model_dump(exclude={"source"}).items():
         st.session_state[name] = list(value) if isinstance(value, tuple) else value
 
 
@@ -90,11 +102,11 @@ def steering(page: str, view: RunView | None) -> dict[str, Any]:
     """What `forms.form` needs for a run: which settings are fixed once it began, and what a change does to it."""
 
     def fixed(name: str) -> bool:
-        return view is not None and name not in TrainConfig.live_fields()
+        return view is not None and name not in type(view.config.train).live_fields()
 
     def changed(name: str) -> None:
         run_id = st.session_state.get(f"{page}.run")
-        if run_id is not None and name in TrainConfig.live_fields():
+        if run_id is not None and name in type(engine().view(run_id).config.train).live_fields():
             engine().change(run_id, **{name: st.session_state[forms.key_of(page, name)]})
 
     return {"disabled": fixed, "on_change": changed}
@@ -103,7 +115,7 @@ def steering(page: str, view: RunView | None) -> dict[str, Any]:
 # ---------------------------------------------------------------- buttons
 
 
-def buttons(page: str, config: RunConfig, view: RunView | None) -> None:
+def buttons(page: str, config: TaskConfig, view: RunView | None) -> None:
     """Start or pause or resume, one step, reset."""
     drawing = st.session_state[f"{page}.drawing"] = st.session_state.get(f"{page}.drawing", 0) + 1
     active = view is not None and view.status.is_active and not view.pausing
@@ -154,7 +166,7 @@ def _status_line(view: RunView) -> str:
     return "pausing…" if view.pausing else f"{WORDS[view.status]}{place}"
 
 
-def _command(page: str, config: RunConfig, command: str, drawing: int) -> None:
+def _command(page: str, config: TaskConfig, command: str, drawing: int) -> None:
     """Does what a button says, once for each drawing of the buttons.
 
     Streamlit 1.67 hands a click over twice when an update of the fragment leaves the browser in the same moment.
@@ -179,7 +191,7 @@ def _command(page: str, config: RunConfig, command: str, drawing: int) -> None:
         st.session_state[f"{page}.error"] = str(error)
 
 
-def start_and_open(page: str, config: RunConfig) -> None:
+def start_and_open(page: str, config: TaskConfig) -> None:
     """Starts another run and shows it with its settings; the one before is paused and kept."""
     if (run_id := st.session_state.get(f"{page}.run")) is not None:
         engine().pause(run_id)
@@ -187,20 +199,18 @@ def start_and_open(page: str, config: RunConfig) -> None:
     _open(page, engine().start(config, owner))
 
 
-def offer_interrupted(page: str) -> None:
+def offer_interrupted(page: str, task: str = "write") -> None:
     """On the machine that runs the app: the runs that an earlier server left in mid-run."""
     if not _at_the_server():
         return  # who sits elsewhere has the address of their run
-    left = engine().interrupted()
+    left = [header for header in engine().interrupted() if header.config.task == task]
     if not left:
         return
     with st.expander(f"{len(left)} interrupted run{'s' if len(left) > 1 else ''}", icon=":material/power_off:"):
         for header in left[:10]:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.button("Open", key=f"{page}.open.{header.id}", on_click=_open, args=(page, header.id))
-                st.text(
-                    f"{header.config.model.family}, stopped at step {header.step:,} of {header.config.train.steps:,}"
-                )
+                st.text(f"{header.config.family}, stopped at step {header.step:,} of {header.config.train.steps:,}")
 
 
 def _at_the_server() -> bool:
@@ -216,7 +226,8 @@ def _open(page: str, run_id: str) -> None:
 # ---------------------------------------------------------------- pictures
 
 
-More = Callable[[Snapshot, Corpus, RunView | None], None]  # draws further pictures of a snapshot
+More = Callable[[Snapshot, Any, RunView | None], None]  # draws further pictures of a snapshot, from what was learned
+Measures = Callable[[Snapshot | None], tuple[tuple[str, str], ...]]  # labels with what was measured
 
 
 @dataclass(frozen=True)
@@ -224,28 +235,40 @@ class _Panel:
     """What the pictures of a page are made from."""
 
     page: str
-    config: RunConfig  # of the untrained model
-    corpus: Corpus
+    config: TaskConfig  # of the untrained model
+    material: Any  # what the run learns from: a corpus, a data set
     more: More | None
     standard: bool
     play: bool
+    measures: Measures
+
+
+def losses(snapshot: Snapshot | None) -> tuple[tuple[str, str], ...]:
+    """The losses of a language model, in words."""
+    return (
+        ("Train loss (nats)", f"{snapshot.train:.3f}" if snapshot else "–"),
+        ("Dev loss (nats)", f"{snapshot.dev:.3f}" if snapshot and snapshot.dev is not None else "–"),
+    )
 
 
 def show(
     page: str,
-    config: RunConfig,
-    corpus: Corpus,
+    config: TaskConfig,
+    material: Any,
     view: RunView | None,
     more: More | None = None,
     standard: bool = True,
     play: bool = True,
+    measures: Measures = losses,
 ) -> None:
     """The pictures of the run, live; of the untrained model where there is none.
 
     Args:
+        material: what the run learns from: a corpus, a data set.
         more: draws what a page adds, under the others.
-        standard: whether loss, expectations and samples are drawn; the numbers always are.
+        standard: whether loss, expectations and samples of a language model are drawn; the numbers always are.
         play: whether the snapshots can be played; not where a picture plays itself.
+        measures: what was measured at a snapshot, in words.
     """
     if message := st.session_state.pop(f"{page}.error", None):
         st.error(message)
@@ -255,17 +278,17 @@ def show(
     elif st.session_state.get(f"{page}.playing"):
         every = 0.5
     # Without a run it is the same fragment, so that its charts stay where they are when a run begins.
-    panel = _Panel(page, config, corpus, more, standard, play)
+    panel = _Panel(page, config, material, more, standard, play, measures)
     active = view is not None and view.status.is_active
     st.fragment(_live, run_every=every)(panel, view.id if view else None, active)
 
 
 @st.cache_data(max_entries=200, show_spinner="Making the model…")
 def _first_look(config: str) -> Snapshot:
-    return trainers.make(RunConfig.model_validate_json(config)).snapshot()
+    return trainers.make(trainers.config_of(json.loads(config))).snapshot()
 
 
-def first_look(config: RunConfig) -> Snapshot:
+def first_look(config: TaskConfig) -> Snapshot:
     """The untrained model; the page stops, in words, if the settings allow none."""
     try:
         return _first_look(config.model_dump_json())
@@ -283,25 +306,25 @@ def _live(panel: _Panel, run_id: str | None, was_active: bool) -> None:
         st.rerun()  # once, when the run comes to rest: the buttons change, the polling ends
     for text in filter(None, (view.message, view.warning)):
         (st.error if view.status == Status.FAILED else st.warning)(text)
-    panel = replace(panel, config=view.config, corpus=corpora.load(view.config.corpus))
+    panel = replace(panel, config=view.config, material=trainers.material(view.config))
     # Until its first slice is back, a run looks as the untrained model did: nothing flickers.
     _pictures(panel, view, list(view.snapshots) or [first_look(view.config)])
 
 
 def _pictures(panel: _Panel, view: RunView | None, snapshots: list[Snapshot]) -> None:
-    page, corpus = panel.page, panel.corpus
+    page, material = panel.page, panel.material
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
         axes: list[str] = []
         if panel.standard:
             axes = st.pills("Logarithmic", ["steps", "loss"], selection_mode="multi", key=f"{page}.log") or []
         shown = _chosen(panel, view, snapshots)
-    parts: list[Numbers | Chart | Text] = [_numbers(panel.config, view, snapshots)]
+    parts: list[Numbers | Chart | Text] = [_numbers(panel, view, snapshots)]
     if panel.standard:
         texts = Text("What it writes, with the same dice at every step", _samples(snapshots))
-        parts += [loss_chart(corpus, view, snapshots, axes), _expectation(shown, corpus), texts]
+        parts += [loss_chart(material, view, snapshots, axes), _expectation(shown, material), texts]
     live(*parts, key=f"{page}.live")
     if panel.more and shown:
-        panel.more(shown, corpus, view)
+        panel.more(shown, material, view)
 
 
 def _chosen(panel: _Panel, view: RunView | None, snapshots: list[Snapshot]) -> Snapshot | None:
@@ -359,15 +382,14 @@ def _advance(page: str, steps: list[int]) -> None:
         st.session_state[f"{page}.replay"] = True
 
 
-def _numbers(config: RunConfig, view: RunView | None, snapshots: list[Snapshot]) -> Numbers:
+def _numbers(panel: _Panel, view: RunView | None, snapshots: list[Snapshot]) -> Numbers:
     step, speed, left = (view.step, view.steps_per_second, view.seconds_left) if view else (0, 0.0, None)
     last = snapshots[-1] if snapshots else None
     running = view is not None and view.status == Status.RUNNING and speed > 0
     return Numbers(
         (
-            (f"Step (of {config.train.steps:,})", f"{step:,}"),
-            ("Train loss (nats)", f"{last.train:.3f}" if last else "–"),
-            ("Dev loss (nats)", f"{last.dev:.3f}" if last and last.dev is not None else "–"),
+            (f"Step (of {panel.config.train.steps:,})", f"{step:,}"),
+            *panel.measures(last),
             ("Steps per second", f"{speed:,.0f}" if running else "–"),
             ("Time left", _duration(left) if running and left is not None else "–"),
             ("Measured at step", f"{last.step:,}" if last else "–"),

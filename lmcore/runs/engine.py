@@ -19,13 +19,14 @@ import numpy as np
 from filelock import BaseFileLock
 from numpy.typing import NDArray
 
+from lmcore.config import PaceConfig
 from lmcore.errors import UserError
 from lmcore.history import Change, History, Snapshot
 from lmcore.runs import executors
 from lmcore.runs.run import Run, Status
 from lmcore.runs.slices import advance, loss_on_test
 from lmcore.runs.store import Header, Store
-from lmcore.training import RunConfig, TrainConfig
+from lmcore.trainers import AnyRunConfig
 
 SAVE_EVERY = 3.0  # seconds between two checkpoints of a running run
 DEADLINE = 120.0  # seconds after which a slice counts as lost
@@ -44,7 +45,7 @@ class RunView:
     pausing: bool  # it pauses as soon as the slice in flight is over
     message: str
     warning: str
-    config: RunConfig  # with all changes applied
+    config: AnyRunConfig  # with all changes applied
     step: int
     parameters: int
     seconds: float  # of training
@@ -55,7 +56,7 @@ class RunView:
     changes: tuple[Change, ...]
     lost: NDArray[np.float32]  # losses of the slice that diverged
     looks: tuple[tuple[int, float | None], ...]  # step and test loss, each time that it was asked for
-    started: TrainConfig  # the training settings of the first step
+    started: PaceConfig  # the training settings of the first step
 
     @property
     def seconds_left(self) -> float | None:
@@ -111,11 +112,11 @@ class Engine:
     def warm(self) -> None:
         """Lets every worker import what it needs and read the default text, so that the first run starts at once."""
         for _ in range(self._workers.slots):
-            self._workers.executor.submit(advance, b"", RunConfig().model_dump(), 0.0)
+            self._workers.executor.submit(advance, b"", {}, 0.0)
 
     # ------------------------------------------------------------ commands
 
-    def start(self, config: RunConfig, owner: str = "", step_once: bool = False) -> str:
+    def start(self, config: AnyRunConfig, owner: str = "", step_once: bool = False) -> str:
         """Starts a run and returns its id; ``step_once`` takes one step only and pauses.
 
         A disk that cannot be written gives the run a warning; it then goes on in memory.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lmcore.errors import UserError
 from lmcore.history import Change, History, Snapshot, under
-from lmcore.training import RunConfig, TrainConfig
+from lmcore.trainers import AnyRunConfig
 
 
 class Status(StrEnum):
@@ -40,7 +40,7 @@ class Run:
     ``config`` is what it was started with and never changes; ``current`` is that with all changes applied.
     """
 
-    config: RunConfig
+    config: AnyRunConfig
     owner: str = ""
     id: str = field(default_factory=lambda: secrets.token_hex(10))  # unguessable: who has it may steer the run
     created: float = field(default_factory=time.time)
@@ -71,7 +71,7 @@ class Run:
         Raises:
             UserError: if a setting cannot be changed in mid-run, or its value is out of bounds.
         """
-        if fixed := settings.keys() - TrainConfig.live_fields():
+        if fixed := settings.keys() - type(self.config.train).live_fields():
             raise UserError(f"{', '.join(sorted(fixed))} cannot change in mid-run. Reset first.")
         self.current.train.updated(**(self.pending | settings))
         self.pending |= settings

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from lmcore import trainers
 from lmcore.trainers import AnyTrainer
-from lmcore.training import RunConfig, train_for
+from lmcore.training import train_for
 
 torch.set_num_threads(1)  # a second thread makes small models slower, and other runs want the core
 threadpool_limits(1)  # the same for NumPy
@@ -28,7 +28,7 @@ def advance(
 
     Args:
         state: what the last slice returned (safetensors); empty at the start.
-        config: a `RunConfig` as plain data.
+        config: that of the run, of any task, as plain data.
         seconds: at most about so long, of the processor's time; at least one step is taken.
         until: a step to stop at, if not at the last.
 
@@ -54,9 +54,9 @@ def loss_on_test(state: bytes, config: dict[str, Any]) -> float | None:
 
 @contextmanager
 def _at(state: bytes, config: dict[str, Any]) -> Iterator[AnyTrainer]:
-    """A trainer at a state, kept for the next one that wants the same text and model."""
-    settings = RunConfig.parse(config)
-    key = settings.corpus.model_dump_json() + settings.model.model_dump_json()
+    """A trainer at a state, kept for the next one that wants the same data and model."""
+    settings = trainers.config_of(config)
+    key = settings.model_dump_json(exclude={"train"})
     trainer = _idle.pop(key, None) or trainers.make(settings)  # popped, so that no other thread uses it meanwhile
     trainer.config = settings
     if state:

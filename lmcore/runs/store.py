@@ -13,7 +13,7 @@ from safetensors import safe_open
 from lmcore.errors import UserError
 from lmcore.files import write_atomically
 from lmcore.runs.run import Run, Status
-from lmcore.training import RunConfig
+from lmcore.trainers import AnyRunConfig, config_of
 
 
 def runs_folder() -> Path:
@@ -28,7 +28,7 @@ class Header:
     id: str
     owner: str
     created: float  # seconds since 1970
-    config: RunConfig
+    config: AnyRunConfig
     status: Status
     step: int
 
@@ -99,7 +99,7 @@ class Store:
     def _created(self, run_id: str) -> Run:
         try:
             content = json.loads((self._path(run_id) / "config.json").read_text(encoding="utf-8"))
-            return Run(RunConfig.parse(content["config"]), content["owner"], content["id"], content["created"])
+            return Run(config_of(content["config"]), content["owner"], content["id"], content["created"])
         except FileNotFoundError:
             raise UserError(f"There is no run {run_id!r} on this computer.") from None
         except (ValueError, KeyError, TypeError):

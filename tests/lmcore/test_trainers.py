@@ -35,6 +35,19 @@ def test_each_model_gets_its_trainer() -> None:
         Trainer(CONFIG, NOVEL)
 
 
+@pytest.mark.parametrize("task", ["dance", None, ["write"], {}])
+def test_a_task_that_does_not_exist_is_refused_in_words(task: object) -> None:
+    with pytest.raises(UserError, match="There is no task"):
+        trainers.config_of({"task": task})
+
+
+def test_plain_data_of_a_run_become_its_config_again() -> None:
+    assert trainers.config_of(CONFIG.model_dump()) == CONFIG
+    without_task = CONFIG.model_dump(exclude={"task"})  # as runs were written before they had tasks
+    assert trainers.config_of(without_task) == CONFIG
+    assert (CONFIG.family, CONFIG.data_name) == ("rnn", "given-names")
+
+
 def test_training_takes_the_steps_of_the_network_from_scratch() -> None:
     losses = trainers.RecurrentTrainer(CONFIG, NOVEL).train(50)
     model = RNN(CONFIG.model, len(NOVEL.vocabulary), np.random.default_rng(5))
