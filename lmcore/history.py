@@ -3,8 +3,8 @@
 Losses are in nats per character.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+WEIGHTS = "theta"
+"""Name, or its end, of an array that holds all weights of a model."""
+
+MOST_KEPT_ALWAYS = 150_000
+"""Weights of a model whose snapshots keep them all; of a larger one the last snapshot alone keeps them."""
 
 
 def under(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -28,6 +34,20 @@ class Snapshot:
     dev: float | None  # None where the split is empty
     samples: tuple[str, ...]
     arrays: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # by name: "next_character"
+    seconds: float = 0.0  # of training until then
+
+    def without_weights(self) -> "Snapshot":
+        """The same record without the model's weights; itself if it holds none."""
+        kept = {name: array for name, array in self.arrays.items() if not name.endswith(WEIGHTS)}
+        return self if len(kept) == len(self.arrays) else replace(self, arrays=kept)
+
+
+def extended(snapshots: list[Snapshot], new: list[Snapshot], parameters: int) -> list[Snapshot]:
+    """The snapshots of a run with new ones; those of a model of many weights keep them at the last one only."""
+    snapshots = snapshots + new
+    if parameters <= MOST_KEPT_ALWAYS:
+        return snapshots
+    return [snapshot.without_weights() for snapshot in snapshots[:-1]] + snapshots[-1:]
 
 
 class History:
@@ -122,6 +142,23 @@ class LossCurve:
     changes: tuple[Change, ...] = ()
     lost: Floats = field(default_factory=lambda: np.zeros(0))  # losses after the last step, of a slice that diverged
     looks: tuple[tuple[int, float], ...] = ()  # step and test loss, where it was asked for
+    unit: str = "step"  # what the steps count
+
+
+def over_seconds(curve: LossCurve, snapshots: Sequence[Snapshot]) -> LossCurve:
+    """The same losses over the seconds of training; between two snapshots the pace counts as even."""
+    steps = [snapshot.step for snapshot in snapshots]
+    seconds = [snapshot.seconds for snapshot in snapshots]
+    until = curve.steps <= max(steps, default=-1)  # later ones have no time yet
+    at = np.interp(curve.steps[until], steps, seconds) if steps else np.zeros(0)
+    return replace(
+        curve,
+        steps=at,
+        losses=curve.losses[until],
+        smoothed=curve.smoothed[until],
+        snapshot_steps=np.array(seconds),
+        unit="seconds of training",
+    )
 
 
 def loss_curve(

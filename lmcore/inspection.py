@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lmcore.corpora import Corpus
-from lmcore.history import History, Snapshot
+from lmcore.history import WEIGHTS, History, Snapshot
 from lmcore.layers import Layer, Sequential
-from lmcore.training import WEIGHTS, RunConfig, Trainer, cross_entropy
+from lmcore.training import RunConfig, Trainer, cross_entropy
 
 Floats = NDArray[np.float32]
 PROBE = 32

@@ -11,16 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
 from lmcore import corpora
 from lmcore.corpora import Corpus, Ids
 from lmcore.errors import UserError
-from lmcore.history import Snapshot
-from lmcore.sampling import SampleConfig
-from lmcore.scratch import rnn
-from lmcore.scratch.rnn import RNN
-from lmcore.trainers import LAST, draw, first_character, network
+from lmcore.history import WEIGHTS, Snapshot
+from lmcore.sampling import Drawn, Reader, Remembering, SampleConfig, draw, probabilities
+from lmcore.trainers import LAST, reader
 from lmcore.training import RunConfig
 
 Floats = NDArray[np.float64]
@@ -35,30 +34,38 @@ class Passage:
     values: Floats  # (L,): a surprise in nats, or the activation of a unit
 
 
-def passage(model: RNN, corpus: Corpus, config: SampleConfig, top_k: int = 0) -> Passage:
-    """One text drawn from a network, with how surprising each character was, minus log p, when it was drawn.
+def passage(corpus: Corpus, drawn: Drawn, text: int = 0) -> Passage:
+    """One of the texts that were drawn, with how surprising each character was, minus log p, when it was drawn.
 
-    The probabilities are those that it was drawn from: after temperature and top-k.
-
-    Raises:
-        UserError: if the prefix holds characters that the corpus does not know.
+    The probabilities are those that it was drawn from: after temperature, top-k and top-p.
     """
-    drawn = draw(model, corpus, config.updated(count=1), top_k)
     labels = corpus.vocabulary.labels
-    surprise = -np.log(np.maximum(drawn.probabilities[0], 1e-12))
-    return Passage([labels[i] for i in drawn.ids[0]], surprise)
+    surprise = -np.log(np.maximum(drawn.probabilities[text], 1e-12))
+    return Passage([labels[i] for i in drawn.ids[text]], surprise)
 
 
-def distribution(model: RNN, corpus: Corpus, config: SampleConfig, at: int, top_k: int = 0) -> tuple[Floats, int]:
-    """What character ``at`` of a `passage` was drawn from.
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """How one character of a text was drawn: what the model said, what was made of it, and the dart."""
 
-    Returns:
-        The probabilities, shape (K,), and the index of the character that was drawn.
-    """
-    ids = draw(model, corpus, config.updated(count=1, length=at + 1), top_k).ids[0]
-    before = np.concatenate([[first_character(corpus)], corpus.vocabulary.encode(config.prefix), ids[:-1]])
-    log_p, _ = model.read(before.astype(np.int64), np.zeros(model.config.hidden, model.dtype))
-    return rnn.choices(log_p[-1:], config.temperature, top_k)[0], int(ids[-1])
+    model: Floats  # (V,), probabilities at temperature 1
+    drawn_from: Floats  # (V,), after temperature, top-k and top-p
+    chosen: int
+    dart: float  # uniform in [0, 1)
+
+
+def how_drawn(reader: Reader, corpus: Corpus, config: SampleConfig, drawn: Drawn, at: int, text: int = 0) -> Draw:
+    """How character ``at`` of one of the texts was drawn that a config draws."""
+    ids = np.append(corpus.vocabulary.encode(config.prefix), drawn.ids[text, :at]).astype(np.int64)
+    with torch.inference_mode():
+        logits = reader.expect(torch.from_numpy(ids))[-1:]
+    made = probabilities(logits, config.temperature, config.top_k, config.top_p)
+    return Draw(
+        probabilities(logits)[0].numpy(),
+        made[0].numpy(),
+        int(drawn.ids[text, at]),
+        float(drawn.dice[text, at]),
+    )
 
 
 # ---------------------------------------------------------------- words
@@ -111,9 +118,9 @@ def words(
         UserError: if the text cannot be loaded, or the snapshot keeps no weights.
     """
     corpus = corpus or corpora.load(config.corpus)
-    model = network(config, corpus, snapshot)
+    model = reader(config, corpus, snapshot)
     settings = SampleConfig(count=max(1, characters // LONGEST), length=min(characters, LONGEST), seed=seed)
-    streams = [corpus.vocabulary.decode(ids) for ids in draw(model, corpus, settings).ids]
+    streams = [corpus.vocabulary.decode(ids) for ids in draw(model, corpus, settings, onward=True).ids]
     sampled = [word for stream in streams for word in _words(stream)[1:-1]]
     counts, known = Counter(sampled), _known(corpus)
     together = "\n".join(streams)
@@ -143,7 +150,7 @@ def known_words(
     Raises:
         UserError: if the text cannot be loaded.
     """
-    kept = [snapshot for snapshot in snapshots if f"{LAST}theta" in snapshot.arrays]
+    kept = [snapshot for snapshot in snapshots if LAST + WEIGHTS in snapshot.arrays]
     return [(one.step, words(config, one, [], characters, corpus=corpus).share) for one in kept]
 
 
@@ -161,10 +168,14 @@ def encode(corpus: Corpus, text: str, most: int = 2000) -> Ids:
     return corpus.vocabulary.encode(text[:most])
 
 
-def activations(model: RNN, ids: Ids) -> Floats:
-    """The hidden state after each character of a text, read from a state of zeros: shape (L, H)."""
-    _, states = model.read(ids, np.zeros(model.config.hidden, model.dtype))
-    return states.astype(np.float64)
+def activations(model: Remembering, ids: Ids) -> Floats:
+    """The hidden state after each character of a text, read from a state of zeros: shape (L, H).
+
+    Of several layers all units stand side by side, those of the lowest first.
+    """
+    _, states, _ = model.read(ids, model.initial(1))
+    found: Floats = states.astype(np.float64)
+    return found
 
 
 def watched(corpus: Corpus, ids: Ids, states: Floats, unit: int) -> Passage:

@@ -4,6 +4,7 @@ Losses are in nats per character. Dimensions: K characters in the vocabulary, T 
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -14,17 +15,25 @@ from numpy.typing import NDArray
 from lmcore import corpora
 from lmcore.corpora import Corpus, Split
 from lmcore.errors import UserError
-from lmcore.history import Snapshot, under
-from lmcore.sampling import SampleConfig, until_end
+from lmcore.history import WEIGHTS, Snapshot, under
+from lmcore.models import recurrent
+from lmcore.models.recurrent import Lanes, RecurrentConfig, RecurrentNet, detached, flattened
+from lmcore.sampling import Reader, Remembering, SampleConfig, StateReader, sample
 from lmcore.scratch import rnn
 from lmcore.scratch.rnn import RNN, AdaGrad, RNNConfig, Stream
-from lmcore.training import MOST_KEPT, MOST_SHOWN, DivergedError, RunConfig, Trainer, rates
+from lmcore.training import MOMENTS, MOST_KEPT, MOST_SHOWN, Descent, DivergedError, RunConfig, Trainer, rates
 
 KEEP = 0.999  # of the smoothed loss, at each step
 READ = 5_000  # characters of a split that a live loss is measured on
 READ_AT_END = 50_000
-LAST, BEST = "rnn/", "best/"
+LAST, BEST = "last/", "best/"
 """Beginnings of the names of a snapshot's weights: those after its step, and those with the lowest smoothed loss."""
+
+CARRIED = "carried"
+"""Beginning of the names of what a network of PyTorch carries from sequence to sequence."""
+
+MOST_WORK, MOST_LOGITS = 10_000_000_000, 100_000_000
+"""Of a recurrent network's step: weights times characters, about two seconds of one core; logits that are kept."""
 
 
 AnyTrainer: TypeAlias = "Trainer | RecurrentTrainer"
@@ -55,7 +64,12 @@ def make(config: AnyRunConfig, corpus: Corpus | None = None) -> "AnyTrainer":
     Raises:
         UserError: if the text cannot be loaded or is too short.
     """
-    return RecurrentTrainer(config, corpus) if isinstance(config.model, RNNConfig) else Trainer(config, corpus)
+    match config.model:
+        case RNNConfig():
+            return FromScratch(config, corpus)
+        case RecurrentConfig():
+            return InTorch(config, corpus)
+    return Trainer(config, corpus)
 
 
 def material(config: AnyRunConfig) -> Corpus:
@@ -67,51 +81,84 @@ def material(config: AnyRunConfig) -> Corpus:
     return corpora.load(config.corpus)
 
 
-class RecurrentTrainer:
-    """Trains the recurrent network on a text from its first character to its last, again and again.
+class RecurrentTrainer(ABC):
+    """Trains a recurrent network on a text from its first character to its last, again and again.
 
-    The optimiser is AdaGrad; of `TrainConfig` it takes steps, learning rate and its schedule, seed, evaluate_every and
-    minutes. The weights of the lowest smoothed loss are kept beside the present ones.
+    The weights of the lowest smoothed loss are kept beside the present ones. A subclass says how the network is made
+    and how it takes a step.
+
+    Raises:
+        UserError: if the text cannot be loaded or is too short.
     """
 
     SAMPLES = SampleConfig(count=3, seed=42, length=80)
 
+    model: Remembering
+    theta: NDArray[np.floating[Any]]  # the model's weights, the same memory
+    first_loss: float
+    own: Any  # the model's config
+
     def __init__(self, config: RunConfig, corpus: Corpus | None = None) -> None:
-        assert isinstance(config.model, RNNConfig)
-        self.config, self.model_config = config, config.model
+        self.config, self.own = config, config.model
         self.corpus = corpus or corpora.load(config.corpus)
         self.reset()
 
     def reset(self) -> None:
         """Back to step 0, with the same starting weights again."""
-        K, own = len(self.corpus.vocabulary), self.model_config
         self.step, self.first_loss = 0, math.nan
-        self.model = RNN(own, K, np.random.default_rng(self.config.train.seed))
-        self.optimiser = AdaGrad(self.model.theta)
-        self.stream = Stream(self.corpus.streams["train"], own.sequence, own.hidden)
-        self.smoothed = own.sequence * math.log(K)  # of the sum over a sequence, as in the literature
-        self.best, self.best_smoothed = self.model.theta.copy(), self.smoothed
+        self._make()
+        self.smoothed = self.own.sequence * math.log(len(self.corpus.vocabulary))  # of the sum over a sequence
+        self.best, self.best_smoothed = self.theta.copy(), self.smoothed
+
+    @abstractmethod
+    def _make(self) -> None:
+        """Makes the model with its starting weights, and what trains it."""
+
+    @abstractmethod
+    def _prepare(self) -> None:
+        """Takes on settings that may change while a run goes on."""
+
+    @abstractmethod
+    def _learn(self, rate: float) -> float:
+        """Takes a step; returns the mean loss of its sequences per character, before that."""
+
+    @abstractmethod
+    def _held(self) -> dict[str, NDArray[Any]]:
+        """All that the network and its training need to go on."""
+
+    @abstractmethod
+    def _take_over(self, held: dict[str, NDArray[Any]]) -> None:
+        """Goes on from what `_held` returned."""
+
+    @property
+    @abstractmethod
+    def epochs(self) -> float:
+        """How often the text has been read."""
 
     @property
     def parameters(self) -> int:
         """Number of trainable numbers in the model."""
-        return len(self.model.theta)
+        return len(self.theta)
+
+    @property
+    def reader(self) -> StateReader:
+        """The network as one that reads texts."""
+        return StateReader(self.model, first_character(self.corpus))
 
     def train(self, steps: int) -> NDArray[np.float32]:
-        """Takes so many steps, a sequence each, and returns the mean loss of each per character, before its update.
+        """Takes so many steps and returns the mean loss of each per character, before its update.
 
         Raises:
             DivergedError: if a loss is not finite, or far above the first; the weights are then lost.
         """
-        own, T = self.model_config, self.model_config.sequence
+        self._prepare()
         losses = np.empty(steps, dtype=np.float32)
         for i, rate in enumerate(rates(self.config.train, self.step, steps)):
-            loss = rnn.step(self.model, self.optimiser, self.stream, rate, own.clip, own.clip_at)
-            losses[i] = loss / T
-            self.smoothed = KEEP * self.smoothed + (1 - KEEP) * loss
+            losses[i] = loss = self._learn(rate)
+            self.smoothed = KEEP * self.smoothed + (1 - KEEP) * loss * self.own.sequence
             if self.smoothed < self.best_smoothed:
                 self.best_smoothed = self.smoothed
-                np.copyto(self.best, self.model.theta)
+                np.copyto(self.best, self.theta)
         self._refuse_divergence(losses)
         self.step += steps
         return losses
@@ -120,7 +167,7 @@ class RecurrentTrainer:
         if math.isnan(self.first_loss):
             self.first_loss = float(losses[0])
         highest = 5 * max(self.first_loss, math.log(len(self.corpus.vocabulary)))
-        if not (losses.mean() <= highest and np.isfinite(self.model.theta).all()):
+        if not (losses.mean() <= highest and np.isfinite(self.theta).all()):
             rate = self.config.train.learning_rate
             raise DivergedError(
                 f"The training diverged near step {self.step:,}: try a learning rate of {rate / 10:g}, or clipping.",
@@ -128,7 +175,7 @@ class RecurrentTrainer:
             )
 
     def take_ratios(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """None are kept of this model."""
+        """None are kept of these models."""
         return np.zeros(0, np.int64), np.zeros((0, 0, 2), np.float32)
 
     def evaluate(self, split: Split, most: int | None = None) -> float | None:
@@ -141,17 +188,16 @@ class RecurrentTrainer:
         ids = self.corpus.streams[split][: None if most is None else most + 1]
         if len(ids) < 2:
             return None
-        h, total = np.zeros(self.model_config.hidden, self.model.dtype), 0.0
+        carried, total = self.model.initial(1), 0.0
         for start in range(0, len(ids) - 1, 4096):
             piece = ids[start : start + 4097]
-            log_p, states = self.model.read(piece[:-1], h)
+            log_p, _, carried = self.model.read(piece[:-1], carried)
             total -= float(log_p[np.arange(len(log_p)), piece[1:]].sum(dtype=np.float64))
-            h = states[-1]
         return total / (len(ids) - 1)
 
     def sample(self, config: SampleConfig) -> list[str]:
         """Texts drawn from the model as it is; the prefix primes the hidden state."""
-        return [config.prefix + until_end(self.corpus, row) for row in draw(self.model, self.corpus, config).ids]
+        return sample(self.reader, self.corpus, config)
 
     def snapshot(self) -> Snapshot:
         """The record of this step; the dice of the samples are the same at every step."""
@@ -161,27 +207,25 @@ class RecurrentTrainer:
         record = {
             "next_character": self.next_character(),
             "smoothed": np.array([self.smoothed, self.best_smoothed], np.float32),
-            "epoch": np.array([self.stream.epoch + self.stream.position / len(self.stream.ids)], np.float32),
+            "epoch": np.array([self.epochs], np.float32),
         }
         if self.parameters <= MOST_KEPT:
-            record |= {f"{LAST}theta": self.model.theta.copy(), f"{BEST}theta": self.best.copy()}
+            record |= {LAST + WEIGHTS: self.theta.copy(), BEST + WEIGHTS: self.best.copy()}
         return Snapshot(self.step, train if train is not None else math.nan, dev, tuple(self.sample(config)), record)
 
     def next_character(self) -> NDArray[np.float32]:
         """What the model expects after one character at the start: probabilities, shape (M, M)."""
         ids = self.corpus.most_frequent(MOST_SHOWN)
-        h = np.tanh(self.model.U.T[ids] + self.model.b)
-        p: NDArray[np.float32] = np.exp(rnn.log_softmax(h @ self.model.V.T + self.model.c))[:, ids].astype(np.float32)
-        return p
+        logits, _ = self.model.advance(ids, self.model.initial(len(ids)))
+        return torch.softmax(torch.as_tensor(logits), 1)[:, ids].float().numpy()
 
     def state(self) -> dict[str, NDArray[Any]]:
         """All that is needed to go on."""
         numbers = {"step": self.step, "first_loss": self.first_loss, "smoothed": self.smoothed}
         numbers["best_smoothed"] = self.best_smoothed
-        held = rnn.state(self.model, self.optimiser, self.stream)
         return (
-            {LAST + name: array for name, array in held.items()}
-            | {f"{BEST}theta": self.best}
+            {LAST + name: array for name, array in self._held().items()}
+            | {BEST + WEIGHTS: self.best}
             | {name: np.array(number) for name, number in numbers.items()}
         )
 
@@ -191,45 +235,160 @@ class RecurrentTrainer:
         Raises:
             UserError: if the state belongs to a model of another shape.
         """
-        rnn.restore(self.model, self.optimiser, self.stream, under(LAST, state))
-        self.best = state[f"{BEST}theta"].copy()
+        self._take_over(under(LAST, state))
+        self.best = state[BEST + WEIGHTS].copy()
         self.step = int(state["step"])
         self.first_loss, self.smoothed = float(state["first_loss"]), float(state["smoothed"])
         self.best_smoothed = float(state["best_smoothed"])
 
 
+class FromScratch(RecurrentTrainer):
+    """Trains the network in NumPy. The optimiser is AdaGrad; of `TrainConfig` it takes the rate and its schedule."""
+
+    model: RNN
+
+    def _make(self) -> None:
+        self.model = RNN(self.own, len(self.corpus.vocabulary), np.random.default_rng(self.config.train.seed))
+        self.theta = self.model.theta
+        self.optimiser = AdaGrad(self.theta)
+        self.stream = Stream(self.corpus.streams["train"], self.own.sequence, self.own.hidden)
+
+    def _prepare(self) -> None:
+        """Nothing but the rate may change."""
+
+    def _learn(self, rate: float) -> float:
+        loss = rnn.step(self.model, self.optimiser, self.stream, rate, self.own.clip, self.own.clip_at)
+        return loss / float(self.own.sequence)
+
+    @property
+    def epochs(self) -> float:
+        """How often the text has been read."""
+        return self.stream.epoch + self.stream.position / len(self.stream.ids)
+
+    def _held(self) -> dict[str, NDArray[Any]]:
+        return rnn.state(self.model, self.optimiser, self.stream)
+
+    def _take_over(self, held: dict[str, NDArray[Any]]) -> None:
+        rnn.restore(self.model, self.optimiser, self.stream, held)
+
+
+class InTorch(RecurrentTrainer):
+    """Trains a network of PyTorch by autograd, on as many lanes of the text as a batch has.
+
+    The generator, seeded by the config, draws the weights and then what dropout leaves out.
+    """
+
+    model: RecurrentNet
+
+    def _make(self) -> None:
+        settings, V = self.config.train, len(self.corpus.vocabulary)
+        _refuse_much_work(self.own, settings.batch_size, V)
+        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.model = RecurrentNet(self.own, V, self.generator)
+        self.theta = self.model.theta.numpy()
+        self.descent = Descent(self.model.theta)
+        self.lanes = Lanes(self.corpus.streams["train"], settings.batch_size, self.own.sequence)
+
+    def _prepare(self) -> None:
+        settings = self.config.train
+        if settings.batch_size != self.lanes.ids.shape[1]:
+            _refuse_much_work(self.own, settings.batch_size, len(self.corpus.vocabulary))
+            self.lanes = Lanes(self.corpus.streams["train"], settings.batch_size, self.own.sequence)
+        self.descent.prepare(settings)
+
+    def _learn(self, rate: float) -> float:
+        model, (ids, targets) = self.model, self.lanes.next()
+        model.grad.zero_()
+        logits, _, carried = model.forward(ids, self.lanes.carried, self.generator)
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.lanes.carried = detached(carried)
+        model.grad.mul_((self.own.clip_at / (model.grad.norm() + 1e-6)).clamp(max=1.0))
+        self.descent.step(model.grad, rate)
+        return loss.item()
+
+    @property
+    def epochs(self) -> float:
+        """How often the text has been read; another size of the batch begins anew."""
+        return self.lanes.epochs
+
+    def _held(self) -> dict[str, NDArray[Any]]:
+        lanes = self.lanes
+        carried = flattened(lanes.carried or [])
+        return (
+            {WEIGHTS: self.theta, "generator": self.generator.get_state().numpy()}
+            | {"lanes": np.array([lanes.ids.shape[1], lanes.position, lanes.epoch])}
+            | {f"{CARRIED}{i}": part.numpy() for i, part in enumerate(carried)}
+            | self.descent.moments()
+        )
+
+    def _take_over(self, held: dict[str, NDArray[Any]]) -> None:
+        if held[WEIGHTS].shape != self.theta.shape or held[WEIGHTS].dtype != self.theta.dtype:
+            raise UserError(
+                f"The checkpoint holds {held[WEIGHTS].size:,} weights, this model has {self.parameters:,}. "
+                "The text or the settings have changed since; start a new run."
+            )
+        self.theta[:] = held[WEIGHTS]
+        self.generator.set_state(torch.from_numpy(held["generator"]))
+        self.descent.restore(under(MOMENTS, held), self.config.train)
+        count, position, epoch = (int(number) for number in held["lanes"])
+        self.lanes = Lanes(self.corpus.streams["train"], count, self.own.sequence)
+        self.lanes.position, self.lanes.epoch = position, epoch
+        parts = under(CARRIED, held)
+        tensors = [torch.from_numpy(parts[str(i)].copy()) for i in range(len(parts))]
+        self.lanes.carried = self.model.joined(tensors) if tensors else None
+
+
+def _refuse_much_work(config: RecurrentConfig, batch_size: int, vocabulary_size: int) -> None:
+    examples = batch_size * config.sequence
+    work = max(recurrent.size(config, vocabulary_size), MOST_WORK / MOST_LOGITS * vocabulary_size) * examples
+    if work > MOST_WORK:
+        raise UserError(
+            f"A step of {batch_size:,} lanes with {config.sequence:,} characters is {work / MOST_WORK:.1f} times what "
+            "is allowed with this network and text. Choose a smaller batch, shorter sequences or a smaller network."
+        )
+
+
 # ---------------------------------------------------------------- looking at a snapshot
 
 
-def network(config: RunConfig, corpus: Corpus, snapshot: Snapshot, which: str = LAST) -> RNN:
-    """The network of a snapshot: the last one, or the best until then.
+def network(config: RunConfig, corpus: Corpus, snapshot: Snapshot, which: str = LAST) -> "RNN | RecurrentNet":
+    """The recurrent network of a snapshot: the last one, or the best until then.
 
     Raises:
         UserError: if the snapshot keeps no weights of a recurrent network.
     """
-    if not isinstance(config.model, RNNConfig) or f"{which}theta" not in snapshot.arrays:
-        raise UserError(f"Snapshots keep the weights of recurrent networks with at most {MOST_KEPT:,} of them.")
-    model = RNN(config.model, len(corpus.vocabulary), np.random.default_rng(0))
-    model.theta[:] = snapshot.arrays[f"{which}theta"]
+    theta, V = snapshot.arrays.get(which + WEIGHTS), len(corpus.vocabulary)
+    model: RNN | RecurrentNet
+    match config.model:
+        case RNNConfig():
+            model = RNN(config.model, V, np.random.default_rng(0))
+        case RecurrentConfig():
+            model = RecurrentNet(config.model, V, torch.Generator())
+        case _:
+            raise UserError(f"{config.model.family} is not a recurrent network.")
+    if theta is None:
+        raise UserError("This snapshot keeps no weights, as those of large networks do not. Choose the last one.")
+    np.copyto(np.asarray(model.theta), theta)
     return model
 
 
-def draw(model: RNN, corpus: Corpus, config: SampleConfig, top_k: int = 0) -> rnn.Sample:
-    """Texts from a recurrent network, primed with a prefix; text i uses row i of the dice.
+def reader(config: RunConfig, corpus: Corpus, snapshot: Snapshot, which: str = LAST) -> Reader:
+    """The model of a snapshot that keeps its weights, of any family, as one that reads texts.
+
+    Args:
+        which: of a recurrent network the last one, or the best until then.
 
     Raises:
-        UserError: if the prefix holds characters that the corpus does not know.
+        UserError: if the snapshot keeps no weights.
     """
-    if corpus.is_documents and corpus.boundary in config.prefix:
-        raise UserError(f"{corpus.boundary!r} marks the end of a document. Leave it out of the prefix.")
-    read = np.concatenate([[first_character(corpus)], corpus.vocabulary.encode(config.prefix)]).astype(np.int64)
-    h = np.zeros(model.config.hidden, model.dtype)
-    if len(read) > 1:
-        h = model.read(read[:-1], h)[1][-1]
-    generator = torch.Generator().manual_seed(config.seed)
-    dice = torch.rand((config.count, config.length), dtype=torch.float64, generator=generator).numpy()
-    states = np.broadcast_to(h, (config.count, len(h)))
-    return rnn.sample(model, states, int(read[-1]), dice, config.temperature, top_k)
+    if isinstance(config.model, RNNConfig | RecurrentConfig):
+        return StateReader(network(config, corpus, snapshot, which), first_character(corpus))
+    if WEIGHTS not in snapshot.arrays:
+        raise UserError("This snapshot keeps no weights. Choose the last one, or a smaller model.")
+    trainer = Trainer(config, corpus)
+    trainer.restore_weights(snapshot.arrays)
+    return trainer.reader
 
 
 def first_character(corpus: Corpus) -> int:

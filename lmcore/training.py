@@ -7,6 +7,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -18,11 +19,11 @@ from lmcore import corpora, models
 from lmcore.config import LIVE, Config, Field, PaceConfig, TaskConfig
 from lmcore.corpora import Corpus, CorpusConfig, Split
 from lmcore.errors import UserError
-from lmcore.history import Snapshot, under
+from lmcore.history import WEIGHTS, Snapshot, under
 from lmcore.layers import Sequential
-from lmcore.models import REGISTRY, ModelConfig, RNNConfig
+from lmcore.models import REGISTRY, ModelConfig, RecurrentConfig, RNNConfig
 from lmcore.models.mlp import MLPConfig
-from lmcore.sampling import SampleConfig, sample
+from lmcore.sampling import SampleConfig, WindowReader, sample
 
 EVALUATION_EXAMPLES = 5_000
 """Live train and dev losses are means over so many examples at most, evenly spaced; those at the end over all."""
@@ -34,11 +35,11 @@ MOST_SHOWN = 40
 MOST_EMBEDDED = 200
 """Characters whose embeddings a snapshot keeps."""
 
-MOST_KEPT = 150_000
-"""Weights of a model whose snapshots keep them all, to look inside at any of them."""
+MOST_KEPT = 2_000_000
+"""Weights of a model whose last snapshot keeps them, to look inside; smaller ones keep them in all (`history`)."""
 
-WEIGHTS, STATISTICS, MOMENTS = "theta", "statistics/", "moments/"
-"""Names, or their beginnings, of arrays in states and snapshots."""
+STATISTICS, MOMENTS = "statistics/", "moments/"
+"""Beginnings of the names of arrays in states and snapshots, beside `WEIGHTS`."""
 
 MAX_WORK = 2_000_000_000
 """Weights times examples in one step: about a second of work for one core."""
@@ -233,6 +234,55 @@ def make_optimiser(config: TrainConfig, theta: Tensor) -> torch.optim.Optimizer 
     return None
 
 
+class Descent:
+    """Steps down gradients, with one of torch's optimisers over all weights at once, or plainly, which needs none."""
+
+    def __init__(self, theta: Tensor) -> None:
+        self.theta = theta
+        self.forget()
+
+    def forget(self) -> None:
+        """Begins anew, without moments."""
+        self.optimiser: torch.optim.Optimizer | None = None
+        self.name = ""  # of the optimiser that holds its moments
+
+    def prepare(self, config: TrainConfig) -> None:
+        """Takes on what does not change from step to step; another optimiser begins without moments."""
+        if config.optimiser != self.name:
+            self.optimiser, self.name = make_optimiser(config, self.theta), config.optimiser
+        for group in self.optimiser.param_groups if self.optimiser else ():
+            group |= {"momentum": config.momentum} if config.optimiser == "momentum" else {}
+            group |= {"weight_decay": config.weight_decay} if config.optimiser == "adamw" else {}
+
+    def step(self, grad: Tensor, rate: float) -> None:
+        """Moves the weights by one step."""
+        if self.optimiser is None:
+            self.theta.add_(grad, alpha=-rate)
+            return
+        self.theta.grad = grad
+        self.optimiser.param_groups[0]["lr"] = rate
+        self.optimiser.step()
+
+    def moments(self) -> dict[str, NDArray[Any]]:
+        """What the optimiser remembers, under "<optimiser>.<name>"."""
+        if self.optimiser is None:
+            return {}
+        held = self.optimiser.state_dict()["state"].get(0, {})
+        tensors = {name: value for name, value in held.items() if isinstance(value, Tensor)}
+        return {f"{MOMENTS}{self.name}.{name}": value.numpy() for name, value in tensors.items()}
+
+    def restore(self, moments: Mapping[str, NDArray[Any]], config: TrainConfig) -> None:
+        """Takes over what `moments` returned, without `MOMENTS` before the names."""
+        self.forget()
+        if not moments:
+            return
+        self.name = next(iter(moments)).partition(".")[0]
+        self.optimiser = make_optimiser(config.model_copy(update={"optimiser": self.name}), self.theta)
+        if self.optimiser is not None:
+            held = {name.partition(".")[2]: torch.from_numpy(value.copy()) for name, value in moments.items()}
+            self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": {0: held}})
+
+
 def penalties(config: TrainConfig, model: Sequential) -> Tensor | None:
     """Twice the L2 penalty of each weight, which times the weight is its gradient, shape of theta; None without any."""
     own = {"embedding": config.l2_embedding, "hidden": config.l2_hidden, "output": config.l2_output}
@@ -262,6 +312,17 @@ class DivergedError(Exception):
         return type(self), (str(self), self.losses)
 
 
+@dataclass(frozen=True)
+class _Evaluating:
+    """A model that is in evaluation mode whenever it is asked, and as it was before afterwards."""
+
+    model: Sequential
+
+    def forward(self, x: Tensor) -> Tensor:
+        with self.model.evaluating():
+            return self.model.forward(x)
+
+
 class Trainer:
     """A model, its data and its dice: everything that a step needs, and nothing that a picture needs.
 
@@ -274,7 +335,7 @@ class Trainer:
     SAMPLES = SampleConfig(count=12, seed=42, length=20)
 
     def __init__(self, config: RunConfig, corpus: Corpus | None = None) -> None:
-        if isinstance(config.model, RNNConfig):
+        if isinstance(config.model, RNNConfig | RecurrentConfig):
             raise UserError("A recurrent network is not made of layers. Choose another model.")
         self.config, self.context = config, config.model.context
         self.corpus = corpus or corpora.load(config.corpus)
@@ -295,8 +356,7 @@ class Trainer:
         self.first_loss = math.nan
         self.generator = torch.Generator().manual_seed(self.config.train.seed)
         self.model = models.build(self.config.model, len(self.corpus.vocabulary), self.generator)
-        self.optimiser: torch.optim.Optimizer | None = None
-        self.optimised = ""  # how the optimiser is called that holds its moments
+        self.descent = Descent(self.model.theta)
         self.ratios: list[tuple[int, Tensor]] = []  # since the last `take_ratios`
 
     @property
@@ -336,16 +396,12 @@ class Trainer:
         return steps, torch.stack(values).numpy() if len(steps) else values[0].numpy()
 
     def _prepare(self) -> None:
-        """What does not change within a call: the penalties, and the optimiser; another one begins without moments."""
+        """What does not change within a call: the penalties, and the optimiser."""
         settings = self.config.train
         if self.model.normalises and settings.batch_size < 2:
             raise UserError("A batch of one has no variance to normalise by. Choose a batch size of at least 2.")
         self.penalties = penalties(settings, self.model)
-        if settings.optimiser != self.optimised:
-            self.optimiser, self.optimised = make_optimiser(settings, self.model.theta), settings.optimiser
-        for group in self.optimiser.param_groups if self.optimiser else ():
-            group |= {"momentum": settings.momentum} if settings.optimiser == "momentum" else {}
-            group |= {"weight_decay": settings.weight_decay} if settings.optimiser == "adamw" else {}
+        self.descent.prepare(settings)
 
     def batches(self, steps: int) -> Tensor:
         """The examples of the next steps, shape (steps, B); they are drawn, so the next call gives others."""
@@ -400,12 +456,7 @@ class Trainer:
         model.backward(grad_logits)
         if self.penalties is not None:
             model.grad.addcmul_(model.theta, self.penalties)
-        if self.optimiser is None:
-            model.theta.add_(model.grad, alpha=-rate)
-            return
-        model.theta.grad = model.grad
-        self.optimiser.param_groups[0]["lr"] = rate
-        self.optimiser.step()
+        self.descent.step(model.grad, rate)
 
     def _refuse_divergence(self, losses: NDArray[np.float32]) -> None:
         if math.isnan(self.first_loss):
@@ -461,10 +512,14 @@ class Trainer:
         windows = self.corpus.windows(split, self.context)
         return torch.from_numpy(windows.X), torch.from_numpy(windows.Y)
 
+    @property
+    def reader(self) -> WindowReader:
+        """The model, in evaluation mode, as one that reads texts."""
+        return WindowReader(_Evaluating(self.model), self.context)
+
     def sample(self, config: SampleConfig) -> list[str]:
         """Texts drawn from the model as it is."""
-        with self.model.evaluating():
-            return sample(self.model, self.corpus, self.context, config)
+        return sample(self.reader, self.corpus, config)
 
     def snapshot(self) -> Snapshot:
         """The record of this step; the dice of the samples are the same at every step."""
@@ -504,16 +559,8 @@ class Trainer:
                 "step": np.array(self.step),
                 "first_loss": np.array(self.first_loss),
             }
-            | self._moments()
+            | self.descent.moments()
         )
-
-    def _moments(self) -> dict[str, NDArray[Any]]:
-        """What the optimiser remembers, under "<optimiser>.<name>"."""
-        if self.optimiser is None:
-            return {}
-        held = self.optimiser.state_dict()["state"].get(0, {})
-        tensors = {name: value for name, value in held.items() if isinstance(value, Tensor)}
-        return {f"{MOMENTS}{self.optimised}.{name}": value.numpy() for name, value in tensors.items()}
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
         """Goes on from a `state`.
@@ -522,7 +569,7 @@ class Trainer:
             UserError: if the state belongs to a model of another shape.
         """
         self.restore_weights(state)
-        self._restore_moments(under(MOMENTS, state))
+        self.descent.restore(under(MOMENTS, state), self.config.train)
         self.generator.set_state(torch.from_numpy(state["generator"]))
         self.step = int(state["step"])
         self.first_loss = float(state["first_loss"])
@@ -542,17 +589,6 @@ class Trainer:
         self.model.theta.copy_(theta)
         for name, array in under(STATISTICS, arrays).items():
             self.model.statistics[name].copy_(torch.from_numpy(array))
-
-    def _restore_moments(self, moments: dict[str, NDArray[Any]]) -> None:
-        self.optimiser, self.optimised = None, ""
-        if not moments:
-            return
-        self.optimised = next(iter(moments)).partition(".")[0]
-        made = self.config.train.model_copy(update={"optimiser": self.optimised})
-        self.optimiser = make_optimiser(made, self.model.theta)
-        if self.optimiser is not None:
-            held = {name.partition(".")[2]: torch.from_numpy(value.copy()) for name, value in moments.items()}
-            self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": {0: held}})
 
 
 def measured_steps(first: int, count: int) -> set[int]:
@@ -670,7 +706,7 @@ def train_for(
             break
         block = _next_block(len(losses[-1]), clock() - started)
         if is_snapshot_step(trainer.step, settings.evaluate_every) or trainer.step == end:
-            snapshots.append(trainer.snapshot())
+            snapshots.append(replace(trainer.snapshot(), seconds=time.perf_counter() - began_at))
     taken = np.concatenate([np.zeros(0, np.float32), *losses])
     return Slice(taken, snapshots, time.perf_counter() - began_at, trainer.take_ratios(), diverged)
 

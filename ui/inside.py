@@ -9,7 +9,7 @@ import streamlit as st
 from lmcore import figures, inspection
 from lmcore.corpora import Corpus
 from lmcore.errors import UserError
-from lmcore.history import History, Snapshot
+from lmcore.history import MOST_KEPT_ALWAYS, History, Snapshot
 from lmcore.inspection import CASES, HEALTHY, TREATMENTS, Inside
 from lmcore.models.mlp import GAINS, MLPConfig
 from lmcore.runs.engine import RunView
@@ -106,7 +106,10 @@ def _pictures(config: RunConfig, snapshot: Snapshot, corpus: Corpus, view: RunVi
     losses = run_panel.loss_chart(corpus, view, snapshots or [snapshot], ["steps"], columns=5)
     if not inspection.can_look(snapshot):
         live(losses, key=f"{PAGE}.updates")
-        st.info(f"One can look into models of layers with at most {MOST_KEPT:,} weights: their snapshots keep them.")
+        st.info(
+            f"Snapshots keep the weights of models with at most {MOST_KEPT_ALWAYS:,} of them, "
+            f"of those with at most {MOST_KEPT:,} the last one does."
+        )
         return
     inside = _look(config, snapshot)
     history = view.history if view else History()

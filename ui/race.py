@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from lmcore import advice, corpora, figures
+from lmcore import advice, figures, trainers
 from lmcore.errors import UserError
-from lmcore.history import LossCurve, loss_curve
+from lmcore.history import LossCurve, loss_curve, over_seconds
 from lmcore.runs.engine import RunView
 from lmcore.runs.run import Status
 from lmcore.training import RunConfig
@@ -18,12 +18,13 @@ Namer = Callable[[RunConfig], str]
 MOST = 6
 
 
-def race(page: str, entrants: dict[str, RunConfig], name_of: Namer) -> None:
+def race(page: str, entrants: dict[str, RunConfig], name_of: Namer, by_time: bool = False) -> None:
     """The buttons, the chart and the table of a race; its runs stand in the address.
 
     Args:
         entrants: the runs to start, by name; all with the same text, seed and number of steps.
         name_of: the name of a run's config, for a race that was opened from an address.
+        by_time: whether the chart begins over seconds of training instead of steps.
     """
     ids = _ids(page)
     active = any(engine().view(run_id).status.is_active for run_id in ids)
@@ -41,10 +42,11 @@ def race(page: str, entrants: dict[str, RunConfig], name_of: Namer) -> None:
         st.button(
             "Stop", key=f"{page}.race_stop", icon=":material/stop:", disabled=not active, on_click=_stop, args=(ids,)
         )
-        log = st.toggle("Logarithmic steps", key=f"{page}.race_log")
+        log = st.toggle("Logarithmic", key=f"{page}.race_log")
+        time = st.toggle("Over time", by_time, key=f"{page}.race_time", help="Seconds of training instead of steps.")
     if message := st.session_state.pop(f"{page}.race_error", None):
         st.error(message)
-    st.fragment(_live, run_every=0.5 if active else None)(page, ids, name_of, active, log)
+    st.fragment(_live, run_every=0.5 if active else None)(page, ids, name_of, active, log, time)
 
 
 def _ids(page: str) -> list[str]:
@@ -78,7 +80,7 @@ def _stop(ids: list[str]) -> None:
         engine().pause(run_id)
 
 
-def _live(page: str, ids: list[str], name_of: Namer, was_active: bool, log: bool) -> None:
+def _live(page: str, ids: list[str], name_of: Namer, was_active: bool, log: bool, time: bool) -> None:
     views = [engine().view(run_id) for run_id in ids]
     if was_active and not any(view.status.is_active for view in views):
         st.rerun()  # once, when the last one comes to rest
@@ -89,9 +91,9 @@ def _live(page: str, ids: list[str], name_of: Namer, was_active: bool, log: bool
     for name, view in named.items():
         if view.status == Status.FAILED:
             st.warning(f"{name}: {view.message}")
-    curves = {name: _curve(view) for name, view in named.items()}
+    curves = {name: _curve(view, time) for name, view in named.items()}
     live(
-        Chart.of(figures.race(curves, log), "Losses of the race.", revision=f"{'.'.join(ids)}{log}"),
+        Chart.of(figures.race(curves, log), "Losses of the race.", revision=f"{'.'.join(ids)}{log}{time}"),
         key=f"{page}.race_chart",
     )
     if views:
@@ -112,5 +114,6 @@ def _verdict(named: dict[str, RunView]) -> None:
         st.success("  ·  ".join(f"{name} → {losses[name]:.4f}" for name in order), icon=":material/sports_score:")
 
 
-def _curve(view: RunView) -> LossCurve:
-    return loss_curve(view.history, view.snapshots, len(corpora.load(view.config.corpus).vocabulary), lost=view.lost)
+def _curve(view: RunView, time: bool) -> LossCurve:
+    curve = loss_curve(view.history, view.snapshots, len(trainers.material(view.config).vocabulary), lost=view.lost)
+    return over_seconds(curve, view.snapshots) if time else curve

@@ -1,4 +1,4 @@
-"""The parts of the RNN page."""
+"""The parts of the pages of recurrent networks, whether from scratch or in PyTorch."""
 
 import functools
 import itertools
@@ -7,13 +7,14 @@ import math
 import numpy as np
 import streamlit as st
 
-from lmcore import corpora, figures, passages, trainers
+from lmcore import corpora, figures, passages, sampling, trainers
 from lmcore.corpora import Corpus
 from lmcore.errors import UserError
 from lmcore.history import Snapshot
+from lmcore.models.recurrent import RecurrentConfig, RecurrentNet
 from lmcore.one_layer import Stage
 from lmcore.runs.engine import RunView
-from lmcore.sampling import SampleConfig
+from lmcore.sampling import SampleConfig, StateReader
 from lmcore.scratch import unrolled
 from lmcore.scratch.rnn import RNN, Floats, Ids, RNNConfig
 from lmcore.training import RunConfig
@@ -21,17 +22,17 @@ from ui import run_panel
 from ui.live import Chart, live
 from ui.server import engine
 
-PAGE = "rnn"
 MOST_UNROLLED = 40  # characters
 LENGTHS = [10_000, 30_000, 100_000, 300_000, 1_000_000]
 WANTED = 1e-6  # relative error of a gradient
-WHICH = {"the best until now": trainers.BEST, "the last": trainers.LAST}
+PIECE = 400  # weights whose differences are taken between two moves of the progress bar
+WHICH = {"the last": trainers.LAST, "the best until now": trainers.BEST}
 
 
 def numbers(snapshot: Snapshot, corpus: Corpus, view: RunView | None) -> None:
     """Beside loss and samples: the smoothed loss as in the literature, epochs, perplexity, bits."""
     model = view.config.model if view else RNNConfig()
-    assert isinstance(model, RNNConfig)
+    assert isinstance(model, RNNConfig | RecurrentConfig)
     smoothed, best = snapshot.arrays["smoothed"].tolist()
     dev = snapshot.dev if snapshot.dev is not None else snapshot.train
     st.text(
@@ -39,21 +40,23 @@ def numbers(snapshot: Snapshot, corpus: Corpus, view: RunView | None) -> None:
         f"Epochs: {float(snapshot.arrays['epoch'][0]):.2f}. "
         f"Dev: perplexity {math.exp(min(dev, 50)):.2f}, {dev / math.log(2):.3f} bits per character."
     )
+    if view is not None and view.steps_per_second > 0:
+        lanes = view.config.train.batch_size if isinstance(model, RecurrentConfig) else 1
+        st.text(f"{view.steps_per_second * lanes * model.sequence:,.0f} characters per second.")
 
 
-def shown(config: RunConfig, view: RunView | None) -> tuple[RunConfig, Snapshot]:
-    """The newest snapshot of the run, or the untrained network."""
-    if view is None or not view.snapshots:
-        return (view.config if view else config), run_panel.first_look(view.config if view else config)
-    return view.config, view.snapshots[-1]
+def _look(page: str, config: RunConfig, view: RunView | None) -> tuple[RunConfig, Snapshot]:
+    looked, snapshot = run_panel.look(page, config, view)
+    assert isinstance(looked, RunConfig)
+    return looked, snapshot
 
 
 @functools.lru_cache(maxsize=32)
-def _network(config: RunConfig, snapshot: Snapshot, which: str) -> RNN:
+def _network(config: RunConfig, snapshot: Snapshot, which: str) -> RNN | RecurrentNet:
     return trainers.network(config, corpora.load(config.corpus), snapshot, which)
 
 
-def _model(config: RunConfig, snapshot: Snapshot, which: str) -> RNN | None:
+def _model(config: RunConfig, snapshot: Snapshot, which: str = trainers.LAST) -> RNN | RecurrentNet | None:
     try:
         return _network(config.model_copy(update={"train": type(config.train)()}), snapshot, which)
     except UserError as error:
@@ -64,54 +67,59 @@ def _model(config: RunConfig, snapshot: Snapshot, which: str) -> RNN | None:
 # ---------------------------------------------------------------- a passage
 
 
-def passage(config: RunConfig, view: RunView | None) -> None:
+def passage(page: str, config: RunConfig, view: RunView | None) -> None:
     """A long text, each character coloured by how surprised the network was by it."""
-    config, snapshot = shown(config, view)
-    corpus = corpora.load(config.corpus)
     st.write("The darker a character, the more its own writer was **surprised** by it; click one to see its rivals.")
+    config, snapshot = _look(page, config, view)
+    corpus = corpora.load(config.corpus)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        which = st.selectbox("Network", list(WHICH), key=f"{PAGE}.which", width=220)
-        temperature = st.slider("Temperature", 0.0, 2.0, 0.8, 0.05, key=f"{PAGE}.temperature", width=200)
-        top_k = st.number_input("Top-k (0: all)", 0, 1000, 0, key=f"{PAGE}.top_k", width=130)
-        length = st.number_input("Characters", 100, 5000, 1000, 100, key=f"{PAGE}.length", width=130)
-        seed = st.number_input("Dice", 0, 10**9, 42, key=f"{PAGE}.dice", width=130)
-    prompt = st.text_input("Prompt", key=f"{PAGE}.prompt", max_chars=500, help="Primes the hidden state.")
+        which = st.selectbox("Network", list(WHICH), key=f"{page}.which", width=190)
+        temperature = st.slider("Temperature", 0.0, 2.0, 0.8, 0.05, key=f"{page}.temperature", width=180)
+        top_k = st.number_input("Top-k (0: all)", 0, 1000, 0, key=f"{page}.top_k", width=120)
+        top_p = st.slider("Top-p", 0.05, 1.0, 1.0, 0.05, key=f"{page}.top_p", width=150)
+        length = st.number_input("Characters", 100, 5000, 1000, 100, key=f"{page}.length", width=120)
+        seed = st.number_input("Dice", 0, 10**9, 42, key=f"{page}.dice", width=120)
+    prompt = st.text_input("Prompt", key=f"{page}.prompt", max_chars=500, help="Primes the hidden state.")
     model = _model(config, snapshot, WHICH[which])
     if model is None:
         return
+    reader = StateReader(model, trainers.first_character(corpus))
+    settings = SampleConfig(
+        count=1, seed=seed, temperature=temperature, prefix=prompt, length=length, top_k=top_k, top_p=top_p
+    )
     try:
-        settings = SampleConfig(seed=seed, temperature=temperature, prefix=prompt, length=length)
-        record = passages.passage(model, corpus, settings, top_k)
+        drawn = sampling.draw(reader, corpus, settings, onward=True)
     except UserError as error:
         st.error(str(error))
         return
+    record = passages.passage(corpus, drawn)
     words = f"A text of {length} characters after step {snapshot.step}, coloured by surprise."
-    chart = Chart.of(figures.passage(record, "surprise (nats)"), words, revision=f"{settings}{top_k}{snapshot.step}")
-    clicked = live(chart, key=f"{PAGE}.passage")
+    chart = Chart.of(figures.passage(record, "surprise (nats)"), words, revision=f"{settings}{snapshot.step}")
+    clicked = live(chart, key=f"{page}.passage")
     at = int(clicked.customdata) if clicked and clicked.customdata is not None else 0
     if at < len(record.characters):
-        p, chosen = passages.distribution(model, corpus, settings, at, top_k)
-        st.text(f"Character {at + 1}, {record.characters[at]!r}, was drawn with {p[chosen]:.1%}, from")
-        figure = figures.drawn_from(p, chosen, corpus.vocabulary.labels)
-        live(Chart.of(figure, f"What character {at + 1} was drawn from."), key=f"{PAGE}.rivals")
+        one = passages.how_drawn(reader, corpus, settings, drawn, at)
+        st.text(f"Character {at + 1}, {record.characters[at]!r}, was drawn with {one.drawn_from[one.chosen]:.1%}, from")
+        figure = figures.how_drawn(one, corpus.vocabulary.labels)
+        live(Chart.of(figure, f"What character {at + 1} was drawn from, and the dart."), key=f"{page}.rivals")
 
 
 # ---------------------------------------------------------------- words
 
 
-def words(config: RunConfig, view: RunView | None) -> None:
+def words(page: str, config: RunConfig, view: RunView | None) -> None:
     """Words of interest in a long sample, and how many sampled words are words at all."""
-    config, snapshot = shown(config, view)
+    config, snapshot = _look(page, config, view)
     corpus = corpora.load(config.corpus)
-    if _model(config, snapshot, trainers.LAST) is None:
+    if _model(config, snapshot) is None:
         return
     st.write("A network that has learned to spell writes **words that exist**, about as often as its text has them.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         frequent = passages.frequent_words(corpus)
-        key = f"{PAGE}.words.{corpus.title}"
+        key = f"{page}.words.{corpus.title}"
         given = st.text_input("Words of interest", " ".join(frequent), max_chars=300, key=key, width=420)
         length = st.select_slider(
-            "Characters to draw", LENGTHS, LENGTHS[1], format_func=lambda n: f"{n:,}", key=f"{PAGE}.many", width=280
+            "Characters to draw", LENGTHS, LENGTHS[1], format_func=lambda n: f"{n:,}", key=f"{page}.many", width=280
         )
     record = _words(config, snapshot, tuple(dict.fromkeys(given.split()))[:20], length)
     with st.container(horizontal=True):
@@ -124,7 +132,7 @@ def words(config: RunConfig, view: RunView | None) -> None:
     snapshots = tuple(view.snapshots) if view and not view.status.is_active else ()
     if len(snapshots) > 1:
         shares = _known_words(config, snapshots)
-        live(Chart.of(figures.known_words(shares), "Share of known words over the steps."), key=f"{PAGE}.known")
+        live(Chart.of(figures.known_words(shares), "Share of known words over the steps."), key=f"{page}.known")
 
 
 @functools.lru_cache(maxsize=32)
@@ -144,18 +152,18 @@ def _known_words(config: RunConfig, snapshots: tuple[Snapshot, ...]) -> list[tup
 # ---------------------------------------------------------------- hidden units
 
 
-def units(config: RunConfig, view: RunView | None) -> None:
+def units(page: str, config: RunConfig, view: RunView | None) -> None:
     """A text coloured by what one unit does, and the units that go best with what one can name."""
-    config, snapshot = shown(config, view)
+    config, snapshot = _look(page, config, view)
     corpus = corpora.load(config.corpus)
-    model = _model(config, snapshot, trainers.LAST)
+    model = _model(config, snapshot)
     if model is None:
         return
     st.write("Each unit is a number that lives on from character to character: some learn what one can **name**.")
     example = corpus.vocabulary.decode(corpus.streams["dev"][:1200]).replace(corpus.boundary or "\0", " ")
     known = set(corpus.vocabulary.characters)
     example = "".join(character for character in example if character in known)
-    text = st.text_area("Text", example, height=100, max_chars=2000, key=f"{PAGE}.text.{corpus.title}")
+    text = st.text_area("Text", example, height=100, max_chars=2000, key=f"{page}.text.{corpus.title}")
     try:
         ids = passages.encode(corpus, text)
     except UserError as error:
@@ -170,26 +178,26 @@ def units(config: RunConfig, view: RunView | None) -> None:
     first = int(table["unit"].iloc[table["correlation"].abs().argmax()]) if len(table) else 0
     with right:
         unit = int(
-            st.number_input("Unit", 0, states.shape[1] - 1, first, width=140, key=f"{PAGE}.unit.{snapshot.step}")
+            st.number_input("Unit", 0, states.shape[1] - 1, first, width=140, key=f"{page}.unit.{snapshot.step}")
         )
         st.markdown("**Phrases that end where it is highest**")
         st.dataframe(passages.phrases(text, states, unit).style.format({"activation": "{:+.2f}"}), hide_index=True)
     figure = figures.passage(passages.watched(corpus, ids, states, unit), f"unit {unit}", signed=True)
-    live(Chart.of(figure, f"The text coloured by the activation of unit {unit}."), key=f"{PAGE}.units")
+    live(Chart.of(figure, f"The text coloured by the activation of unit {unit}."), key=f"{page}.units")
 
 
 # ---------------------------------------------------------------- slow motion
 
 
-def _sequence(config: RunConfig, view: RunView | None, key: str) -> tuple[RNN, Corpus, Ids] | None:
-    """The network as it is, and a short text to unroll it over."""
-    config, snapshot = shown(config, view)
+def _sequence(page: str, config: RunConfig, view: RunView | None, key: str) -> tuple[RNN, Corpus, Ids] | None:
+    """The network from scratch as it is, and a short text to unroll it over."""
+    config, snapshot = _look(page, config, view)
     corpus = corpora.load(config.corpus)
-    model = _model(config, snapshot, trainers.LAST)
-    if model is None:
+    model = _model(config, snapshot)
+    if not isinstance(model, RNN):
         return None
     example = corpora.example(corpus, 24)
-    text = st.text_input("Text", example, max_chars=MOST_UNROLLED, key=f"{PAGE}.{key}.{corpus.title}", width=320)
+    text = st.text_input("Text", example, max_chars=MOST_UNROLLED, key=f"{page}.{key}.{corpus.title}", width=320)
     try:
         ids = passages.encode(corpus, text)
     except UserError as error:
@@ -201,13 +209,13 @@ def _sequence(config: RunConfig, view: RunView | None, key: str) -> tuple[RNN, C
     return model, corpus, ids.astype(np.int64)
 
 
-def slow_motion(config: RunConfig, view: RunView | None) -> None:
+def slow_motion(page: str, config: RunConfig, view: RunView | None) -> None:
     """One step on a short text: every tensor with its gradient, and how gradients fade on their way back."""
     st.write(
         "One step, unrolled: read the left pictures **down**, forward through time, and the right ones **up**, "
         "as each gradient of h gets its share from the output and, through W, from all that comes later."
     )
-    given = _sequence(config, view, "unrolled")
+    given = _sequence(page, config, view, "unrolled")
     if given is None:
         return
     model, corpus, ids = given
@@ -233,17 +241,17 @@ def slow_motion(config: RunConfig, view: RunView | None) -> None:
         for gradient in (True,) if split else (False, True):
             alt = f"{'Gradient of ' if gradient else ''}{stage.name}, {stage.shape[0]} by {stage.shape[1]}."
             charts.append(Chart.of(figures.step_tensor(stage, gradient), alt, columns=5))
-    live(*charts, key=f"{PAGE}.unrolled")
-    _fading(model, ids, h)
+    live(*charts, key=f"{page}.unrolled")
+    _fading(page, model, ids, h)
 
 
-def _fading(model: RNN, ids: Ids, h: Floats) -> None:
+def _fading(page: str, model: RNN, ids: Ids, h: Floats) -> None:
     own = unrolled.spectral_radius(model.W)
     st.markdown("**Fading and exploding**")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        rescale = st.toggle("Rescale W", key=f"{PAGE}.rescale", help="To the spectral radius beside, in a copy.")
+        rescale = st.toggle("Rescale W", key=f"{page}.rescale", help="To the spectral radius beside, in a copy.")
         radius = st.slider(
-            "Spectral radius", 0.1, 3.0, 1.0, 0.05, key=f"{PAGE}.radius", disabled=not rescale, width=280
+            "Spectral radius", 0.1, 3.0, 1.0, 0.05, key=f"{page}.radius", disabled=not rescale, width=280
         )
         st.text(f"W's own: {own:.3f}")
     try:
@@ -252,20 +260,51 @@ def _fading(model: RNN, ids: Ids, h: Floats) -> None:
         st.error(str(error))
         return
     words = "Norm of the gradient of the last loss against the distance back in time."
-    live(Chart.of(figures.fading(record), words), key=f"{PAGE}.fading")
+    live(Chart.of(figures.fading(record), words), key=f"{page}.fading")
 
 
-def gradient_check(config: RunConfig, view: RunView | None) -> None:
+def gradient_check(page: str, config: RunConfig, view: RunView | None) -> None:
     """Backpropagation through time against central differences and autograd."""
     st.write("Is backpropagation through time right? Below the **green line** it is.")
-    given = _sequence(config, view, "check")
+    given = _sequence(page, config, view, "check")
     if given is None:
         return
     model, _, ids = given
-    record = unrolled.check(model, ids[:-1], ids[1:], np.zeros(model.config.hidden, model.dtype))
+    all_weights = st.button(
+        "Check every weight", key=f"{page}.every", help=f"{len(model.theta):,} of them, in workers."
+    )
+    arguments = model, ids[:-1], ids[1:], np.zeros(model.config.hidden, model.dtype)
+    if all_weights:
+        with st.container(key=f"{page}.progress"):
+            progress = _Progress(len(model.theta))
+        record = unrolled.check(*arguments, entries=None, differences=progress.differences)
+        progress.bar.empty()
+    else:
+        record = unrolled.check(*arguments)
+    probed = f"every one of the {len(model.theta):,} weights" if all_weights else "some weights of each parameter"
     chart = Chart.of(figures.time_check(record), "Relative error of each parameter's gradient.")
-    live(chart, key=f"{PAGE}.check")
+    live(chart, key=f"{page}.check")
     for name, differences, autograd in zip(record.names, record.differences, record.autograd, strict=True):
         right = max(differences, autograd) < WANTED
-        words = f"{name}: {differences:.1e} from central differences, {autograd:.1e} from autograd."
+        words = f"{name}: {differences:.1e} from central differences of {probed}, {autograd:.1e} from autograd."
         (st.success if right else st.error)(words, icon=":material/check:" if right else ":material/close:")
+
+
+class _Progress:
+    """Central differences taken by a worker, piece by piece, with a bar that tells how far they are."""
+
+    def __init__(self, total: int) -> None:
+        self.done, self.total = 0, total
+        self.bar = st.progress(0.0, "Taking differences…")
+
+    def differences(
+        self, model: RNN, name: str, indices: Ids, ids: Ids, targets: Ids, state: Floats, h: float
+    ) -> Floats:
+        """As `unrolled.central_differences`."""
+        found = []
+        for piece in np.array_split(indices, -(-len(indices) // PIECE)):
+            arguments = model.config, model.theta, name, piece, ids, targets, state, h
+            found.append(engine().compute(unrolled.differences_of, *arguments))
+            self.done += len(piece)
+            self.bar.progress(self.done / self.total, f"{name}: {self.done:,} of {self.total:,} weights")
+        return np.concatenate(found)

@@ -317,33 +317,46 @@ def _pictures(panel: _Panel, view: RunView | None, snapshots: list[Snapshot]) ->
         axes: list[str] = []
         if panel.standard:
             axes = st.pills("Logarithmic", ["steps", "loss"], selection_mode="multi", key=f"{page}.log") or []
-        shown = _chosen(panel, view, snapshots)
+        shown = time_slider(page, view, snapshots, panel.play)
     parts: list[Numbers | Chart | Text] = [_numbers(panel, view, snapshots)]
     if panel.standard:
-        texts = Text("What it writes, with the same dice at every step", _samples(snapshots))
+        texts = Text("What it writes, with the same dice at every step", _samples(snapshots, shown))
         parts += [loss_chart(material, view, snapshots, axes), _expectation(shown, material), texts]
     live(*parts, key=f"{page}.live")
     if panel.more and shown:
         panel.more(shown, material, view)
 
 
-def _chosen(panel: _Panel, view: RunView | None, snapshots: list[Snapshot]) -> Snapshot | None:
-    """The snapshot to look at: the newest while the run trains, then any, by a slider."""
+def time_slider(page: str, view: RunView | None, snapshots: list[Snapshot], play: bool = False) -> Snapshot | None:
+    """The snapshot that all pictures of a page show: the newest while the run trains, then any, by a slider.
+
+    Args:
+        play: whether a button lets the slider run by itself.
+    """
     if view is None or view.status.is_active or len(snapshots) < 2:
         return snapshots[-1] if snapshots else None
     steps = [snapshot.step for snapshot in snapshots]
-    key = f"{panel.page}.at"
-    if panel.play:
-        _player(panel.page, steps)
+    key = f"{page}.at"
+    if st.session_state.get(key) not in steps:
+        st.session_state[key] = steps[-1]
+    if play:
+        _player(page, steps)
     at = st.select_slider(
         "Look at the model after step",
         steps,
-        value=steps[-1],
         format_func=lambda step: f"{step:,}",
         key=key,
         width=360,
+        persist_state="session",
     )
     return snapshots[steps.index(at)]
+
+
+def look(page: str, config: TaskConfig, view: RunView | None) -> tuple[TaskConfig, Snapshot]:
+    """For a tab beside the live one: the snapshot that the page's slider chooses, or the untrained model."""
+    config = view.config if view else config
+    shown = time_slider(page, view, list(view.snapshots)) if view else None
+    return config, shown or first_look(config)
 
 
 def _player(page: str, steps: list[int]) -> None:
@@ -424,12 +437,13 @@ def _expectation(snapshot: Snapshot | None, corpus: Corpus) -> Chart:
     return Chart.of(figure, "Heatmap of what the model expects after each character.", columns=4)
 
 
-def _samples(snapshots: list[Snapshot], width: int = 11) -> str:
-    """The texts of each snapshot in columns, newest first: a column is one throw of the dice."""
+def _samples(snapshots: list[Snapshot], shown: Snapshot | None, width: int = 11) -> str:
+    """The texts of each snapshot in columns, newest first: a column is one throw of the dice; an arrow at the shown."""
     rows = []
     for snapshot in reversed(snapshots):
         texts = [text.replace("\n", "⏎").replace("\t", "⇥") for text in snapshot.samples]
         cells = [text if len(text) < width else f"{text[: width - 2]}…" for text in texts]
         line = " ".join(cell.ljust(width) for cell in cells) if len(texts) > 3 else "  │  ".join(texts)
-        rows.append(f"{snapshot.step:>9,}   {line.rstrip()}")
+        mark = "▸" if snapshot is shown and snapshot is not snapshots[-1] else " "
+        rows.append(f"{snapshot.step:>9,} {mark} {line.rstrip()}")
     return "\n".join([f"{'step':>9}", *rows])

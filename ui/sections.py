@@ -13,7 +13,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {  # section -> file in pages/
         "train/embeddings.py": ("Embeddings", ":material/scatter_plot:"),
         "train/wavenet.py": ("WaveNet", ":material/account_tree:"),
     },
-    "Remember": {"remember/rnn.py": ("RNN", ":material/history:")},
+    "Remember": {
+        "remember/rnn.py": ("RNN", ":material/history:"),
+        "remember/lstm.py": ("GRU & LSTM", ":material/memory:"),
+    },
     "Inside": {
         "inside/backprop.py": ("Backprop", ":material/undo:"),
         "inside/activations.py": ("Activations & gradients", ":material/monitor_heart:"),

@@ -33,7 +33,7 @@ from lmcore.figures.counting import (
 from lmcore.figures.embeddings import embedding_map, similarity
 from lmcore.figures.gradients import gradient_check, rounding_and_truncation
 from lmcore.figures.inspection import histograms, saturation_board, tree, unit, updates
-from lmcore.figures.passages import drawn_from, known_words, passage
+from lmcore.figures.passages import how_drawn, known_words, passage
 from lmcore.figures.recurrent import fading, time_check
 from lmcore.figures.training import first_guesses, loss_curve, next_character, race, rate_finder, values
 
@@ -47,7 +47,6 @@ __all__ = [
     "character_frequencies",
     "dart",
     "difference",
-    "drawn_from",
     "embedding_map",
     "fading",
     "first_guesses",
@@ -56,6 +55,7 @@ __all__ = [
     "gradient_check",
     "growth",
     "histograms",
+    "how_drawn",
     "known_words",
     "length_histogram",
     "log_counts",

@@ -1,13 +1,14 @@
 """Pictures of longer texts."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from lmcore.figures.style import BLUE, ORANGE, characters, escape, figure, message
-from lmcore.passages import Passage
+from lmcore.figures.style import BLUE, ORANGE, RED, SKY, escape, figure, message
+from lmcore.passages import Draw, Passage
 
 COLUMNS = 50  # characters a row
 PALE_BOTH_WAYS = [[0, "#7fb8dc"], [0.5, "#ffffff"], [1, "#f2a477"]]  # black letters can be read on all of it
@@ -53,20 +54,39 @@ def passage(record: Passage, title: str, signed: bool = False) -> go.Figure:
     return figure([heatmap, written], plain, y, height=60 + 22 * rows, showlegend=False)
 
 
-def drawn_from(probabilities: NDArray[np.float64], chosen: int, labels: Sequence[str], most: int = 30) -> go.Figure:
-    """The likeliest characters as bars; the one that was drawn stands out."""
-    order = np.argsort(-probabilities, kind="stable")[:most]
-    if chosen not in order:
-        order = np.append(order[:-1], chosen)
-    bars = {
-        "type": "bar",
-        "x": np.arange(len(order)),
-        "y": probabilities[order],
-        "marker": {"color": [ORANGE if i == chosen else BLUE for i in order]},
-        "hovertemplate": "%{x}: %{y:.2%}<extra></extra>",
+def how_drawn(record: Draw, labels: Sequence[str]) -> go.Figure:
+    """What the model said and what was made of it, each stacked into a bar of length one, and where the dart fell."""
+    bars = [_stacked(p, record.chosen, labels, y) for y, p in enumerate((record.drawn_from, record.model))]
+    arrow = {
+        "x": record.dart,
+        "y": 0.4,
+        "ax": 0,
+        "ay": -26,
+        "text": f"{record.dart:.4f}",
+        "arrowcolor": RED,
+        "arrowwidth": 3,
     }
-    x = characters("character, likeliest first", [labels[i] for i in order])
-    return figure([bars], x, {"title": "probability", "tickformat": ".0%"}, height=280, bargap=0.15)
+    y = {"tickvals": [0, 1], "ticktext": ["drawn from", "the model's"], "showgrid": False, "range": [-0.5, 1.5]}
+    x = {"title": "cumulative probability", "range": [0, 1]}
+    return figure(bars, x, y, height=270, barmode="overlay", annotations=[arrow], bargap=0.25, showlegend=False)
+
+
+def _stacked(p: NDArray[np.float64], chosen: int, labels: Sequence[str], y: int) -> dict[str, Any]:
+    shown = np.flatnonzero(p)
+    colours = [ORANGE if i == chosen else (SKY if i % 2 else BLUE) for i in shown.tolist()]
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "y": np.full(len(shown), y),
+        "x": p[shown],
+        "base": (p.cumsum() - p)[shown],
+        "marker": {"color": colours},
+        "text": [escape(labels[i]) if p[i] > 0.012 else "" for i in shown.tolist()],
+        "textposition": "inside",
+        "insidetextanchor": "middle",
+        "textangle": 0,
+        "hovertemplate": [f"{escape(labels[i])}: {p[i]:.2%}<extra></extra>" for i in shown.tolist()],
+    }
 
 
 def known_words(shares: Sequence[tuple[int, float]]) -> go.Figure:

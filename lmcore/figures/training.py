@@ -132,10 +132,11 @@ def race(curves: dict[str, LossCurve], log_x: bool = False) -> go.Figure:
         ends = np.array([1.0 if log_x else 0.0, last])
         traces.append(_line(f"guessing: {guessing:.3f}", ends, np.full(2, guessing), GREY, 2, dash="dash"))
     begun = any(len(curve.steps) for curve in curves.values())
+    unit = next((curve.unit for curve in curves.values()), "step")
     highest = max([guessing * 1.6, *(float(c.smoothed.min(initial=np.inf)) for c in curves.values() if len(c.steps))])
     return figure(
         traces,
-        {"title": "step", "type": "log" if log_x else "linear", "hoverformat": ",.0f"},
+        {"title": unit, "type": "log" if log_x else "linear", "hoverformat": ",.0f"},
         {"title": LOSS, "hoverformat": ".4f"} | ({"range": [None, highest]} if begun else {}),
         height=460,
         hovermode="x unified",

@@ -10,6 +10,7 @@ from lmcore.errors import UserError
 from lmcore.layers import Sequential
 from lmcore.models.mlp import MLPConfig, build_mlp
 from lmcore.models.neural_bigram import NeuralBigramConfig, build_neural_bigram
+from lmcore.models.recurrent import RecurrentConfig
 from lmcore.models.wavenet import WaveNetConfig, build_wavenet, flat_rival
 from lmcore.scratch.rnn import RNNConfig
 
@@ -29,12 +30,15 @@ REGISTRY: dict[str, Family] = {
     "neural-bigram": Family(NeuralBigramConfig, build_neural_bigram),
     "wavenet": Family(WaveNetConfig, build_wavenet),
     "rnn": Family(RNNConfig, None),
+    "recurrent": Family(RecurrentConfig, None),
 }
 
 LAYERED = [name for name, family in REGISTRY.items() if family.build is not None]
 """Families that are made of layers with an explicit backward pass."""
 
-ModelConfig = Annotated[MLPConfig | NeuralBigramConfig | WaveNetConfig | RNNConfig, Field(discriminator="family")]
+ModelConfig = Annotated[
+    MLPConfig | NeuralBigramConfig | WaveNetConfig | RNNConfig | RecurrentConfig, Field(discriminator="family")
+]
 """Any model's config; the field ``family`` tells which."""
 
 
@@ -46,6 +50,7 @@ __all__ = [
     "ModelConfig",
     "NeuralBigramConfig",
     "RNNConfig",
+    "RecurrentConfig",
     "WaveNetConfig",
     "build",
     "build_mlp",

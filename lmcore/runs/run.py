@@ -4,7 +4,7 @@ import json
 import secrets
 import time
 from collections import deque
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -13,7 +13,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from lmcore.errors import UserError
-from lmcore.history import Change, History, Snapshot, under
+from lmcore.history import Change, History, Snapshot, extended, under
 from lmcore.trainers import AnyRunConfig
 
 
@@ -91,6 +91,7 @@ class Run:
     def fold(self, state: bytes, report: dict[str, Any]) -> None:
         """Takes in what a slice returned."""
         self.parameters = report["parameters"]
+        new = [replace(snapshot, seconds=self.seconds + snapshot.seconds) for snapshot in report["snapshots"]]
         self.seconds += report["seconds"]
         if report["diverged"]:
             self.status, self.message, self.lost = Status.FAILED, report["diverged"], report["losses"]
@@ -98,7 +99,7 @@ class Run:
         self.state, self.step, self.lost = state, report["step"], self.lost[:0]
         self.history.add(report["losses"])
         self.history.add_ratios(*report["ratios"])
-        self.snapshots += report["snapshots"]
+        self.snapshots = extended(self.snapshots, new, self.parameters)
         self.rates.append((time.monotonic(), self.step))
         self._stop_at_budget()
 

@@ -1,4 +1,4 @@
-"""A vanilla recurrent network in NumPy: forward, backward through time, clipping, AdaGrad, sampling.
+"""A vanilla recurrent network in NumPy: forward, backward through time, clipping, AdaGrad.
 
     a[t] = W h[t-1] + U x[t] + b,  h[t] = tanh(a[t]),  o[t] = V h[t] + c,  p[t] = softmax(o[t])
 
@@ -11,7 +11,7 @@ Source: Elman 1990; in this notation Goodfellow, Bengio and Courville 2016, sect
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -148,20 +148,29 @@ class RNN:
         self.d_a.sum(0, out=self.gradients["b"])
         self.d_o.sum(0, out=self.gradients["c"])
 
-    def read(self, ids: Ids, h: Floats) -> tuple[Floats, Floats]:
+    def initial(self, count: int) -> Floats:
+        """The state before any character, for so many texts: zeros, shape (B, H)."""
+        return np.zeros((count, len(self.b)), self.dtype)
+
+    def advance(self, ids: Ids, h: Floats) -> tuple[Floats, Floats]:
+        """Reads one character of each text: (B,) indices and (B, H) states to (B, K) logits and the states after."""
+        h = np.tanh(h @ self.W.T + self.U.T[ids] + self.b)
+        return h @ self.V.T + self.c, h
+
+    def read(self, ids: Ids, h: Floats) -> tuple[Floats, Floats, Floats]:
         """What the network expects, and its state, after each character of a text of any length.
 
         Args:
             ids: shape (T,).
-            h: shape (H,), the state before.
+            h: shape (1, H), the state before.
 
         Returns:
-            log-probabilities of the next character, shape (T, K), and hidden states, shape (T, H).
+            log-probabilities of the next character (T, K), hidden states (T, H), and the last of them, shape (1, H).
         """
         states = np.empty((len(ids) + 1, len(self.b)), self.dtype)
         states[0] = h
         self._recur(zip(states, self.U.T[ids] + self.b, states[1:], strict=False))
-        return log_softmax(states[1:] @ self.V.T + self.c), states[1:]
+        return log_softmax(states[1:] @ self.V.T + self.c), states[1:], states[-1:]
 
 
 def log_softmax(logits: Floats) -> Floats:
@@ -287,69 +296,3 @@ def restore(model: RNN, optimiser: AdaGrad, stream: Stream, held: Mapping[str, N
             )
         array[:] = held[name]
     stream.position, stream.epoch = int(held["position"]), int(held["epoch"])
-
-
-# ---------------------------------------------------------------- sampling
-
-
-class Sample(NamedTuple):
-    """Texts drawn from a model."""
-
-    ids: NDArray[np.int64]  # (B, L)
-    probabilities: NDArray[np.float64]  # (B, L), that each character had when it was drawn
-    h: Floats  # (B, H), the states before the last character is read
-
-
-def sample(
-    model: RNN,
-    h: Floats,
-    first: int | Ids,
-    dice: NDArray[np.float64],
-    temperature: float = 1.0,
-    top_k: int = 0,
-) -> Sample:
-    """Draws texts character by character, all at once; text i uses row i of the dice, one for each character.
-
-    Args:
-        model: the network.
-        h: the states before, shape (B, H), or (H,) for all texts.
-        first: the character that each text begins after, one for all or shape (B,); it is read, not drawn.
-        dice: shape (B, L), uniform in [0, 1).
-        temperature: divides the logits; 0 always takes the likeliest.
-        top_k: only the likeliest k characters can be drawn; 0 for all.
-    """
-    B, L = dice.shape
-    ids, picked = np.empty((B, L), np.int64), np.empty((B, L))
-    last = np.broadcast_to(first, B)
-    each = np.arange(B)
-    for i in range(L):
-        h = np.tanh(h @ model.W.T + model.U.T[last] + model.b)
-        p = choices(h @ model.V.T + model.c, temperature, top_k)
-        last = ids[:, i] = choose(p, dice[:, i])
-        picked[:, i] = p[each, last]
-    return Sample(ids, picked, h)
-
-
-def choices(logits: Floats, temperature: float = 1.0, top_k: int = 0) -> NDArray[np.float64]:
-    """What a character is drawn from: probabilities, shape (B, K), rows that sum to one.
-
-    Among equal logits those of lower index count as likelier.
-    """
-    logits = logits.astype(np.float64)
-    most = 1 if temperature == 0 else top_k
-    if most:
-        np.put_along_axis(logits, np.argsort(-logits, axis=1, kind="stable")[:, most:], -np.inf, axis=1)
-    result: NDArray[np.float64] = np.exp(log_softmax(logits / (temperature or 1.0)))
-    return result
-
-
-def choose(probabilities: NDArray[np.float64], dice: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The first index whose cumulative probability reaches the dart, shape (B,), as `lmcore.sampling.choose`.
-
-    An index of probability zero is never chosen.
-    """
-    cumulative = probabilities.cumsum(1)
-    smallest = np.finfo(np.float64).tiny  # a dart at exactly 0 hits the first index that can occur
-    darts = np.maximum(dice[:, None] * cumulative[:, -1:], smallest)
-    chosen: NDArray[np.int64] = (cumulative < darts).sum(1)
-    return chosen

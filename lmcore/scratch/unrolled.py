@@ -3,6 +3,7 @@
 Dimensions: T characters of a sequence, H hidden units, K characters in the vocabulary. Losses are in nats.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from lmcore.errors import UserError
-from lmcore.scratch.rnn import RNN, Floats, Ids
+from lmcore.scratch.rnn import RNN, Floats, Ids, RNNConfig
 
 PARAMETERS = ("W", "U", "V", "b", "c")
 ENTRIES = 25  # of each parameter, the largest gradient and others, drawn
@@ -135,15 +136,25 @@ class GradientCheck:
     autograd: NDArray[np.float64]  # (5,), against PyTorch, over all entries
 
 
-def check(model: RNN, ids: Ids, targets: Ids, state: Floats, h: float = 3e-4, entries: int = ENTRIES) -> GradientCheck:
+def check(
+    model: RNN,
+    ids: Ids,
+    targets: Ids,
+    state: Floats,
+    h: float = 3e-4,
+    entries: int | None = ENTRIES,
+    differences: "Differences | None" = None,
+) -> GradientCheck:
     """Compares backpropagation through time with central differences and with PyTorch's autograd.
 
     Args:
         ids, targets: shape (T,).
         state: shape (H,), the state before.
         h: step of the central differences.
-        entries: most entries of each parameter for which differences are taken.
+        entries: most entries of each parameter for which differences are taken; all if None.
+        differences: takes them instead of `central_differences`, such as in a worker.
     """
+    differences = differences or central_differences
     model, state = model.copy(np.float64), state.astype(np.float64)
     model.forward(ids, targets, state)
     model.backward()
@@ -152,14 +163,14 @@ def check(model: RNN, ids: Ids, targets: Ids, state: Floats, h: float = 3e-4, en
     errors = []
     for name, gradient in found.items():
         probed = _probed(gradient, entries)
-        numerical = central_differences(model, name, probed, ids, targets, state, h)
+        numerical = differences(model, name, probed, ids, targets, state, h)
         errors.append(relative_error(gradient.ravel()[probed], numerical))
     return GradientCheck(
         h, PARAMETERS, np.array(errors), np.array([relative_error(found[name], oracle[name]) for name in PARAMETERS])
     )
 
 
-def _probed(gradient: Floats, entries: int) -> NDArray[np.int64]:
+def _probed(gradient: Floats, entries: int | None) -> NDArray[np.int64]:
     """Indices into the flat gradient: the largest entry first, then others, drawn."""
     drawn = np.random.default_rng(0).permutation(gradient.size)
     largest = np.abs(gradient).argmax()
@@ -188,6 +199,28 @@ def central_differences(
         values[i] = (8 * near - far) / (12 * h)
         flat[index] = before
     return values
+
+
+Differences = Callable[[RNN, str, NDArray[np.int64], Ids, Ids, Floats, float], NDArray[np.float64]]
+"""As `central_differences`."""
+
+
+def differences_of(
+    config: RNNConfig,
+    theta: Floats,
+    name: str,
+    indices: NDArray[np.int64],
+    ids: Ids,
+    targets: Ids,
+    state: Floats,
+    h: float,
+) -> NDArray[np.float64]:
+    """`central_differences` of the network with the weights ``theta``, which can travel to a worker."""
+    H = config.hidden
+    vocabulary_size = (len(theta) - H * H - H) // (2 * H + 1)
+    model = RNN(config, vocabulary_size, np.random.default_rng(0), np.float64)
+    model.theta[:] = theta
+    return central_differences(model, name, indices, ids, targets, state, h)
 
 
 def autograd(model: RNN, ids: Ids, targets: Ids, state: Floats) -> dict[str, NDArray[np.float64]]:

@@ -1,6 +1,6 @@
 import streamlit as st
 
-from lmcore import passages
+from lmcore import passages, sampling
 from lmcore.scratch import rnn as scratch
 from lmcore.scratch.rnn import RNNConfig
 from lmcore.training import RunConfig, TrainConfig
@@ -8,7 +8,7 @@ from ui import forms, rnn, run_panel
 from ui.code import show_code
 from ui.corpus import pick_corpus
 
-PAGE = rnn.PAGE
+PAGE = "rnn"
 MODEL = ["hidden", "sequence", "scale", "clip", "clip_at"]
 TRAIN = ["learning_rate", "steps", "schedule", "evaluate_every", "seed"]
 
@@ -33,22 +33,22 @@ if training.open:
 
 if passage.open:
     with passage:
-        rnn.passage(config, view)
+        rnn.passage(PAGE, config, view)
 
 if words.open:
     with words:
-        rnn.words(config, view)
+        rnn.words(PAGE, config, view)
 
 if units.open:
     with units:
-        rnn.units(config, view)
+        rnn.units(PAGE, config, view)
 
 if motion.open:
     with motion:
-        rnn.slow_motion(config, view)
+        rnn.slow_motion(PAGE, config, view)
 
 if check.open:
     with check:
-        rnn.gradient_check(config, view)
+        rnn.gradient_check(PAGE, config, view)
 
-show_code(scratch.RNN, scratch.AdaGrad, scratch.Stream, scratch.step, scratch.sample, passages.gallery)
+show_code(scratch.RNN, scratch.AdaGrad, scratch.Stream, scratch.step, sampling.draw, passages.gallery)

@@ -13,7 +13,7 @@ from lmcore import texts
 from lmcore.corpora import SPLITS, Corpus, CorpusConfig, from_text
 from lmcore.errors import UserError
 from lmcore.models.counting import CountConfig, NGram, bigram_counts, mean_loss, normalise, score, table_size
-from lmcore.sampling import SampleConfig, sample, sample_in_turn
+from lmcore.sampling import SampleConfig, WindowReader, sample, sample_in_turn
 
 LINES = CorpusConfig(units="lines")
 
@@ -144,7 +144,7 @@ def test_the_same_seed_samples_the_same(documents: list[str], seed: int, mixing:
     corpus = from_text("\n".join(documents), config=LINES)
     model = NGram(corpus, CountConfig(order=3, mixing=mixing, smoothing=0.1))
     config = SampleConfig(count=3, seed=seed)
-    assert sample(model, corpus, 2, config) == sample(model, corpus, 2, config)
+    assert sample(WindowReader(model, 2), corpus, config) == sample(WindowReader(model, 2), corpus, config)
 
 
 def test_the_loss_of_a_split_is_the_mean_over_its_windows(names: Corpus) -> None:
@@ -197,5 +197,5 @@ def test_a_row_that_was_never_seen_is_uniform() -> None:
 def test_a_count_model_samples_through_its_log_probabilities() -> None:
     corpus = from_text("abc" * 50, config=CorpusConfig(units="running"))
     model = NGram(corpus, CountConfig())
-    assert sample(model, corpus, 1, SampleConfig(count=2, length=6, prefix="a")) == ["abcabca"] * 2
+    assert sample(WindowReader(model, 1), corpus, SampleConfig(count=2, length=6, prefix="a")) == ["abcabca"] * 2
     assert torch.isinf(model.forward(torch.tensor([[0]]))).sum() == 2

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmcore.history import Change, History, Snapshot, loss_curve
+from lmcore.history import Change, History, Snapshot, loss_curve, over_seconds
 
 
 def test_a_short_history_is_kept_exactly() -> None:
@@ -67,3 +67,15 @@ def test_the_loss_curve_record_has_what_the_picture_shows() -> None:
     assert curve.dev[0] == 3.4
     assert np.isnan(curve.dev[1])
     assert curve.lost.tolist() == [3.0, 9.0]
+
+
+def test_losses_over_seconds_lie_between_the_snapshots() -> None:
+    history = History()
+    history.add(np.linspace(3, 2, 20, dtype=np.float32))
+    snapshots = [Snapshot(0, 3.0, 3.0, (), seconds=0.5), Snapshot(10, 2.5, 2.5, (), seconds=2.5)]
+    curve = over_seconds(loss_curve(history, tuple(snapshots), 27), snapshots)
+    assert curve.steps == pytest.approx(0.5 + 0.2 * np.arange(1, 11))  # what comes after the last has no time yet
+    assert len(curve.losses) == len(curve.smoothed) == 10
+    assert curve.snapshot_steps.tolist() == [0.5, 2.5]
+    assert curve.unit == "seconds of training"
+    assert len(over_seconds(loss_curve(history, (), 27), []).steps) == 0

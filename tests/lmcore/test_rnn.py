@@ -12,6 +12,7 @@ from benchmarks.rnn import difference
 from lmcore import corpora, sampling, texts
 from lmcore.corpora import CorpusConfig
 from lmcore.errors import UserError
+from lmcore.sampling import SampleConfig, StateReader
 from lmcore.scratch import rnn, unrolled
 from lmcore.scratch.rnn import RNN, AdaGrad, Clip, RNNConfig, Stream
 
@@ -190,55 +191,33 @@ def test_war_and_peace(novel_path: Path) -> None:
 def test_reading_gives_the_probabilities_of_the_forward_pass() -> None:
     model, h = model_of(), np.full(8, 0.3)
     loss = model.forward(TEXT[:6], TEXT[1:7], h)
-    log_p, states = model.read(TEXT[:6], h)
+    log_p, states, last = model.read(TEXT[:6], h)
     assert -log_p[np.arange(6), TEXT[1:7]].sum() == pytest.approx(loss)
     assert np.exp(log_p) == pytest.approx(model.p)
     assert np.array_equal(states, model.h[1:])
+    assert np.array_equal(last, model.h[-1:])
+
+
+def test_advancing_one_by_one_is_reading() -> None:
+    model = model_of(scale=1.0)
+    log_p, states, _ = model.read(TEXT[:6], model.initial(1))
+    h = model.initial(3)
+    for t, index in enumerate(TEXT[:6]):
+        logits, h = model.advance(np.full(3, index), h)
+        assert rnn.log_softmax(logits) == pytest.approx(np.tile(log_p[t], (3, 1)))
+        assert h == pytest.approx(np.tile(states[t], (3, 1)))
 
 
 def test_samples_follow_the_probabilities() -> None:
-    model = model_of(K=4, scale=1.0)
-    B = 20_000
-    dice = np.random.default_rng(0).random((B, 2))
-    drawn = rnn.sample(model, np.zeros(8), 2, dice)
-    first, states = model.read(np.array([2]), np.zeros(8))
-    shares = np.bincount(drawn.ids[:, 0], minlength=4) / B
-    assert shares == pytest.approx(np.exp(first[0]), abs=4 * math.sqrt(0.25 / B))
-    assert drawn.probabilities[:, 0] == pytest.approx(np.exp(first[0])[drawn.ids[:, 0]])
-    after_three = drawn.ids[drawn.ids[:, 0] == 3, 1]
-    second, _ = model.read(np.array([3]), states[-1])
-    shares = np.bincount(after_three, minlength=4) / len(after_three)
-    assert shares == pytest.approx(np.exp(second[0]), abs=4 * math.sqrt(0.25 / len(after_three)))
-
-
-def test_a_text_does_not_depend_on_the_others_and_can_go_on() -> None:
-    model = model_of(scale=1.0)
-    dice = np.random.default_rng(0).random((5, 30))
-    together = rnn.sample(model, np.zeros(8), 0, dice)
-    alone = rnn.sample(model, np.zeros(8), 0, dice[3:4])
-    assert np.array_equal(together.ids[3:4], alone.ids)
-    begun = rnn.sample(model, np.zeros(8), np.zeros(5, int), dice[:, :12])
-    rest = rnn.sample(model, begun.h, begun.ids[:, -1], dice[:, 12:])
-    assert np.array_equal(np.concatenate([begun.ids, rest.ids], 1), together.ids)
-
-
-def test_temperature_and_top_k() -> None:
-    logits = np.log([[0.1, 0.4, 0.3, 0.2]])
-    assert rnn.choices(logits)[0] == pytest.approx([0.1, 0.4, 0.3, 0.2])
-    assert rnn.choices(logits, 0.5)[0] == pytest.approx(np.array([1, 16, 9, 4]) / 30)
-    assert rnn.choices(logits, top_k=2)[0] == pytest.approx([0, 4 / 7, 3 / 7, 0])
-    assert np.array_equal(rnn.choices(logits, 0.0), [[0, 1, 0, 0]])
-    assert np.array_equal(rnn.choices(np.zeros((1, 3)), top_k=1), [[1, 0, 0]])
-
-
-@given(
-    st.lists(st.floats(0, 1), min_size=2, max_size=8).filter(lambda p: sum(p) > 0.01), st.floats(0, 1, exclude_max=True)
-)
-def test_darts_fall_as_in_sampling(weights: list[float], dart: float) -> None:
-    p = np.array([weights]) / sum(weights)
-    chosen = rnn.choose(p, np.array([dart]))
-    assert chosen == sampling.choose(torch.from_numpy(p), torch.tensor([dart], dtype=torch.float64)).numpy()
-    assert p[0, chosen[0]] > 0
+    corpus = corpora.from_text("abcabd" * 10, config=CorpusConfig(units="running"))
+    model, B = model_of(K=4, scale=1.0), 1000
+    reader = StateReader(model, 2)
+    expected = np.exp(model.read(np.array([2]), model.initial(1))[0][0])
+    seeds = range(20)
+    drawn = [sampling.draw(reader, corpus, SampleConfig(count=B, length=1, seed=seed)) for seed in seeds]
+    ids = np.concatenate([one.ids[:, 0] for one in drawn])
+    assert np.bincount(ids, minlength=4) / len(ids) == pytest.approx(expected, abs=4 * math.sqrt(0.25 / len(ids)))
+    assert drawn[0].probabilities[:, 0] == pytest.approx(expected[drawn[0].ids[:, 0]])
 
 
 # ---------------------------------------------------------------- unrolled

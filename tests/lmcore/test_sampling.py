@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lmcore.corpora import CorpusConfig, from_text
 from lmcore.errors import UserError
-from lmcore.sampling import SampleConfig, choose, probabilities, sample
+from lmcore.sampling import SampleConfig, WindowReader, choose, draw, probabilities, sample
 
 CORPUS = from_text("ab\nba\nabba", config=CorpusConfig(units="lines"))
 
@@ -57,20 +57,72 @@ def test_temperature_sharpens_flattens_and_at_zero_is_greedy() -> None:
 
 
 def test_documents_end_at_the_boundary() -> None:
-    assert sample(Constant(1, 0, 0), CORPUS, 3, SampleConfig(count=2)) == ["", ""]
-    assert sample(Constant(0, 1, 0), CORPUS, 3, SampleConfig(count=1, length=4)) == ["aaaa"]
+    assert sample(WindowReader(Constant(1, 0, 0), 3), CORPUS, SampleConfig(count=2)) == ["", ""]
+    assert sample(WindowReader(Constant(0, 1, 0), 3), CORPUS, SampleConfig(count=1, length=4)) == ["aaaa"]
 
 
 def test_the_prefix_comes_first_and_unknown_characters_are_named() -> None:
-    assert sample(Constant(1, 0, 0), CORPUS, 2, SampleConfig(count=1, prefix="abba")) == ["abba"]
+    assert sample(WindowReader(Constant(1, 0, 0), 2), CORPUS, SampleConfig(count=1, prefix="abba")) == ["abba"]
     with pytest.raises(UserError, match="z"):
-        sample(Constant(1, 0, 0), CORPUS, 2, SampleConfig(prefix="az"))
+        sample(WindowReader(Constant(1, 0, 0), 2), CORPUS, SampleConfig(prefix="az"))
     with pytest.raises(UserError, match="end of a document"):
-        sample(Constant(1, 0, 0), CORPUS, 2, SampleConfig(prefix="a."))
+        sample(WindowReader(Constant(1, 0, 0), 2), CORPUS, SampleConfig(prefix="a."))
 
 
 def test_the_same_seed_throws_the_same_dice_whatever_the_others_do() -> None:
-    model = Constant(0.3, 0.4, 0.3)
-    few = sample(model, CORPUS, 2, SampleConfig(count=5, seed=3))
-    assert few == sample(model, CORPUS, 2, SampleConfig(count=5, seed=3))
-    assert few != sample(model, CORPUS, 2, SampleConfig(count=5, seed=4))
+    model = WindowReader(Constant(0.3, 0.4, 0.3), 2)
+    few = sample(model, CORPUS, SampleConfig(count=5, seed=3))
+    assert few == sample(model, CORPUS, SampleConfig(count=5, seed=3))
+    assert few != sample(model, CORPUS, SampleConfig(count=5, seed=4))
+
+
+def test_top_k_keeps_the_likeliest_and_top_p_the_fewest_that_reach_the_share() -> None:
+    logits = torch.tensor([[0.1, 0.4, 0.3, 0.2]]).log()
+    assert probabilities(logits, top_k=2)[0].tolist() == pytest.approx([0, 4 / 7, 3 / 7, 0])
+    assert probabilities(logits, top_p=0.69)[0].tolist() == pytest.approx([0, 4 / 7, 3 / 7, 0])
+    assert probabilities(logits, top_p=0.71)[0].tolist() == pytest.approx([0, 4 / 9, 3 / 9, 2 / 9])
+    assert probabilities(logits, top_p=1e-9)[0].tolist() == [0, 1, 0, 0]
+    assert probabilities(logits, top_k=3, top_p=0.5)[0].tolist() == pytest.approx([0, 4 / 7, 3 / 7, 0])
+    assert probabilities(torch.zeros(1, 3), top_k=1)[0].tolist() == [1, 0, 0]  # of equal ones the first
+    assert probabilities(logits, 0.5)[0].tolist() == pytest.approx([1 / 30, 16 / 30, 9 / 30, 4 / 30])
+
+
+@given(st.lists(st.floats(-5, 5), min_size=1, max_size=12), st.integers(0, 15), st.floats(0.01, 1), st.floats(0.1, 5))
+def test_what_is_drawn_from_is_a_distribution_over_the_likeliest(
+    logits: list[float], top_k: int, top_p: float, temperature: float
+) -> None:
+    whole = probabilities(torch.tensor([logits]), temperature)[0]
+    kept = probabilities(torch.tensor([logits]), temperature, top_k, top_p)[0]
+    assert kept.sum().item() == pytest.approx(1)
+    allowed = kept > 0
+    assert 1 <= int(allowed.sum()) <= (top_k or len(logits))
+    if (~allowed).any():
+        assert whole[allowed].min() >= whole[~allowed].max()
+
+
+def test_drawn_characters_come_with_their_probabilities_and_darts() -> None:
+    drawn = draw(
+        WindowReader(Constant(0.2, 0.5, 0.3), 2), CORPUS, SampleConfig(count=50, length=8, seed=1), onward=True
+    )
+    assert drawn.ids.shape == drawn.dice.shape == (50, 8)
+    expected = torch.tensor([0.2, 0.5, 0.3])[torch.from_numpy(drawn.ids)]
+    assert drawn.probabilities == pytest.approx(expected.numpy(), abs=1e-6)
+    assert ((drawn.dice <= 0.2) == (drawn.ids == 0)).all()
+
+
+class Counting:
+    """A model that sees two characters and expects their sum, as far as there are characters."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.one_hot(x.sum(1) % 3, 3).float() * 5
+
+
+@given(st.lists(st.integers(0, 2), max_size=9))
+def test_expecting_a_whole_text_is_reading_it_one_by_one(text: list[int]) -> None:
+    reader = WindowReader(Counting(), 2)
+    logits, window = reader.begin(1)
+    one_by_one = [logits]
+    for index in text:
+        logits, window = reader.read(torch.tensor([index]), window)
+        one_by_one.append(logits)
+    assert torch.equal(reader.expect(torch.tensor(text, dtype=torch.int64)), torch.cat(one_by_one))

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from lmcore import figures, passages, trainers
+from lmcore import figures, passages, sampling, trainers
 from lmcore.corpora import CorpusConfig, from_text
 from lmcore.errors import UserError
 from lmcore.runs.slices import advance
@@ -22,15 +22,15 @@ NAMES = from_text("emma\nolivia\nava\nisabella\nsophia\nmia\n" * 20, config=Corp
 CONFIG = RunConfig(model=RNNConfig(hidden=16, sequence=10), train=TrainConfig(steps=400, seed=5, evaluate_every=100))
 
 
-def trained(steps: int, corpus=NOVEL, config: RunConfig = CONFIG) -> trainers.RecurrentTrainer:
-    trainer = trainers.RecurrentTrainer(config, corpus)
+def trained(steps: int, corpus=NOVEL, config: RunConfig = CONFIG) -> trainers.FromScratch:
+    trainer = trainers.FromScratch(config, corpus)
     trainer.train(steps)
     return trainer
 
 
 def test_each_model_gets_its_trainer() -> None:
     assert isinstance(trainers.make(RunConfig(), NAMES), Trainer)
-    assert isinstance(trainers.make(CONFIG, NOVEL), trainers.RecurrentTrainer)
+    assert isinstance(trainers.make(CONFIG, NOVEL), trainers.FromScratch)
     with pytest.raises(UserError, match="not made of layers"):
         Trainer(CONFIG, NOVEL)
 
@@ -49,7 +49,7 @@ def test_plain_data_of_a_run_become_its_config_again() -> None:
 
 
 def test_training_takes_the_steps_of_the_network_from_scratch() -> None:
-    losses = trainers.RecurrentTrainer(CONFIG, NOVEL).train(50)
+    losses = trainers.FromScratch(CONFIG, NOVEL).train(50)
     model = RNN(CONFIG.model, len(NOVEL.vocabulary), np.random.default_rng(5))
     optimiser, stream = AdaGrad(model.theta), Stream(NOVEL.streams["train"], 10, 16)
     expected = [step(model, optimiser, stream, 0.1) / 10 for _ in range(50)]
@@ -59,7 +59,7 @@ def test_training_takes_the_steps_of_the_network_from_scratch() -> None:
 
 def test_it_goes_on_bit_for_bit_after_a_restore() -> None:
     whole, cut = trained(300), trained(120)
-    other = trainers.RecurrentTrainer(CONFIG, NOVEL)
+    other = trainers.FromScratch(CONFIG, NOVEL)
     other.restore(cut.state())
     other.train(180)
     for name, array in whole.state().items():
@@ -104,11 +104,11 @@ def test_the_loss_of_a_split_is_that_of_its_characters_one_by_one() -> None:
 def test_a_rate_far_too_high_is_told() -> None:
     config = CONFIG.updated(train=CONFIG.train.updated(learning_rate=1000.0).model_dump())
     with pytest.raises(DivergedError, match="learning rate of 100"):
-        trainers.RecurrentTrainer(config, NOVEL).train(200)
+        trainers.FromScratch(config, NOVEL).train(200)
 
 
 def test_snapshots_hold_samples_with_the_same_dice_and_where_the_reading_stands() -> None:
-    trainer = trainers.RecurrentTrainer(CONFIG, NOVEL)
+    trainer = trainers.FromScratch(CONFIG, NOVEL)
     result = train_for(trainer, math.inf)
     assert result.snapshots[-1].step == 400
     epoch = 400 * 10 / len(NOVEL.streams["train"])
@@ -127,25 +127,30 @@ def test_names_end_where_the_network_ends_them() -> None:
 # ---------------------------------------------------------------- passages
 
 
-def test_a_passage_tells_what_each_character_was_drawn_from() -> None:
-    model = trained(200).model
-    settings = SampleConfig(seed=3, length=50, temperature=0.7, prefix="The ")
-    record = passages.passage(model, NOVEL, settings, top_k=5)
+@pytest.mark.parametrize("text", range(3))
+def test_a_passage_tells_what_each_character_was_drawn_from(text: int) -> None:
+    reader = trained(200).reader
+    settings = SampleConfig(count=3, seed=3, length=50, temperature=0.7, prefix="The ", top_k=5)
+    drawn = sampling.draw(reader, NOVEL, settings)
+    record = passages.passage(NOVEL, drawn, text)
     assert len(record.characters) == 50
     for at in (0, 7, 49):
-        p, chosen = passages.distribution(model, NOVEL, settings, at, top_k=5)
-        assert NOVEL.vocabulary.labels[chosen] == record.characters[at]
-        assert -math.log(p[chosen]) == pytest.approx(record.values[at], abs=1e-4)
-        assert (p > 0).sum() == 5
-        assert p.sum() == pytest.approx(1)
+        one = passages.how_drawn(reader, NOVEL, settings, drawn, at, text)
+        assert NOVEL.vocabulary.labels[one.chosen] == record.characters[at]
+        assert -math.log(one.drawn_from[one.chosen]) == pytest.approx(record.values[at], abs=1e-4)
+        assert (one.drawn_from > 0).sum() == 5
+        assert [one.drawn_from.sum(), one.model.sum()] == pytest.approx([1, 1])
+        assert (one.model > 0).all()
+        bar = one.drawn_from.cumsum()
+        assert bar[one.chosen] >= one.dart > bar[one.chosen] - one.drawn_from[one.chosen]
 
 
 def test_a_prompt_primes_the_state() -> None:
-    model = trained(300).model
-    given = [passages.passage(model, NOVEL, SampleConfig(length=20, prefix=prefix)) for prefix in ("The cat", "A bird")]
-    assert given[0].characters != given[1].characters
+    reader = trained(300).reader
+    given = [sampling.draw(reader, NOVEL, SampleConfig(count=1, prefix=text)) for text in ("The cat", "A bird")]
+    assert given[0].ids.tolist() != given[1].ids.tolist()
     with pytest.raises(UserError, match="€"):
-        passages.passage(model, NOVEL, SampleConfig(prefix="€"))
+        sampling.draw(reader, NOVEL, SampleConfig(prefix="€"))
 
 
 def test_words_are_counted_in_a_long_sample_and_beside_the_text() -> None:
@@ -157,7 +162,7 @@ def test_words_are_counted_in_a_long_sample_and_beside_the_text() -> None:
     assert table.loc["zebra", "sampled"] == 0
     assert np.isnan(table.loc["zebra", "first after"])
     settings = SampleConfig(count=20, length=1000, seed=42)
-    first = NOVEL.vocabulary.decode(trainers.draw(trainer.model, NOVEL, settings).ids[0])
+    first = NOVEL.vocabulary.decode(sampling.draw(trainer.reader, NOVEL, settings).ids[0])
     assert first[int(table.loc["said", "first after"]) :].startswith("said")
     known = set(re.findall("[A-Za-z]+", TEXT))
     assert not known & set(record.invented)
@@ -166,7 +171,7 @@ def test_words_are_counted_in_a_long_sample_and_beside_the_text() -> None:
 
 
 def test_ever_more_sampled_words_exist() -> None:
-    snapshots = train_for(trainers.RecurrentTrainer(CONFIG, NOVEL), math.inf).snapshots
+    snapshots = train_for(trainers.FromScratch(CONFIG, NOVEL), math.inf).snapshots
     shares = passages.known_words(CONFIG, snapshots, corpus=NOVEL)
     assert [step for step, _ in shares] == [snapshot.step for snapshot in snapshots]
     assert shares[-1][1] > shares[0][1] + 0.5
@@ -205,8 +210,11 @@ def test_pictures_show_the_text_as_it_is() -> None:
     assert np.isnan(drawn.data[0].z[2, 20:]).all()
     assert drawn.data[1].text[:6] == ("&lt;", "b", "&gt;", '"', "", "x")
     assert drawn.data[0].customdata[1][3] == 53
-    bars = figures.drawn_from(np.array([0.1, 0.6, 0.3]), 0, ["a", "b", "c"], most=2)
-    assert list(bars.data[0].y) == [0.6, 0.1]
+    one = passages.Draw(np.array([0.1, 0.6, 0.3]), np.array([0, 0.6, 0.4]), 2, 0.7)
+    below, above = figures.how_drawn(one, ["a", "<", "c"]).data
+    assert list(above.x) == [0.1, 0.6, 0.3]
+    assert list(below.base) == pytest.approx([0, 0.6])
+    assert list(below.text) == ["&lt;", "c"]
 
 
 def test_pictures_of_time_have_logarithmic_axes() -> None:
