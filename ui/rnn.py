@@ -73,12 +73,12 @@ def passage(page: str, config: RunConfig, view: RunView | None) -> None:
     config, snapshot = _look(page, config, view)
     corpus = corpora.load(config.corpus)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        which = st.selectbox("Network", list(WHICH), key=f"{page}.which", width=190)
-        temperature = st.slider("Temperature", 0.0, 2.0, 0.8, 0.05, key=f"{page}.temperature", width=180)
-        top_k = st.number_input("Top-k (0: all)", 0, 1000, 0, key=f"{page}.top_k", width=120)
-        top_p = st.slider("Top-p", 0.05, 1.0, 1.0, 0.05, key=f"{page}.top_p", width=150)
-        length = st.number_input("Characters", 100, 5000, 1000, 100, key=f"{page}.length", width=120)
-        seed = st.number_input("Dice", 0, 10**9, 42, key=f"{page}.dice", width=120)
+        which = st.selectbox("Network", list(WHICH), key=f"{page}.which", width=175)
+        temperature = st.slider("Temperature", 0.0, 2.0, 0.8, 0.05, key=f"{page}.temperature", width=150)
+        top_k = st.number_input("Top-k (0: all)", 0, 1000, 0, key=f"{page}.top_k", width=110)
+        top_p = st.slider("Top-p", 0.05, 1.0, 1.0, 0.05, key=f"{page}.top_p", width=130)
+        length = st.number_input("Characters", 100, 5000, 1000, 100, key=f"{page}.length", width=115)
+        seed = st.number_input("Dice", 0, 10**9, 42, key=f"{page}.dice", width=105)
     prompt = st.text_input("Prompt", key=f"{page}.prompt", max_chars=500, help="Primes the hidden state.")
     model = _model(config, snapshot, WHICH[which])
     if model is None:
@@ -173,13 +173,25 @@ def units(page: str, config: RunConfig, view: RunView | None) -> None:
     table = passages.gallery(text, states)
     left, right = st.columns([1, 1])
     with left:
-        st.markdown("**Units that go with something**")
-        st.dataframe(table.style.format({"correlation": "{:+.2f}"}), hide_index=True)
-    first = int(table["unit"].iloc[table["correlation"].abs().argmax()]) if len(table) else 0
+        st.markdown("**Units that go with something** (choose a line)")
+        chosen = st.dataframe(
+            table.style.format({"correlation": "{:+.2f}"}),
+            hide_index=True,
+            on_select="rerun",
+            selection_mode="single-row",
+            key=f"{page}.gallery.{snapshot.step}",
+        )
+    best = int(table["correlation"].abs().argmax()) if len(table) else 0
+    row = chosen.selection.rows[0] if chosen.selection.rows else best
+    first = int(table["unit"].iloc[row]) if len(table) else 0
     with right:
         unit = int(
-            st.number_input("Unit", 0, states.shape[1] - 1, first, width=140, key=f"{page}.unit.{snapshot.step}")
+            st.number_input(
+                "Unit", 0, states.shape[1] - 1, first, width=140, key=f"{page}.unit.{snapshot.step}.{first}"
+            )
         )
+        if config.model.family == "recurrent" and config.model.layers > 1:
+            st.caption(f"Units count from the lowest layer up, {config.model.hidden} each.")
         st.markdown("**Phrases that end where it is highest**")
         st.dataframe(passages.phrases(text, states, unit).style.format({"activation": "{:+.2f}"}), hide_index=True)
     figure = figures.passage(passages.watched(corpus, ids, states, unit), f"unit {unit}", signed=True)
