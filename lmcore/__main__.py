@@ -95,9 +95,11 @@ def _download(name: str) -> None:
 @click.option("--data", default="given-names", show_default=True, help="A text by name, or a path.")
 @click.option("--steps", type=int, help="Steps of gradient descent.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any setting; repeat for more.")
+@click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="For large models.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
-def train(model: str, data: str, steps: int | None, settings: tuple[str, ...], as_json: bool) -> None:
+def train(model: str, data: str, steps: int | None, settings: tuple[str, ...], threads: int, as_json: bool) -> None:
     """Train a model; Ctrl-C saves it, and `resume` goes on."""
+    torch.set_num_threads(threads)
     given = _given(model, data, settings)
     if steps is not None:
         given["steps"] = steps

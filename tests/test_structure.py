@@ -56,6 +56,7 @@ LAYERS = [
     "training",
     "trainers",
     "passages",
+    "writing",
     "bigrams",
     "one_layer",
     "expressions",

@@ -1,6 +1,7 @@
 """Widgets from configs: a field's default, bounds and sentence make its widget; nothing is declared twice."""
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -16,6 +17,11 @@ Model = TypeVar("Model", bound=Config)
 def label(name: str) -> str:
     """A field's name as people write it."""
     return {"l2": "L2 penalty"}.get(name, name.replace("_", " ").capitalize())
+
+
+def plain(text: str) -> str:
+    """Text for a label that Streamlit would read as Markdown: every sign stands for itself."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
 
 
 def key_of(prefix: str, name: str) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from ui import links
 from ui.sections import DEFAULT, SECTIONS
 
 ROOT = Path(__file__).parent.parent
@@ -15,4 +16,6 @@ pages = {
     ]
     for section, files in SECTIONS.items()
 }
-st.navigation(pages, position="top").run()
+page = st.navigation(pages, position="top")
+with links.checked():
+    page.run()

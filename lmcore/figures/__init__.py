@@ -36,6 +36,7 @@ from lmcore.figures.inspection import histograms, saturation_board, tree, unit, 
 from lmcore.figures.passages import how_drawn, known_words, passage
 from lmcore.figures.recurrent import fading, time_check
 from lmcore.figures.training import first_guesses, loss_curve, next_character, race, rate_finder, values
+from lmcore.figures.writing import reading, standing, written
 
 __all__ = [
     "axis_map",
@@ -67,10 +68,12 @@ __all__ = [
     "probabilities",
     "race",
     "rate_finder",
+    "reading",
     "rounding_and_truncation",
     "running_statistic",
     "saturation_board",
     "similarity",
+    "standing",
     "step_tensor",
     "surprise",
     "tensor",
@@ -81,4 +84,5 @@ __all__ = [
     "updates",
     "values",
     "what_follows",
+    "written",
 ]

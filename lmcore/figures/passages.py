@@ -24,14 +24,33 @@ def passage(record: Passage, title: str, signed: bool = False) -> go.Figure:
     L = len(record.characters)
     if not L:
         return figure([], "", "", height=200, annotations=[message("Nothing was drawn.")])
-    rows = -(-L // COLUMNS)
-    z = np.full(rows * COLUMNS, np.nan, dtype=np.float32)
-    z[:L] = record.values
-    place = np.arange(rows * COLUMNS).reshape(rows, COLUMNS)
-    heatmap = {
+    filler = -L % COLUMNS
+    values = np.append(record.values, np.full(filler, np.nan))
+    return surprise_map([*record.characters, *[""] * filler], values, np.arange(L + filler), COLUMNS, (), title, signed)
+
+
+def surprise_map(
+    characters: Sequence[str],
+    values: NDArray[np.float64],
+    places: NDArray[np.int64],
+    columns: int,
+    marks: Sequence[tuple[int, str]] = (),
+    title: str = "surprise (nats)",
+    signed: bool = False,
+) -> go.Figure:
+    """Characters in rows, as many as fill them, each on the colour of its number.
+
+    Args:
+        values: shape (L,), nan where no character stands.
+        places: shape (L,) or (L, n), what a click on a character gives.
+        columns: of a row; L is a multiple of it.
+        marks: row and word, written to the right of the row.
+    """
+    L, rows = len(characters), len(characters) // columns
+    heatmap: dict[str, Any] = {
         "type": "heatmap",
-        "z": z.reshape(rows, COLUMNS),
-        "customdata": place,
+        "z": values.astype(np.float32).reshape(rows, columns),
+        "customdata": places.reshape(rows, columns, *places.shape[1:]),
         "colorscale": PALE_BOTH_WAYS if signed else "YlOrRd",
         "reversescale": not signed,
         "zmin": -1 if signed else 0,
@@ -40,18 +59,30 @@ def passage(record: Passage, title: str, signed: bool = False) -> go.Figure:
         "hovertemplate": "%{z:.2f}<extra></extra>",
         "colorbar": {"thickness": 10, "outlinewidth": 0, "title": {"text": title, "side": "right"}},
     }
-    written = {
+    texts: dict[str, Any] = {
         "type": "scatter",
         "mode": "text",
-        "x": np.arange(L) % COLUMNS,
-        "y": np.arange(L) // COLUMNS,
-        "text": ["" if character == "␣" else escape(character) for character in record.characters],
+        "x": np.arange(L) % columns,
+        "y": np.arange(L) // columns,
+        "text": ["" if character == "␣" else escape(character) for character in characters],
         "textfont": {"size": 13, "color": "#000000"},
         "hoverinfo": "skip",
     }
+    said: dict[str, Any] = {
+        "type": "scatter",
+        "mode": "text",
+        "x": np.full(len(marks), columns - 0.2),
+        "y": [row for row, _ in marks],
+        "text": [escape(word) for _, word in marks],
+        "textposition": "middle right",
+        "textfont": {"size": 12},
+        "hoverinfo": "skip",
+    }
     plain = {"showticklabels": False, "showgrid": False, "ticks": "", "title": ""}
+    x = plain | {"range": [-0.5, columns - 0.5 + (max(4, columns * 0.2) if marks else 0)]}
     y = plain | {"range": [rows - 0.5, -0.5]}
-    return figure([heatmap, written], plain, y, height=60 + 22 * rows, showlegend=False)
+    traces = [heatmap, texts, said] if marks else [heatmap, texts]
+    return figure(traces, x, y, height=60 + 22 * rows, showlegend=False)
 
 
 def how_drawn(record: Draw, labels: Sequence[str]) -> go.Figure:
