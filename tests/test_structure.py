@@ -68,6 +68,7 @@ LAYERS = [
     "embeddings",
     "lr_finder",
     "runs",
+    "comparison",
 ]
 
 

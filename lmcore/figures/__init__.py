@@ -16,6 +16,7 @@ from lmcore.figures.batch_norm import (
     one_example,
     running_statistic,
 )
+from lmcore.figures.comparison import curves, leaderboard
 from lmcore.figures.corpus import character_frequencies, length_histogram
 from lmcore.figures.counting import (
     broadcasting,
@@ -45,6 +46,7 @@ __all__ = [
     "batch_values",
     "broadcasting",
     "character_frequencies",
+    "curves",
     "dart",
     "difference",
     "embedding_map",
@@ -57,6 +59,7 @@ __all__ = [
     "histograms",
     "how_drawn",
     "known_words",
+    "leaderboard",
     "length_histogram",
     "log_counts",
     "loss_curve",

@@ -162,7 +162,7 @@ class Store:
             return Run(config_of(content["config"]), content["owner"], content["id"], content["created"], origin)
         except FileNotFoundError:
             raise UserError(f"There is no run {run_id!r} on this computer.") from None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise UserError(f"The files of run {run_id!r} are damaged.") from None
 
     # ------------------------------------------------------------ what people say of a run
@@ -171,7 +171,7 @@ class Store:
         """Name, note and star of a run; none where its file is missing or damaged."""
         try:
             return About.parse(json.loads((self._path(run_id) / "about.json").read_text(encoding="utf-8")))
-        except (OSError, UserError, ValueError, TypeError):
+        except (OSError, UserError, ValueError, TypeError, RecursionError):
             return About()
 
     def describe(self, run_id: str, about: About) -> None:
