@@ -4,7 +4,8 @@ Losses are in nats per character. Dimensions: P points of a curve, S snapshots.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -53,7 +54,60 @@ def caveats(configs: Sequence[TaskConfig]) -> list[str]:
     return []
 
 
+def names(headers: Sequence[Header]) -> dict[str, str]:
+    """What to call each run, by its id: its own name or its model's, with the beginning of its id where two are alike.
+
+    They are as people gave them: text, never markup.
+    """
+    given = {header.id: header.about.name or header.config.family or "run" for header in headers}
+    alike = Counter(given.values())
+    return {
+        run_id: f"{name} {run_id[:4]}" if alike[name] > 1 or not known.about.name else name
+        for (run_id, name), known in zip(given.items(), headers, strict=True)
+    }
+
+
+def matching(
+    headers: Sequence[Header],
+    text: str = "",
+    families: Collection[str] = (),
+    data: Collection[str] = (),
+    statuses: Collection[str] = (),
+    starred: bool = False,
+) -> list[Header]:
+    """The runs that fit: every word of the text occurs in what the table says of them; an empty choice fits all."""
+    words = text.casefold().split()
+    return [
+        header
+        for header in headers
+        if (not families or header.config.family in families)
+        and (not data or header.config.data_name in data)
+        and (not statuses or header.status in statuses)
+        and (not starred or header.about.starred)
+        and all(word in _told(header) for word in words)
+    ]
+
+
+def _told(header: Header) -> str:
+    config = header.config
+    told = [header.id, header.about.name, header.about.note, config.family, config.data_name, key_settings(config)]
+    return " ".join(told).casefold()
+
+
 # ---------------------------------------------------------------- settings
+
+
+def key_settings(config: TaskConfig) -> str:
+    """The settings of model and training that are not their defaults, in a line."""
+    found = unlike_default(config.model, {"family"}) + unlike_default(config.train, {"steps"})
+    return ", ".join(found) or "all as they come"
+
+
+def unlike_default(config: Config, without: Collection[str] = ()) -> list[str]:
+    """The settings that are not their defaults, in words."""
+    defaults = {name: field.get_default(call_default_factory=True) for name, field in type(config).model_fields.items()}
+    values = {name: value for name, value in config.model_dump().items() if name not in without}
+    return [f"{name.replace('_', ' ')} {_in_words(value)}" for name, value in values.items() if value != defaults[name]]
 
 
 def flat(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
@@ -281,6 +335,30 @@ def _first_difference(one: RunView, other: RunView, common: Snapshot) -> tuple[i
     return None, (math.nan, math.nan)
 
 
+def fork_of(one: RunView, other: RunView) -> int | None:
+    """The step until which two runs are one: a run and its fork, or two forks of one run; None if they are neither."""
+    a, b = one.origin, other.origin
+    if b is not None and b.parent == one.id:
+        return b.step
+    if a is not None and a.parent == other.id:
+        return a.step
+    return min(a.step, b.step) if a is not None and b is not None and a.parent == b.parent else None
+
+
+def tell(record: Parting) -> list[str]:
+    """The parting in words, in two lines."""
+    first, second = record.losses
+    lines = [f"The branches are one until step {record.common:,}, bit for bit."]
+    if record.step is not None:
+        lines[0] += f" They part at step {record.step:,}, with a minibatch loss of {first:.6f} and {second:.6f}."
+    else:
+        lines[0] += f" No loss differs in the {MOST_REPLAYED:,} steps after it, as far as both have gone."
+    if record.snapshot is not None:
+        told = " and ".join(text.replace("\n", "⏎") for text in record.texts)
+        lines.append(f"The first text that differs, at step {record.snapshot:,}: {told}, from the same dice.")
+    return lines
+
+
 class _Replay:
     """Takes the steps of a run again, from a snapshot that keeps its state or from the start."""
 
@@ -328,23 +406,23 @@ class Leaderboard:
     by_seconds: tuple[Entry, ...]
 
 
-def leaderboard(headers: Sequence[Header], names: Mapping[str, str], corpus: Corpus) -> Leaderboard:
+def leaderboard(headers: Sequence[Header], called: Mapping[str, str], beside: Mapping[str, float]) -> Leaderboard:
     """The leaderboard of a text.
 
     Args:
         headers: of runs on it; those without a dev loss are left out.
-        names: what to call each, by its id.
-        corpus: the text.
+        called: the name of each, by its id.
+        beside: `baselines` of the text.
     """
     entries = [
-        Entry(header.id, names[header.id], header.parameters, header.seconds, header.dev)
+        Entry(header.id, called[header.id], header.parameters, header.seconds, header.dev)
         for header in headers
         if header.dev is not None and math.isfinite(header.dev) and header.step > 0
     ]
     entries.sort(key=lambda entry: entry.dev)
     return Leaderboard(
         tuple(entries),
-        baselines(corpus),
+        dict(beside),
         frontier(entries, lambda entry: entry.parameters),
         frontier(entries, lambda entry: entry.seconds),
     )
@@ -364,10 +442,30 @@ def baselines(corpus: Corpus) -> dict[str, float]:
     """Dev losses of guessing, and of counting single characters and pairs in the training split (1 added to each)."""
     found = {"guessing": math.log(len(corpus.vocabulary))}
     for name, order in (("unigram", 1), ("bigram", 2)):
-        model = NGram(corpus, CountConfig(order=order, smoothing=1.0, counted="train"))
-        if (loss := model.loss(corpus, "dev")) is not None:
+        try:
+            loss = NGram(corpus, CountConfig(order=order, smoothing=1.0, counted="train")).loss(corpus, "dev")
+        except UserError:
+            continue  # a vocabulary too large for a table
+        if loss is not None:
             found[name] = loss
     return found
+
+
+def as_table(record: Leaderboard) -> pd.DataFrame:
+    """The entries, best first, and on which frontier each stands."""
+    edges = {"parameters": record.by_parameters, "time": record.by_seconds}
+    return pd.DataFrame(
+        [
+            {
+                "run": entry.name,
+                "dev loss (nats)": entry.dev,
+                "parameters": entry.parameters,
+                "time (s)": entry.seconds,
+                "on the frontier of": ", ".join(name for name, edge in edges.items() if entry in edge) or "–",
+            }
+            for entry in record.entries
+        ]
+    )
 
 
 def describe(record: Leaderboard) -> str:

@@ -36,6 +36,7 @@ from lmcore.figures.gradients import gradient_check, rounding_and_truncation
 from lmcore.figures.inspection import histograms, saturation_board, tree, unit, updates
 from lmcore.figures.passages import how_drawn, known_words, passage
 from lmcore.figures.recurrent import fading, time_check
+from lmcore.figures.style import escape
 from lmcore.figures.training import first_guesses, loss_curve, next_character, race, rate_finder, values
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "dart",
     "difference",
     "embedding_map",
+    "escape",
     "fading",
     "first_guesses",
     "folded_logits",
