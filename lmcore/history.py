@@ -3,6 +3,7 @@
 Losses are in nats per character.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -35,6 +36,7 @@ class Snapshot:
     samples: tuple[str, ...]
     arrays: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # by name: "next_character"
     seconds: float = 0.0  # of training until then
+    state: dict[str, NDArray[Any]] = field(default_factory=dict)  # to go on from here; empty where it is not kept
 
     def without_weights(self) -> "Snapshot":
         """The same record without the model's weights; itself if it holds none."""
@@ -66,6 +68,7 @@ class History:
         self.steps = 0
         self.ratio_steps = np.zeros(0, dtype=np.int64)
         self.ratios = np.zeros((0, 0, 2), dtype=np.float32)  # `Trainer.take_ratios`
+        self.marks = np.zeros((0, 2))  # steps at which it can be cut off, and the sum of all losses until each
 
     def add(self, losses: NDArray[np.float32]) -> None:
         """Appends the losses of the next steps."""
@@ -84,6 +87,31 @@ class History:
         """Appends how large gradients and updates were, shape (R, P, 2), at some of the next steps."""
         self.ratio_steps = np.concatenate([self.ratio_steps, steps])
         self.ratios = np.concatenate([self.ratios, ratios]) if len(self.ratios) else ratios
+
+    def mark(self) -> None:
+        """Remembers the present step as one at which the history may be cut off: its bucket may not be full."""
+        self.marks = np.append(self.marks, [[self.steps, self.sums.sum()]], axis=0)
+
+    def until(self, step: int) -> "History":
+        """The history as it was at a marked step, in buckets as wide as now; the last one may be part of a bucket.
+
+        Raises:
+            KeyError: if the step was not marked.
+        """
+        cut = copy.deepcopy(self)
+        if step == self.steps:
+            return cut
+        full = step // self.width
+        rest = [self._sum_until(step) - self.sums[:full].sum()] if step % self.width else []
+        cut.steps, cut.sums, cut.head = step, np.append(self.sums[:full], rest), self.head[:step].copy()
+        kept = self.ratio_steps <= step
+        cut.ratio_steps, cut.ratios = self.ratio_steps[kept], self.ratios[: kept.sum()].copy()
+        cut.marks = self.marks[self.marks[:, 0] <= step]
+        return cut
+
+    def _sum_until(self, step: int) -> float:
+        sums = {int(at): float(total) for at, total in self.marks}
+        return sums[step]
 
     def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Steps (the middle of each bucket, counted from 1) and mean losses, at most BUCKETS points."""
@@ -108,6 +136,7 @@ class History:
             "shape": np.array([self.width, self.steps]),
             "ratio_steps": self.ratio_steps,
             "ratios": self.ratios,
+            "marks": self.marks,
         }
 
     @classmethod
@@ -116,6 +145,7 @@ class History:
         history = cls()
         history.head, history.sums = arrays["head"], arrays["sums"]
         history.ratio_steps, history.ratios = arrays["ratio_steps"], arrays["ratios"]
+        history.marks = arrays.get("marks", history.marks)  # files of before have none
         history.width, history.steps = (int(number) for number in arrays["shape"])
         return history
 

@@ -19,7 +19,7 @@ from lmcore import corpora, models
 from lmcore.config import LIVE, Config, Field, PaceConfig, TaskConfig
 from lmcore.corpora import Corpus, CorpusConfig, Split
 from lmcore.errors import UserError
-from lmcore.history import WEIGHTS, Snapshot, under
+from lmcore.history import MOST_KEPT_ALWAYS, WEIGHTS, Snapshot, under
 from lmcore.layers import Sequential
 from lmcore.models import REGISTRY, ModelConfig, RecurrentConfig, RNNConfig
 from lmcore.models.mlp import MLPConfig
@@ -664,6 +664,11 @@ class Steps(Protocol):
         """What decides the run's numbers."""
         ...
 
+    @property
+    def parameters(self) -> int:
+        """Number of trainable numbers in the model."""
+        ...
+
     def train(self, steps: int) -> NDArray[np.float32]:
         """Takes steps and returns the loss of each."""
         ...
@@ -674,6 +679,10 @@ class Steps(Protocol):
 
     def snapshot(self) -> Snapshot:
         """The record of this step."""
+        ...
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """All that is needed to go on."""
         ...
 
 
@@ -693,7 +702,7 @@ def train_for(
     end = settings.steps if until is None else min(until, settings.steps)
     began, began_at = clock(), time.perf_counter()
     losses: list[NDArray[np.float32]] = []
-    snapshots = [trainer.snapshot()] if trainer.step == 0 else []
+    snapshots = [_recorded(trainer, 0.0)] if trainer.step == 0 else []
     diverged, block = "", 1
     while trainer.step < end and (not losses or clock() - began < seconds):
         stop = min(end, next_snapshot_step(trainer.step, settings.evaluate_every))
@@ -706,9 +715,31 @@ def train_for(
             break
         block = _next_block(len(losses[-1]), clock() - started)
         if is_snapshot_step(trainer.step, settings.evaluate_every) or trainer.step == end:
-            snapshots.append(replace(trainer.snapshot(), seconds=time.perf_counter() - began_at))
+            snapshots.append(_recorded(trainer, time.perf_counter() - began_at))
     taken = np.concatenate([np.zeros(0, np.float32), *losses])
     return Slice(taken, snapshots, time.perf_counter() - began_at, trainer.take_ratios(), diverged)
+
+
+def _recorded(trainer: Steps, seconds: float) -> Snapshot:
+    """A snapshot with what it takes to go on from it, of a model that is small enough to keep that at every one.
+
+    Beside the weights, which are kept once, that is the generator (5 kB) and the optimiser's moments (none of sgd,
+    twice the weights of adam): a fork then begins at once, where training again from the start would take as long as
+    the run has.
+    """
+    snapshot = replace(trainer.snapshot(), seconds=seconds)
+    if trainer.parameters > MOST_KEPT_ALWAYS:
+        return snapshot
+    kept = snapshot.arrays
+    held = {
+        name: kept[name] if name in kept and _same(kept[name], array) else array.copy()
+        for name, array in trainer.state().items()
+    }
+    return replace(snapshot, state=held)
+
+
+def _same(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    return one.dtype == other.dtype and np.array_equal(one, other)
 
 
 def _next_block(steps: int, seconds: float, target: float = 0.02) -> int:

@@ -69,6 +69,7 @@ LAYERS = [
     "embeddings",
     "lr_finder",
     "runs",
+    "comparison",
 ]
 
 

@@ -72,11 +72,13 @@ def parse(config: type[Model], values: dict[str, Any]) -> Model:
         st.stop()
 
 
-def widget(config: type[Config], name: str, *, key: str, default: Any = None, **options: Any) -> Any:
-    """The widget of one field, bound to the address; ``default`` stands for the config's own."""
+def widget(
+    config: type[Config], name: str, *, key: str, default: Any = None, bound: bool = True, **options: Any
+) -> Any:
+    """The widget of one field, ``bound`` to the address or not; ``default`` stands for the config's own."""
     field = config.model_fields[name]
     value = field.default if default is None else default
-    options |= {"help": field.description, "bind": "query-params", "key": key}
+    options |= {"help": field.description, "bind": "query-params" if bound else None, "key": key}
     if field.annotation is bool:
         return st.toggle(label(name), value, **options)
     if get_origin(field.annotation) is Literal:

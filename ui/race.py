@@ -1,6 +1,5 @@
 """Several runs that start in the same moment, on one chart, live. They are runs like any other, and go on unwatched."""
 
-import secrets
 from collections.abc import Callable
 
 import streamlit as st
@@ -11,6 +10,7 @@ from lmcore.history import LossCurve, loss_curve, over_seconds
 from lmcore.runs.engine import RunView
 from lmcore.runs.run import Status
 from lmcore.training import RunConfig
+from ui import run_panel
 from ui.live import Chart, live
 from ui.server import engine
 
@@ -59,16 +59,16 @@ def _ids(page: str) -> list[str]:
         except UserError:
             st.warning("A run of the race in the address is not on this computer.")
     st.session_state[f"{page}.race"] = ".".join(ids)
+    run_panel.opened().update(ids)
     if ids:
         st.query_params["race"] = ".".join(ids)
     return ids
 
 
 def _start(page: str, entrants: dict[str, RunConfig]) -> None:
-    visitor = st.session_state.setdefault("visitor", secrets.token_hex(8))
     try:
         # Each has an owner of its own: the runs of a race train side by side, and do not queue behind each other.
-        ids = [engine().start(config, f"{visitor}.{lane}") for lane, config in enumerate(entrants.values())]
+        ids = [engine().start(config, f"{run_panel.visitor()}.{lane}") for lane, config in enumerate(entrants.values())]
     except UserError as error:
         st.session_state[f"{page}.race_error"] = str(error)
         return

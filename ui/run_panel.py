@@ -63,7 +63,20 @@ def attach(page: str, configs: dict[str, type[Config]], task: str = "write") -> 
         _fill_widgets(page, view.config, configs)
     st.session_state[key] = run_id
     st.query_params["run"] = run_id
+    opened().add(run_id)
     return view
+
+
+def visitor() -> str:
+    """The owner of the runs that this visitor starts."""
+    name: str = st.session_state.setdefault("visitor", secrets.token_hex(8))
+    return name
+
+
+def opened() -> set[str]:
+    """The runs that this visitor had the address of; the set is kept, and can be added to."""
+    runs: set[str] = st.session_state.setdefault("opened", set())
+    return runs
 
 
 def adopt(page: str, *others: str) -> None:
@@ -185,8 +198,7 @@ def _command(page: str, config: TaskConfig, command: str, drawing: int) -> None:
         elif run_id is not None:
             engine().resume(run_id, step_once=once)
         else:
-            owner = st.session_state.setdefault("visitor", secrets.token_hex(8))
-            st.session_state[f"{page}.run"] = engine().start(config, owner, step_once=once)
+            st.session_state[f"{page}.run"] = engine().start(config, visitor(), step_once=once)
     except UserError as error:
         st.session_state[f"{page}.error"] = str(error)
 
@@ -195,13 +207,12 @@ def start_and_open(page: str, config: TaskConfig) -> None:
     """Starts another run and shows it with its settings; the one before is paused and kept."""
     if (run_id := st.session_state.get(f"{page}.run")) is not None:
         engine().pause(run_id)
-    owner = st.session_state.setdefault("visitor", secrets.token_hex(8))
-    _open(page, engine().start(config, owner))
+    _open(page, engine().start(config, visitor()))
 
 
 def offer_interrupted(page: str, task: str = "write") -> None:
     """On the machine that runs the app: the runs that an earlier server left in mid-run."""
-    if not _at_the_server():
+    if not at_the_server():
         return  # who sits elsewhere has the address of their run
     left = [header for header in engine().interrupted() if header.config.task == task]
     if not left:
@@ -213,7 +224,8 @@ def offer_interrupted(page: str, task: str = "write") -> None:
                 st.text(f"{header.config.family}, stopped at step {header.step:,} of {header.config.train.steps:,}")
 
 
-def _at_the_server() -> bool:
+def at_the_server() -> bool:
+    """Whether the visitor sits at the machine that runs the app."""
     return st.context.ip_address is None
 
 

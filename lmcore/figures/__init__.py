@@ -16,6 +16,7 @@ from lmcore.figures.batch_norm import (
     one_example,
     running_statistic,
 )
+from lmcore.figures.comparison import curves, leaderboard
 from lmcore.figures.corpus import character_frequencies, length_histogram
 from lmcore.figures.counting import (
     broadcasting,
@@ -35,6 +36,7 @@ from lmcore.figures.gradients import gradient_check, rounding_and_truncation
 from lmcore.figures.inspection import histograms, saturation_board, tree, unit, updates
 from lmcore.figures.passages import how_drawn, known_words, passage
 from lmcore.figures.recurrent import fading, time_check
+from lmcore.figures.style import escape
 from lmcore.figures.training import first_guesses, loss_curve, next_character, race, rate_finder, values
 from lmcore.figures.writing import reading, standing, written
 
@@ -46,9 +48,11 @@ __all__ = [
     "batch_values",
     "broadcasting",
     "character_frequencies",
+    "curves",
     "dart",
     "difference",
     "embedding_map",
+    "escape",
     "fading",
     "first_guesses",
     "folded_logits",
@@ -58,6 +62,7 @@ __all__ = [
     "histograms",
     "how_drawn",
     "known_words",
+    "leaderboard",
     "length_histogram",
     "log_counts",
     "loss_curve",

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,9 +23,9 @@ from lmcore.config import PaceConfig
 from lmcore.errors import UserError
 from lmcore.history import Change, History, Snapshot
 from lmcore.runs import executors
-from lmcore.runs.run import Run, Status
+from lmcore.runs.run import Fork, Run, Status, fork_steps
 from lmcore.runs.slices import advance, loss_on_test
-from lmcore.runs.store import Header, Store
+from lmcore.runs.store import TRASH_DAYS, Header, Store
 from lmcore.trainers import AnyRunConfig
 
 SAVE_EVERY = 3.0  # seconds between two checkpoints of a running run
@@ -57,6 +57,12 @@ class RunView:
     lost: NDArray[np.float32]  # losses of the slice that diverged
     looks: tuple[tuple[int, float | None], ...]  # step and test loss, each time that it was asked for
     started: PaceConfig  # the training settings of the first step
+    origin: Fork | None = None
+
+    @property
+    def fork_steps(self) -> list[int]:
+        """Steps that a fork can begin at (`Run.fork`)."""
+        return fork_steps(self.step, self.snapshots)
 
     @property
     def seconds_left(self) -> float | None:
@@ -76,6 +82,20 @@ class _Seat:
     saved: float = 0.0
     deaths: int = 0
     pausing: bool = False
+
+
+def _present(run: Run) -> dict[str, Any]:
+    """What a header says of a run that the engine holds, newer than on disk."""
+    last = run.snapshots[-1] if run.snapshots else None
+    return {
+        "config": run.current,
+        "status": run.status,
+        "step": run.step,
+        "parameters": run.parameters,
+        "seconds": run.seconds,
+        "train": last.train if last else None,
+        "dev": last.dev if last else None,
+    }
 
 
 class Engine:
@@ -100,10 +120,12 @@ class Engine:
         self._generation = 0
         self._seats: dict[str, _Seat] = {}
         self._guard = threading.RLock()
+        self._disk = threading.Lock()  # no run is moved while it is written; taken before the guard
         self._events: queue.SimpleQueue[tuple[str, int, Future[Any]] | None] = queue.SimpleQueue()
         self._unsaved: dict[str, bytes] = {}
         self._to_save: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._closed = False
+        self.store.empty_trash(older_than_days=TRASH_DAYS)
         self._left_behind = [header for header in self.store.headers() if header.status == Status.INTERRUPTED]
         self._threads = [threading.Thread(target=work, daemon=True) for work in (self._listen, self._write)]
         for thread in self._threads:
@@ -123,6 +145,22 @@ class Engine:
         """
         run = Run(config, owner)
         run.pause_at = 1 if step_once else None
+        return self._begin(run)
+
+    def fork(self, run_id: str, step: int | None = None, owner: str = "", **settings: Any) -> str:
+        """Starts a branch of a run from a step of it (`Run.fork`), with other training settings; returns its id.
+
+        Raises:
+            UserError: if nothing is kept of that step, a setting does not fit, or no steps are left.
+        """
+        with self._guard:
+            run = self._seat(run_id).run.fork(step, owner)
+        run.change(settings)
+        if (run.pending.get("steps") or run.current.train.steps) <= run.step:
+            raise UserError(f"The fork would begin at step {run.step:,}, where it ends. Raise the number of steps.")
+        return self._begin(run)
+
+    def _begin(self, run: Run) -> str:
         seat = _Seat(run)
         try:
             self.store.create(run)
@@ -131,6 +169,8 @@ class Engine:
             run.warning = f"This run cannot be saved: {error}"
         with self._guard:
             self._seats[run.id] = seat
+            if run.origin:
+                self._save(seat)  # what it shares with its parent
             self._forget_oldest()
             self._fill()
         return run.id
@@ -177,6 +217,32 @@ class Engine:
             seat.run.change(settings)
             if not seat.run.status.is_active:
                 self._save(seat)
+
+    def delete(self, run_id: str) -> None:
+        """Moves a run at rest into the trash, from where `take_back` fetches it.
+
+        Raises:
+            UserError: if there is no such run, or it trains.
+        """
+        with self._disk, self._guard:
+            seat = self._seat(run_id)
+            if seat.run.status.is_active or seat.future is not None:
+                raise UserError("This run is training. Pause it, then delete it.")
+            if (content := self._unsaved.pop(run_id, None)) is not None:
+                self.store.save(run_id, content)
+            self._release(seat)
+            self.store.discard(run_id)
+            del self._seats[run_id]
+            self.store.empty_trash(older_than_days=TRASH_DAYS)
+        self._left_behind = [header for header in self._left_behind if header.id != run_id]
+
+    def take_back(self, run_id: str) -> None:
+        """Fetches a run out of the trash.
+
+        Raises:
+            UserError: if it is gone for good.
+        """
+        self.store.take_back(run_id)
 
     def look_at_test(self, run_id: str) -> float | None:
         """The test loss of the run as it is now, over the whole split; each look is kept (`RunView.looks`).
@@ -246,17 +312,14 @@ class Engine:
                 run.lost,
                 tuple(run.looks),
                 run.config.train,
+                run.origin,
             )
 
     def headers(self) -> list[Header]:
         """The runs on disk, newest first, with the status that this engine knows."""
         with self._guard:
-            live = {run_id: seat.run for run_id, seat in self._seats.items()}
-        headers = self.store.headers()
-        return [
-            Header(h.id, h.owner, h.created, h.config, live[h.id].status, live[h.id].step) if h.id in live else h
-            for h in headers
-        ]
+            live = {run_id: _present(seat.run) for run_id, seat in self._seats.items()}
+        return [replace(header, **live.get(header.id, {})) for header in self.store.headers()]
 
     def interrupted(self) -> list[Header]:
         """Runs that an earlier server had left in mid-run when this engine began, and that nobody has resumed."""
@@ -397,15 +460,16 @@ class Engine:
     def _write(self) -> None:
         """The thread that waits for the disk, so that training does not."""
         while (run_id := self._to_save.get()) is not None:
-            with self._guard:
-                content = self._unsaved.pop(run_id, None)
-            if content is None:
-                continue  # a newer one was written already
             warning = ""
-            try:
-                self.store.save(run_id, content)
-            except UserError as error:
-                warning = f"This run cannot be saved: {error}"
+            with self._disk:
+                with self._guard:
+                    content = self._unsaved.pop(run_id, None)
+                if content is None:
+                    continue  # a newer one was written already
+                try:
+                    self.store.save(run_id, content)
+                except UserError as error:
+                    warning = f"This run cannot be saved: {error}"
             with self._guard:
                 if run_id in self._seats:
                     self._seats[run_id].run.warning = warning

@@ -4,9 +4,10 @@ import json
 import secrets
 import time
 from collections import deque
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import safetensors.numpy
@@ -33,6 +34,13 @@ class Status(StrEnum):
         return self in (Status.QUEUED, Status.RUNNING)
 
 
+class Fork(NamedTuple):
+    """Where a run began that is a branch of another."""
+
+    parent: str  # the other's id
+    step: int
+
+
 @dataclass
 class Run:
     """A run as the engine holds it and the disk keeps it.
@@ -44,6 +52,7 @@ class Run:
     owner: str = ""
     id: str = field(default_factory=lambda: secrets.token_hex(10))  # unguessable: who has it may steer the run
     created: float = field(default_factory=time.time)
+    origin: Fork | None = None
     status: Status = Status.QUEUED
     message: str = ""
     warning: str = ""
@@ -97,11 +106,19 @@ class Run:
             self.status, self.message, self.lost = Status.FAILED, report["diverged"], report["losses"]
             return
         self.state, self.step, self.lost = state, report["step"], self.lost[:0]
-        self.history.add(report["losses"])
+        self._remember(report["losses"], [snapshot.step for snapshot in new])
         self.history.add_ratios(*report["ratios"])
         self.snapshots = extended(self.snapshots, new, self.parameters)
         self.rates.append((time.monotonic(), self.step))
         self._stop_at_budget()
+
+    def _remember(self, losses: NDArray[np.float32], marked: Sequence[int]) -> None:
+        """The losses of a slice; at the marked steps the history can be cut off later, for a fork."""
+        first = self.history.steps
+        for step in marked:
+            self.history.add(losses[self.history.steps - first : step - first])
+            self.history.mark()
+        self.history.add(losses[self.history.steps - first :])
 
     def _stop_at_budget(self) -> None:
         train = self.current.train
@@ -123,6 +140,53 @@ class Run:
         (began, first), (ended, last) = self.rates[0], self.rates[-1]
         return (last - first) / max(ended - began, 1e-9)
 
+    # ------------------------------------------------------------ forks
+
+    @property
+    def fork_steps(self) -> list[int]:
+        """Steps that a fork can begin at: 0, snapshots that keep their state, and the present one."""
+        return fork_steps(self.step, self.snapshots)
+
+    def fork(self, step: int | None = None, owner: str = "") -> "Run":
+        """A new run that shares all that happened until a step and goes on from there, with the same batches and dice.
+
+        Without other settings it takes the very steps of this one, bit for bit.
+
+        Args:
+            step: one of `fork_steps`; the present one if None.
+            owner: of the new run.
+
+        Raises:
+            UserError: if nothing is kept of that step.
+        """
+        step = self.step if step is None else step
+        if step not in self.fork_steps:
+            raise UserError(f"This run keeps nothing to go on from at step {step:,}. Choose another snapshot.")
+        child = Run(self.config, owner, origin=Fork(self.id, step))
+        child.step, child.state, child.seconds = step, self._state_at(step), self._seconds_at(step)
+        child.parameters, child.history = self.parameters, self.history.until(step)
+        # The first slice takes the snapshot of step 0 itself.
+        child.snapshots = [snapshot for snapshot in self.snapshots if step and snapshot.step <= step]
+        child.looks = [(at, loss) for at, loss in self.looks if at <= step]
+        child.changes = [change for change in self.changes if change.step <= step]
+        for change in child.changes:
+            child._apply(change.settings)
+        child.pending = dict(self.pending) if step == self.step else {}
+        return child
+
+    def _state_at(self, step: int) -> bytes:
+        if step == self.step:
+            return self.state
+        if step == 0:
+            return b""
+        content: bytes = safetensors.numpy.save(next(s.state for s in self.snapshots if s.step == step))
+        return content
+
+    def _seconds_at(self, step: int) -> float:
+        if step == self.step:
+            return self.seconds
+        return next((snapshot.seconds for snapshot in self.snapshots if snapshot.step == step), 0.0)
+
     # ------------------------------------------------------------ to and from disk
 
     RECORD = ("status", "message", "step", "parameters", "seconds", "looks")
@@ -131,13 +195,15 @@ class Run:
         """Everything but the config, as one safetensors file: state and history can never be torn apart."""
         record: dict[str, Any] = {name: getattr(self, name) for name in self.RECORD}
         record["changes"] = [asdict(change) for change in self.changes]
-        record["snapshots"] = [asdict(snapshot) | {"arrays": {}} for snapshot in self.snapshots]
+        record["snapshots"] = [_in_record(snapshot) for snapshot in self.snapshots]
         tensors = (
             {f"state.{name}": array for name, array in safetensors.numpy.load(self.state).items()} if self.state else {}
         )
         tensors |= {f"history.{name}": array for name, array in self.history.arrays().items()}
         for i, snapshot in enumerate(self.snapshots):
             tensors |= {f"snapshot{i}.{name}": array for name, array in snapshot.arrays.items()}
+            own = {name: array for name, array in snapshot.state.items() if snapshot.arrays.get(name) is not array}
+            tensors |= {f"resume{i}.{name}": array for name, array in own.items()}  # the weights stand there already
         content: bytes = safetensors.numpy.save(tensors, metadata={"run": json.dumps(record)})
         return content
 
@@ -150,10 +216,25 @@ class Run:
         self.changes = [Change(**entry) for entry in record["changes"]]
         for change in self.changes:
             self._apply(change.settings)
-        self.snapshots = [
-            Snapshot(**(entry | {"samples": tuple(entry["samples"]), "arrays": under(f"snapshot{i}.", tensors)}))
-            for i, entry in enumerate(record["snapshots"])
-        ]
+        self.snapshots = [_snapshot(i, entry, tensors) for i, entry in enumerate(record["snapshots"])]
         parts = {part: under(part, tensors) for part in ("state.", "history.")}
         self.state = safetensors.numpy.save(parts["state."]) if parts["state."] else b""
         self.history = History.from_arrays(parts["history."])
+
+
+def fork_steps(step: int, snapshots: Sequence[Snapshot]) -> list[int]:
+    """Steps that a run's fork can begin at: 0, those of snapshots that keep their state, and the present one."""
+    return sorted({0, step} | {snapshot.step for snapshot in snapshots if snapshot.state})
+
+
+def _in_record(snapshot: Snapshot) -> dict[str, Any]:
+    """A snapshot without its arrays, but with the names of those that it takes to go on."""
+    plain = {field.name: getattr(snapshot, field.name) for field in fields(snapshot) if field.name != "arrays"}
+    return plain | {"state": sorted(snapshot.state)}
+
+
+def _snapshot(i: int, entry: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Snapshot:
+    arrays = under(f"snapshot{i}.", tensors)
+    held = arrays | under(f"resume{i}.", tensors)
+    state = {name: held[name] for name in entry.get("state", ())}  # files of before have none
+    return Snapshot(**(entry | {"samples": tuple(entry["samples"]), "arrays": arrays, "state": state}))

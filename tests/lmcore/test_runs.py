@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ import safetensors.numpy
 from lmcore.errors import UserError
 from lmcore.files import write_atomically
 from lmcore.runs import executors
+from lmcore.runs.disk import disk_use, limit_from_environment
 from lmcore.runs.engine import Engine, RunView
 from lmcore.runs.executors import Workers
-from lmcore.runs.run import Run, Status
+from lmcore.runs.run import Fork, Run, Status
 from lmcore.runs.slices import advance
-from lmcore.runs.store import Store, runs_folder
+from lmcore.runs.store import TRASH_DAYS, About, Store, runs_folder
 from lmcore.training import RunConfig, Trainer
 
 CONFIG = RunConfig.from_flat({"locales": ("de_DE",), "hidden": 30, "steps": 4000, "evaluate_every": 1000})
@@ -221,6 +223,274 @@ def test_an_atomic_write_leaves_the_old_content_when_the_disk_is_full(monkeypatc
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in runs_folder().iterdir()] == ["x"]
+
+
+# ---------------------------------------------------------------- forks
+
+
+def trained(settings: dict[str, Any], until: int, changes: dict[int, dict[str, Any]] | None = None) -> Run:
+    """A run at rest after so many steps, with settings changed on its way; in slices of odd lengths."""
+    run = Run(RunConfig.from_flat({"locales": ("de_DE",), "steps": 4000, "evaluate_every": 500} | settings))
+    stops = sorted({until, *(changes or {})})
+    for stop in stops:
+        go_on(run, stop)
+        if stop in (changes or {}):
+            run.change((changes or {})[stop])
+    return run
+
+
+def go_on(run: Run, until: int) -> None:
+    run.pause_at = until
+    while run.step < until:
+        run.status = Status.RUNNING
+        run.fold(*advance(*run.next_slice(), 0.03, until))
+
+
+def assert_same(one: Run, other: Run) -> None:
+    """Bit for bit: state, losses, snapshots."""
+    assert one.step == other.step
+    held, other_held = safetensors.numpy.load(one.state), safetensors.numpy.load(other.state)
+    assert held.keys() == other_held.keys()
+    assert all(held[name].tobytes() == other_held[name].tobytes() for name in held)
+    assert one.history.head.tobytes() == other.history.head.tobytes()
+    assert np.allclose(one.history.sums, other.history.sums, rtol=1e-12, atol=0)
+    assert one.history.ratio_steps.tolist() == other.history.ratio_steps.tolist()
+    assert one.history.ratios.tobytes() == other.history.ratios.tobytes()
+    told = [{s.step: (s.train, s.dev, s.samples) for s in run.snapshots} for run in (one, other)]
+    common = told[0].keys() & told[1].keys()  # a pause at a step leaves a snapshot there
+    assert {0, 1, 100, 500, 1000} & {*range(one.step)} <= common
+    assert all(told[0][step] == told[1][step] for step in common)
+
+
+@pytest.mark.parametrize("at", [0, 1, 500, 1500, 1700])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"hidden": 20},
+        {"hidden": 20, "optimiser": "adam", "learning_rate": 0.01, "schedule": "cosine"},
+        {"hidden": 20, "optimiser": "momentum", "batch_norm": "hidden"},
+        {"family": "rnn", "hidden": 20, "learning_rate": 0.1},
+    ],
+    ids=["sgd", "adam", "momentum and BatchNorm", "rnn"],
+)
+def test_a_fork_with_equal_settings_takes_the_steps_of_its_parent(settings: dict[str, Any], at: int) -> None:
+    parent = trained(settings, 1700, {300: {"learning_rate": 0.02}})
+    child = parent.fork(at)
+    if at < 300:
+        go_on(child, 300)
+        child.change({"learning_rate": 0.02})
+    go_on(parent, 2200)
+    go_on(child, 2200)
+    assert_same(child, parent)
+    assert child.origin == Fork(parent.id, at)
+
+
+@pytest.mark.parametrize("changed", [{"learning_rate": 0.3}, {"batch_size": 16}, {"optimiser": "adam"}])
+def test_a_fork_with_another_setting_shares_the_beginning_only(changed: dict[str, Any]) -> None:
+    parent = trained({"hidden": 20}, 600)
+    child = parent.fork(100)
+    child.change(changed)
+    go_on(child, 600)
+    shared = [(s.step, s.train) for s in parent.snapshots if s.step <= 100]
+    assert [(s.step, s.train) for s in child.snapshots][: len(shared)] == shared
+    assert child.snapshots[-1].train != parent.snapshots[-1].train
+    assert child.history.head[:100].tobytes() == parent.history.head[:100].tobytes()
+    same_batch = "batch_size" not in changed  # the loss is taken before the update
+    assert (child.history.head[100] == parent.history.head[100]) == same_batch
+    assert child.history.head[101] != parent.history.head[101]
+    assert child.changes[-1].step == 100
+
+
+def test_a_fork_knows_its_parent_after_a_reload_and_can_be_forked_again() -> None:
+    store, parent = Store(), trained({"hidden": 20}, 600)
+    child = parent.fork(200)
+    for run in (parent, child):
+        store.create(run)
+        store.save(run.id, run.to_bytes())
+    assert {header.id: header.origin for header in store.headers()} == {parent.id: None, child.id: Fork(parent.id, 200)}
+    again = store.load(child.id)
+    assert again.origin == Fork(parent.id, 200)
+    assert again.fork_steps == [0, 1, 2, 5, 10, 20, 50, 100, 200]
+    grandchild = store.load(parent.id).fork(100)  # from the arrays on disk
+    go_on(grandchild, 600)
+    assert_same(grandchild, parent)
+
+
+def test_times_of_a_fork_go_on_from_its_parents() -> None:
+    parent = trained({"hidden": 20}, 600)
+    times = [snapshot.seconds for snapshot in parent.snapshots]
+    assert times == sorted(times)
+    assert 0 < times[-1] <= parent.seconds
+    child = parent.fork(200)
+    assert child.seconds == next(snapshot.seconds for snapshot in parent.snapshots if snapshot.step == 200)
+
+
+def test_a_step_of_which_nothing_is_kept_cannot_be_forked() -> None:
+    parent = trained({"hidden": 20}, 60)
+    with pytest.raises(UserError, match="at step 33"):
+        parent.fork(33)
+
+
+def test_the_engine_forks_a_run_and_refuses_one_without_steps_left(inline: tuple[Engine, Inline]) -> None:
+    engine, executor = inline
+    parent = engine.start(CONFIG.updated(train={**CONFIG.train.model_dump(), "steps": 200}))
+    while engine.view(parent).status.is_active:
+        compute(engine, executor, parent)
+    with pytest.raises(UserError, match="Raise the number of steps"):
+        engine.fork(parent)
+    with pytest.raises(UserError, match="cannot change in mid-run"):
+        engine.fork(parent, 100, seed=1)
+    child = engine.fork(parent, 100, "me", learning_rate=0.2)
+    while engine.view(child).status.is_active:
+        compute(engine, executor, child)
+    view = engine.view(child)
+    assert view.origin == Fork(parent, 100)
+    assert (view.step, view.config.train.learning_rate) == (200, 0.2)
+    assert len(engine.store.headers()) == 2
+
+
+# ---------------------------------------------------------------- name, note, star, trash
+
+HOSTILE = "<script>alert(1)</script> **bold** $x$ :red[x] ../../\u202e\0\n\r{{7*7}}"
+
+
+def kept(store: Store) -> Run:
+    run = Run(CONFIG)
+    store.create(run)
+    store.save(run.id, run.to_bytes())
+    return run
+
+
+def test_name_note_and_star_come_back_as_they_were_given() -> None:
+    store = Store()
+    run = kept(store)
+    assert store.about(run.id) == About()
+    about = About(name=" my  run ", note=HOSTILE, starred=True)
+    store.describe(run.id, about)
+    assert store.about(run.id) == about
+    assert store.headers()[0].about == about
+    assert about.note == HOSTILE
+    assert about.name == "my run"
+    assert About(name="a\u202e\0\nb").name == "a b"
+    store.describe(run.id, About())
+    assert store.headers()[0].about == About()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"3", b'{"name": 3}', b'{"x": 1}', b"\xff", b"[" * 100_000])
+def test_a_damaged_note_is_no_note(content: bytes) -> None:
+    store = Store()
+    run = kept(store)
+    write_atomically(runs_folder() / run.id / "about.json", content)
+    assert store.headers()[0].about == About()
+
+
+def test_a_name_that_is_too_long_is_refused_in_words() -> None:
+    with pytest.raises(UserError, match="name"):
+        About.parse({"name": "x" * 61})
+    with pytest.raises(UserError, match="no run"):
+        Store().describe("0" * 20, About())
+
+
+def test_a_deleted_run_comes_back_whole(inline: tuple[Engine, Inline]) -> None:
+    engine, executor = inline
+    run_id = engine.start(CONFIG)
+    with pytest.raises(UserError, match="Pause it"):
+        engine.delete(run_id)
+    engine.pause(run_id)
+    compute(engine, executor, run_id)
+    before = engine.view(run_id)
+    engine.delete(run_id)
+    assert engine.headers() == []
+    assert [header.id for header in engine.store.trash.headers()] == [run_id]
+    with pytest.raises(UserError, match="no run"):
+        engine.view(run_id)
+    engine.take_back(run_id)
+    after = engine.view(run_id)
+    assert (after.step, after.status) == (before.step, before.status)
+    assert [s.samples for s in after.snapshots] == [s.samples for s in before.snapshots]
+    with pytest.raises(UserError, match="gone for good"):
+        engine.take_back(run_id)
+
+
+def test_a_run_of_another_process_cannot_be_deleted() -> None:
+    store = Store()
+    run = kept(store)
+    lock = store.lock(run.id)
+    with pytest.raises(UserError, match="process"):
+        store.discard(run.id)
+    lock.release()
+    store.discard(run.id)
+    assert not (runs_folder() / run.id).exists()
+
+
+def test_the_trash_is_emptied_at_the_start_after_a_week_and_not_before() -> None:
+    store = Store()
+    old, young = kept(store), kept(store)
+    for run in (old, young):
+        store.discard(run.id)
+    week = time.time() - 86_400 * TRASH_DAYS
+    os.utime(store.trash.folder / old.id, (week - 60, week - 60))
+    os.utime(store.trash.folder / young.id, (week + 60, week + 60))
+    Engine(store, make_workers=lambda: Workers(Inline(), 1)).close()
+    assert [header.id for header in store.trash.headers()] == [young.id]
+    store.empty_trash()
+    assert store.trash.headers() == []
+
+
+@pytest.mark.parametrize("run_id", ["../../etc", "", "ffffffffffffffffffff"])
+def test_only_runs_are_deleted(run_id: str) -> None:
+    with pytest.raises(UserError):
+        Store().discard(run_id)
+    with pytest.raises(UserError):
+        Store().take_back(run_id)
+
+
+def test_a_header_tells_what_the_table_needs_and_is_read_again_when_a_file_changes() -> None:
+    store, run = Store(), trained({"hidden": 20}, 600)
+    run.change({"learning_rate": 0.02})
+    run.next_slice()
+    store.create(run)
+    store.save(run.id, run.to_bytes())
+    header = store.headers()[0]
+    last = run.snapshots[-1]
+    assert (header.parameters, header.seconds) == (run.parameters, run.seconds)
+    assert (header.step, header.train, header.dev) == (600, last.train, last.dev)
+    assert header.config == run.current
+    go_on(run, 1000)
+    store.save(run.id, run.to_bytes())
+    assert store.headers()[0].step == 1000
+
+
+# ---------------------------------------------------------------- disk
+
+
+def test_the_oldest_unstarred_runs_are_offered_until_the_rest_fits() -> None:
+    store = Store()
+    runs = [kept(store) for _ in range(4)]
+    for age, run in enumerate(runs):
+        write_atomically(runs_folder() / run.id / "more", b"x" * 1000)
+        run.created = float(age)
+    store.describe(runs[0].id, About(starred=True))
+    headers = [replace(h, created=next(r.created for r in runs if r.id == h.id)) for h in store.headers()]
+    headers = [replace(h, status=Status.PAUSED) for h in headers]
+    sizes = store.sizes()
+    assert sizes.keys() == {run.id for run in runs}
+    total = sum(sizes.values())
+    assert disk_use(store, headers, total).offered == ()
+    assert disk_use(store, headers, total - 1).offered == (runs[1].id,)
+    assert disk_use(store, headers, total - sizes[runs[1].id] - 1).offered == (runs[1].id, runs[2].id)
+    active = [replace(h, status=Status.RUNNING) for h in headers]
+    assert disk_use(store, active, 1).offered == ()
+    assert len(store.headers()) == 4  # offered, not removed
+    store.discard(runs[3].id)
+    assert disk_use(store, headers[:3], total).total == total
+
+
+@pytest.mark.parametrize("given", ["much", "-1", "0", "nan", "inf"])
+def test_a_limit_that_is_no_number_is_refused_in_words(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("LMCORE_DISK", given)
+    with pytest.raises(UserError, match="LMCORE_DISK"):
+        limit_from_environment()
 
 
 # ---------------------------------------------------------------- the engine, slice by slice

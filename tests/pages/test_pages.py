@@ -276,7 +276,7 @@ def test_interrupted_runs_are_offered(
     engine.store.save(run.id, run.to_bytes())
     engine = Engine(make_workers=lambda: Workers(workers.executor, workers.slots))  # the server starts again
     monkeypatch.setattr(server, "_make_engine", lambda: engine)
-    monkeypatch.setattr(run_panel, "_at_the_server", lambda: True)
+    monkeypatch.setattr(run_panel, "at_the_server", lambda: True)
     app.run()
     app.button(key=f"mlp.open.{run.id}").click().run()
     assert not app.exception
