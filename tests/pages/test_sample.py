@@ -1,0 +1,82 @@
+"""The Sample page."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from lmcore.models.mlp import MLPConfig
+from lmcore.runs.engine import Engine
+from lmcore.runs.run import Status
+from lmcore.training import RunConfig, TrainConfig
+from tests.pages.conftest import charts, until, visit
+
+
+@pytest.fixture
+def page(app: AppTest) -> AppTest:
+    return visit(app, "lab/sample.py")
+
+
+def train(engine: Engine, config: RunConfig) -> str:
+    run_id = engine.start(config)
+    until(lambda: engine.view(run_id).status == Status.FINISHED)
+    return run_id
+
+
+def test_counted_models_write_before_anything_was_trained(page: AppTest) -> None:
+    shown = charts(page)
+    assert [chart["layout"]["title"]["text"] for chart in shown[:2]] == ["bigram", "trigram"]
+    assert {"new", "training"} & set(shown[0]["data"][2]["text"])
+    assert "dart" in shown[2]["alt"]
+    assert any("had" in text.value and "dart hit it" in text.value for text in page.text)
+
+
+def test_runs_on_the_same_text_are_offered_and_write_with_the_same_dice(app: AppTest, engine: Engine) -> None:
+    config = RunConfig(model=MLPConfig(hidden=10), train=TrainConfig(steps=50))
+    run_id = train(engine, config)
+    train(engine, config.updated(corpus={"source": "python-reference"}))
+    page = visit(app, "lab/sample.py")
+    options = next(one for one in page.multiselect if one.label == "Models").options
+    assert sum(run_id[:4] in option for option in options) == 1
+    assert any("another text" in caption.value for caption in page.caption)
+    assert run_id[:4] in charts(page)[0]["layout"]["title"]["text"]
+
+
+def test_unknown_prefixes_and_unfit_settings_are_told(page: AppTest) -> None:
+    page.text_input(key="sample_1_prefix").set_value("€").run()
+    assert "€" in page.error[0].value
+    page.text_input(key="sample_1_prefix").set_value("em").run()
+    page.number_input(key="sample_1_temperature").set_value(0.0).run()
+    assert not page.error
+    texts = {"".join(charts(page)[0]["data"][1]["text"][:8])}
+    assert len(texts) == 1
+
+
+def test_a_text_is_read_by_each_model(page: AppTest) -> None:
+    page.session_state["sample_tab"] = "They read"
+    page.run()
+    assert not page.exception
+    field = next(one for one in page.text_input if str(one.key).startswith("sample.text"))
+    field.set_value("emma").run()
+    chart = charts(page)[0]
+    assert len(chart["layout"]["yaxis"]["ticktext"]) == 3
+    assert "is best with" in chart["alt"]
+    next(one for one in page.text_input if str(one.key).startswith("sample.text")).set_value("e€").run()
+    assert "€" in page.error[0].value
+
+
+def test_the_game_goes_on_until_twenty_guesses_and_tells_who_is_ahead(page: AppTest) -> None:
+    page.session_state["sample_tab"] = "You against them"
+    page.run()
+    assert not page.exception
+    assert "Guess a character" in charts(page)[0]["layout"]["annotations"][0]["text"]
+    for _ in range(20):
+        key = next(str(one.key) for one in page.button_group)
+        page.session_state[key] = "e"
+        next(one for one in page.button if one.label == "Guess").click().run()
+        assert not page.exception
+        assert any("that cost" in text.value for text in page.text)
+    assert not any(button.label == "Guess" for button in page.button)
+    standing = charts(page)[0]
+    assert "you" in standing["layout"]["yaxis"]["ticktext"]
+    assert len(standing["data"][0]["x"]) == 5
+    next(one for one in page.button if "again" in one.label).click().run()
+    assert any(button.label == "Guess" for button in page.button)
