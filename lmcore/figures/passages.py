@@ -90,16 +90,16 @@ def how_drawn(record: Draw, labels: Sequence[str]) -> go.Figure:
     bars = [_stacked(p, record.chosen, labels, y) for y, p in enumerate((record.drawn_from, record.model))]
     arrow = {
         "x": record.dart,
-        "y": 0.4,
+        "y": 0.27,
         "ax": 0,
-        "ay": -26,
+        "ay": -24,
         "text": f"{record.dart:.4f}",
         "arrowcolor": RED,
         "arrowwidth": 3,
     }
     y = {"tickvals": [0, 1], "ticktext": ["drawn from", "the model's"], "showgrid": False, "range": [-0.5, 1.5]}
     x = {"title": "cumulative probability", "range": [0, 1]}
-    return figure(bars, x, y, height=270, barmode="overlay", annotations=[arrow], bargap=0.25, showlegend=False)
+    return figure(bars, x, y, height=290, barmode="overlay", annotations=[arrow], bargap=0.5, showlegend=False)
 
 
 def _stacked(p: NDArray[np.float64], chosen: int, labels: Sequence[str], y: int) -> dict[str, Any]:

@@ -15,8 +15,8 @@ def page(app: AppTest) -> AppTest:
     return visit(app, "lab/sample.py")
 
 
-def train(engine: Engine, config: RunConfig) -> str:
-    run_id = engine.start(config)
+def train(engine: Engine, config: RunConfig, owner: str = "me") -> str:
+    run_id = engine.start(config, owner)
     until(lambda: engine.view(run_id).status == Status.FINISHED)
     return run_id
 
@@ -33,9 +33,11 @@ def test_runs_on_the_same_text_are_offered_and_write_with_the_same_dice(app: App
     config = RunConfig(model=MLPConfig(hidden=10), train=TrainConfig(steps=50))
     run_id = train(engine, config)
     train(engine, config.updated(corpus={"source": "python-reference"}))
+    train(engine, config, "somebody else")
+    app.session_state["visitor"] = "me"
     page = visit(app, "lab/sample.py")
     options = next(one for one in page.multiselect if one.label == "Models").options
-    assert sum(run_id[:4] in option for option in options) == 1
+    assert [option[-4:] for option in options if option.startswith("mlp")] == [run_id[:4]]
     assert any("another text" in caption.value for caption in page.caption)
     assert run_id[:4] in charts(page)[0]["layout"]["title"]["text"]
 
