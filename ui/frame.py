@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import links
+from ui import links, present
 from ui.sections import DEFAULT, SECTIONS
 
 ROOT = Path(__file__).parent.parent
@@ -17,5 +17,6 @@ pages = {
     for section, files in SECTIONS.items()
 }
 page = st.navigation(pages, position="top")
+present.button()
 with links.checked():
     page.run()

@@ -14,6 +14,21 @@ function plotly(source) {
   return loading;
 }
 
+// For a projector every font of a figure grows, and its height with them.
+const GROWN = 1.4;
+
+function presenting() {
+  return document.documentElement.classList.contains("presenting");
+}
+
+function grown(value, name = "") {
+  if (Array.isArray(value)) return value.map((item) => grown(item));
+  if (!value || typeof value !== "object") return value;
+  const entries = Object.entries(value).map(([key, item]) =>
+    key === "size" && name.endsWith("font") ? [key, item * GROWN] : [key, grown(item, key)]);
+  return Object.fromEntries(entries);
+}
+
 // Text and fonts follow the page's theme; the figure's own settings win.
 function themed(node, layout) {
   const style = getComputedStyle(node);
@@ -46,9 +61,10 @@ async function draw(node, chart, source) {
       chart.next = undefined;
       if (chart.frames) await Plotly.animate(node, [null], { mode: "immediate" }); // what plays is of the old figure
       chart.frames = figure.frames?.length;
+      const layout = themed(node, figure.layout);
       await Plotly.react(node, {
         data: fitted(node, figure.data),
-        layout: themed(node, figure.layout),
+        layout: presenting() ? grown(layout) : layout,
         config: CONFIG,
         frames: figure.frames ?? [],
       });
@@ -84,10 +100,10 @@ const update = {
     const chart = charts.get(node) ?? {};
     charts.set(node, chart);
     chart.gone = false;
-    node.style.height = `${part.height}px`;
+    node.style.height = `${part.height * (presenting() ? 1.2 : 1)}px`;
     node.setAttribute("role", "img");
     node.setAttribute("aria-label", part.alt);
-    const look = `${part.version} ${getComputedStyle(node).color}`; // another theme is another look
+    const look = `${part.version} ${getComputedStyle(node).color} ${presenting()}`; // another theme is another look
     if (look === chart.look) return;
     chart.look = look;
     chart.next = JSON.parse(part.figure);
@@ -116,11 +132,18 @@ const update = {
 export default function (component) {
   const { parts } = component.data;
   const grid = component.parentElement.querySelector(".live");
-  parts.forEach((part, i) => {
+  const show = () => parts.forEach((part, i) => {
     const node = grid.children[i] ?? element(grid, "div");
     node.classList.add(part.kind);
     node.style.gridColumn = `span ${part.columns}`;
     update[part.kind](node, part, component);
   });
-  return () => [...grid.children].forEach(leave);
+  show();
+  removeEventListener("glassbox.presenting", grid.show); // that of the update before
+  grid.show = show;
+  addEventListener("glassbox.presenting", show);
+  return () => {
+    removeEventListener("glassbox.presenting", grid.show);
+    [...grid.children].forEach(leave);
+  };
 }
