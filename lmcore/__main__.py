@@ -13,7 +13,7 @@ import click
 import safetensors.numpy
 import torch
 
-from lmcore import corpora, gradients, lr_finder, models, texts, trainers
+from lmcore import corpora, gradients, lr_finder, models, recipes, texts, trainers
 from lmcore.bigrams import verdict
 from lmcore.config import Config
 from lmcore.corpora import SPLITS, CorpusConfig
@@ -107,6 +107,7 @@ def train(model: str, data: str, steps: int | None, settings: tuple[str, ...], t
     store = Store()
     store.create(run)
     _train_to_end(run, store, as_json)
+    _print_result(run, as_json)
 
 
 def _given(model: str, data: str, settings: tuple[str, ...]) -> dict[str, Any]:
@@ -174,6 +175,7 @@ def resume(run_id: str, steps: int | None, as_json: bool) -> None:
     if (steps or run.current.train.steps) <= run.step:
         raise UserError(f"The run has taken its {run.step:,} steps. Give more with --steps.")
     _train_to_end(run, store, as_json)
+    _print_result(run, as_json)
 
 
 def _train_to_end(run: Run, store: Store, as_json: bool) -> None:
@@ -190,7 +192,6 @@ def _train_to_end(run: Run, store: Store, as_json: bool) -> None:
         lock.release()
     if run.status == Status.FAILED:
         raise UserError(run.message)
-    _print_result(run, as_json)
 
 
 def _advance_to_end(run: Run, store: Store, show: bool) -> None:
@@ -233,6 +234,43 @@ def _trainer(run: Run) -> AnyTrainer:
     if run.state:
         trainer.restore(safetensors.numpy.load(run.state))
     return trainer
+
+
+@main.command("recipes")
+@click.argument("name", required=False)
+@click.option("--steps", type=click.IntRange(1), help="Stop after so many steps; `resume` goes on.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_recipes(name: str | None, steps: int | None, as_json: bool) -> None:
+    """List the published experiments, or run one and compare its numbers."""
+    if name is None:
+        rows = [{"recipe": name, "title": recipe.title} for name, recipe in recipes.RECIPES.items()]
+        click.echo(json.dumps(rows) if as_json else "\n".join(f"{row['recipe']:16} {row['title']}" for row in rows))
+        return
+    recipe, run_id = recipes.find(name), None
+    if recipe.compute is not None:
+        checks = recipes.check_computed(recipe, recipe.compute())
+    else:
+        run = _cook(recipe, steps, as_json)
+        run_id, checks = run.id, recipes.check(recipe, run)
+    if as_json:
+        click.echo(json.dumps({"recipe": name, "run": run_id, "numbers": [recipes.as_json(one) for one in checks]}))
+        return
+    click.echo("\n".join(recipes.in_words(one) for one in checks))
+    click.echo(f"Source: {recipe.source}")
+
+
+def _cook(recipe: recipes.Recipe, steps: int | None, as_json: bool) -> Run:
+    """A run of a recipe, to its end or to a step, with a look at the test loss where that was published."""
+    assert recipe.config is not None
+    run, store = Run(recipe.config, owner="command line"), Store()
+    trainers.make(recipe.config)  # says in words what is missing, before a run is made
+    run.pause_at = steps
+    store.create(run)
+    _train_to_end(run, store, as_json)
+    if recipe.asks_for_test and run.status == Status.FINISHED:
+        run.looks.append((run.step, _trainer(run).evaluate("test")))
+        store.save(run.id, run.to_bytes())
+    return run
 
 
 @main.command()
