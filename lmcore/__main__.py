@@ -7,17 +7,19 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 import safetensors.numpy
 import torch
 
-from lmcore import corpora, gradients, lr_finder, models, recipes, texts, trainers
+from lmcore import corpora, exchange, gradients, lr_finder, models, recipes, texts, trainers
 from lmcore.bigrams import verdict
 from lmcore.config import Config
 from lmcore.corpora import SPLITS, CorpusConfig
 from lmcore.errors import UserError
+from lmcore.files import write_atomically
 from lmcore.lr_finder import SweepConfig
 from lmcore.models.counting import CountConfig, NGram, score
 from lmcore.runs.run import Run, Status
@@ -197,7 +199,7 @@ def _train_to_end(run: Run, store: Store, as_json: bool) -> None:
 def _advance_to_end(run: Run, store: Store, show: bool) -> None:
     saved, shown = time.monotonic(), 0
     while run.status == Status.RUNNING:
-        run.fold(*advance(*run.next_slice(), 0.5))
+        run.fold(*advance(*run.next_slice(), 0.5, run.pause_at))
         for snapshot in run.snapshots[shown:] if show else []:
             dev = f"{snapshot.dev:.4f}" if snapshot.dev is not None else "-"
             texts_drawn = " ".join(snapshot.samples[:5])
@@ -234,6 +236,31 @@ def _trainer(run: Run) -> AnyTrainer:
     if run.state:
         trainer.restore(safetensors.numpy.load(run.state))
     return trainer
+
+
+@main.command("export")
+@click.argument("run_id", metavar="RUN")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def export_run(run_id: str, file: Path) -> None:
+    """Write a run to FILE: .zip for all of it, .py or .ipynb for a script that repeats it, .csv for its losses."""
+    run = Store().load(run_id)
+    if file.suffix not in exchange.WAYS:
+        raise UserError(f"FILE has to end in one of: {', '.join(exchange.WAYS)}; {file.name!r} does not.")
+    content = exchange.WAYS[file.suffix](run)
+    write_atomically(file, content if isinstance(content, bytes) else content.encode())
+    click.echo(f"{file}: {file.stat().st_size:,} bytes", err=True)
+
+
+@main.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def import_run(file: Path) -> None:
+    """Take in a run that was exported as a zip, and print its new name."""
+    if (size := file.stat().st_size) > exchange.MOST_PACKED:
+        raise UserError(f"{file.name} has {size:,} bytes; at most {exchange.MOST_PACKED:,} are allowed.")
+    imported = exchange.unpack(file.read_bytes(), Store(), owner="command line")
+    click.echo(imported.id)
+    if imported.remark:
+        click.echo(imported.remark, err=True)
 
 
 @main.command("recipes")
