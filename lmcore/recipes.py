@@ -3,12 +3,14 @@
 The published numbers are data; the measured ones come from a run alone. Losses are in nats per character.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from lmcore import corpora, inspection, trainers
 from lmcore.bigrams import counted
@@ -103,6 +105,66 @@ def _compared(published: Published, measured: float | None) -> Check:
     return Check(published, measured, "reached" if near else "differs")
 
 
+@dataclass(frozen=True)
+class Board:
+    """Published numbers against measured ones, each difference in units of what counts as the same."""
+
+    names: list[str]  # (P,)
+    distances: NDArray[np.float64]  # (P,), within ±1 where reached; nan where not yet
+    verdicts: list[Verdict]  # (P,)
+    words: list[str]  # (P,), both values
+
+
+def board(checks: Sequence[Check]) -> Board:
+    """The record of the picture of a recipe's numbers."""
+    return Board(
+        [check.published.what for check in checks],
+        np.array([_distance(check) for check in checks], dtype=float),
+        [check.verdict for check in checks],
+        [in_words(check) for check in checks],
+    )
+
+
+def _distance(check: Check) -> float:
+    if check.measured is None:
+        return np.nan
+    difference, within = check.measured - check.published.value, check.published.tolerance
+    if not within:
+        return float(np.sign(difference)) * np.inf if difference else 0.0
+    return difference / within
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Where on the loss curve the published losses lie."""
+
+    steps: NDArray[np.float64]  # (Q,)
+    losses: NDArray[np.float64]  # (Q,), nats per character
+    verdicts: list[Verdict]  # (Q,)
+    words: list[str]  # (Q,)
+
+
+def targets(checks: Sequence[Check]) -> Targets:
+    """The published losses that belong to a step."""
+    on_curve = [check for check in checks if check.published.step is not None]
+    return Targets(
+        np.array([check.published.step for check in on_curve], dtype=float),
+        np.array([check.published.value / check.published.characters for check in on_curve], dtype=float),
+        [check.verdict for check in on_curve],
+        [in_words(check) for check in on_curve],
+    )
+
+
+def finding(checks: Sequence[Check]) -> str:
+    """How it stands, in a sentence."""
+    verdicts = [check.verdict for check in checks]
+    reached, differ, waiting = (verdicts.count(one) for one in ("reached", "differs", "not yet"))
+    sentence = f"{reached} of {len(checks)} published numbers are reached"
+    if differ:
+        sentence += f", {differ} differ{'s' if differ == 1 else ''}"
+    return sentence + (f", {waiting} cannot be told yet." if waiting else ".")
+
+
 def in_words(check: Check) -> str:
     """One line: the verdict, what, and both values."""
     measured = "–" if check.measured is None else shown(check.published, check.measured)
@@ -186,19 +248,12 @@ def saturated(layer: str, threshold: float, step: int = 0) -> Measure:
     return measure
 
 
-_seen: dict[int, tuple[Snapshot, inspection.Inside]] = {}  # the last few, by the snapshot's identity
-
-
+@functools.lru_cache(maxsize=32)
 def _after(config: RunConfig, snapshot: Snapshot) -> inspection.Inside:
     """The net of a snapshot on the minibatch of its next step."""
-    if id(snapshot) not in _seen:
-        trainer = Trainer(config)
-        trainer.restore_weights(snapshot.arrays)
-        rows = trainer.batches(snapshot.step + 1)[-1]
-        while len(_seen) >= 32:
-            _seen.pop(next(iter(_seen)))
-        _seen[id(snapshot)] = snapshot, inspection.on_batch(trainer, rows)
-    return _seen[id(snapshot)][1]
+    trainer = Trainer(config)
+    trainer.restore_weights(snapshot.arrays)
+    return inspection.on_batch(trainer, trainer.batches(snapshot.step + 1)[-1])
 
 
 # ---------------------------------------------------------------- before the first click

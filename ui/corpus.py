@@ -28,7 +28,7 @@ def pick_corpus() -> tuple[CorpusConfig, Corpus]:
             options = _options(name)
     _put_into_address(name)
     if not listed[name].available:
-        _offer_download(listed[name])
+        offer_download(listed[name])
     try:
         config = CorpusConfig.parse({"source": texts.resolve(name)} | options)
         return config, _load(config.model_dump_json())
@@ -91,7 +91,8 @@ def keep_own_text(data: bytes, title: str) -> None:
     st.session_state[SOURCE] = name
 
 
-def _offer_download(source: texts.Source) -> None:
+def offer_download(source: texts.Source) -> None:
+    """Says what a text is and how long, with a button that downloads it; the page stops here."""
     st.info(
         f"{source.title}: {source.description} {source.size / 1e6:.1f} MB, {source.licence}.",
         icon=":material/download:",

@@ -22,6 +22,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {  # section -> file in pages/
         "inside/activations.py": ("Activations & gradients", ":material/monitor_heart:"),
         "inside/batch_norm.py": ("BatchNorm", ":material/align_vertical_center:"),
     },
-    "Lab": {"lab/sample.py": ("Sample", ":material/edit_note:"), "lab/runs.py": ("Runs", ":material/table_rows:")},
+    "Lab": {
+        "lab/sample.py": ("Sample", ":material/edit_note:"),
+        "lab/runs.py": ("Runs", ":material/table_rows:"),
+        "lab/recipes.py": ("Recipes", ":material/science:"),
+    },
 }
 DEFAULT = "train/mlp.py"
