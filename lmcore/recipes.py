@@ -495,7 +495,7 @@ CHARACTERS = Recipe(
     "are a guide only.",
     "Karpathy, min-char-rnn, on a novel of 1.1 MB with 54 characters",
     tuple(
-        Published(f"smoothed loss at step {at:,}", loss, 1.5, smoothed_loss(at), step=at, characters=25)
+        Published(f"smoothed loss, {at:,}", loss, 1.5, smoothed_loss(at), step=at, characters=25)
         for at, loss in [(10_000, 53.0), (40_000, 49.8), (120_000, 47.2)]
     ),
     RunConfig(

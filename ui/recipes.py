@@ -1,6 +1,7 @@
 """The parts of the Recipes page."""
 
 import functools
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -141,12 +142,13 @@ def _results(name: str) -> Computed:
 
 
 def _computed(recipe: Recipe) -> None:
+    st.caption("Nothing is trained here: the numbers are computed at once, from all the names.")
     with st.spinner("Computing…"):
         computed = _results(next(name for name, known in RECIPES.items() if known is recipe))
     checks = recipes.check_computed(recipe, computed)
     size = len(corpora.load(recipes.NAMES).vocabulary)
     curve = loss_curve(computed.losses, (), size, from_start=True) if computed.losses.steps else None
-    _pictures(recipe, checks, curve)
+    _pictures(recipe, checks, curve and replace(curve, smoothed=curve.losses))  # every step sees all: no noise
 
 
 def _pictures(recipe: Recipe, checks: list[Check], curve: LossCurve | None, view: RunView | None = None) -> None:
@@ -159,7 +161,9 @@ def _pictures(recipe: Recipe, checks: list[Check], curve: LossCurve | None, view
         parts.append(Chart.of(picture, f"Loss on its way to the published losses. {finding}", columns=6))
     live(*parts, board, key=f"{PAGE}.live")
     st.dataframe(_table(checks), hide_index=True)
-    st.caption("Losses in nats per character, of a recurrent network in nats per sequence. " + finding)
+    summed = max(check.published.characters for check in checks)
+    unit = "nats per character" if summed == 1 else f"nats per sequence of {summed} characters"
+    st.caption(f"Losses in {unit}. {finding}")
 
 
 def _numbers(recipe: Recipe, checks: list[Check], view: RunView | None) -> tuple[tuple[str, str], ...]:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 
 import streamlit as st
 
@@ -17,12 +18,13 @@ BUTTONS = {  # by the end of the file's name: label, icon, type, what is in it
     ".ipynb": ("Notebook", ":material/book_2:", "application/x-ipynb+json", "The same as a Jupyter notebook."),
     ".csv": ("Losses", ":material/table:", "text/csv", "The loss of every step and snapshot, for a spreadsheet."),
 }
-PAGES = {  # where a run of a model is looked at
-    "mlp": "pages/train/mlp.py",
-    "wavenet": "pages/train/wavenet.py",
-    "neural-bigram": "pages/count/neural_bigram.py",
-    "rnn": "pages/remember/rnn.py",
+PAGES = {  # where in pages/ a run of a model is looked at
+    "mlp": "train/mlp.py",
+    "wavenet": "train/wavenet.py",
+    "neural-bigram": "count/neural_bigram.py",
+    "rnn": "remember/rnn.py",
 }
+ROOT = Path(__file__).parent.parent
 LARGEST = exchange.MOST_PACKED // 1_000_000  # megabytes
 
 
@@ -105,4 +107,5 @@ def _import(data: bytes) -> tuple[Imported | None, str]:
 def _way_to(imported: Imported) -> None:
     family = engine().view(imported.id).config.family
     if family in PAGES:
-        st.page_link(PAGES[family], label="Open it", icon=":material/open_in_new:", query_params={"run": imported.id})
+        page = ROOT / "pages" / PAGES[family]
+        st.page_link(page, label="Open it", icon=":material/open_in_new:", query_params={"run": imported.id})

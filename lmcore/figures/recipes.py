@@ -44,7 +44,7 @@ def recipe_board(board: Board) -> go.Figure:
     band = {"type": "rect", "x0": -1, "x1": 1, "y0": 0, "y1": 1, "yref": "paper", "line": {"width": 0}}
     ticks = [-FARTHEST, -1, 0, 1, FARTHEST]
     x = {
-        "title": "measured − published (in tolerances)",
+        "title": "difference in tolerances",
         "range": [-FARTHEST * 1.1, FARTHEST * 1.1],
         "tickvals": ticks,
         "ticktext": ["≤ −3", "−1", "0", "1", "≥ 3"],
@@ -88,8 +88,14 @@ def recipe_curve(curve: LossCurve, targets: Targets, steps: int) -> go.Figure:
             "range": [-0.15, float(np.log10(max(2, steps))) + 0.25],
             "hoverformat": ",.0f",
         },
-        {"title": "loss (nats per character)", "type": "log" if log_y else "linear", "hoverformat": ".4f"},
+        {
+            "title": "loss (nats per character)",
+            "type": "log" if log_y else "linear",
+            "tickformat": "~g",
+            "hoverformat": ".4f",
+        },
         height=420,
+        annotations=[] if len(curve.steps) > 1 else [message("Press Start: can it reach the stars?")],
     )
 
 
