@@ -28,15 +28,15 @@ from safetensors import SafetensorError
 from lmcore import corpora, models, scripts, texts, trainers
 from lmcore.corpora import Corpus, CorpusConfig
 from lmcore.errors import UserError
-from lmcore.history import History, under
-from lmcore.models import LAYERED
+from lmcore.history import MOST_KEPT_ALWAYS, WEIGHTS, History, under
+from lmcore.models import LAYERED, RecurrentConfig, recurrent
 from lmcore.runs.run import Run, Status, record_text
 from lmcore.runs.store import Store
 from lmcore.sampling import SampleConfig
 from lmcore.scratch.rnn import RNNConfig
 from lmcore.texts import Decoded
 from lmcore.trainers import AnyRunConfig, AnyTrainer, RecurrentTrainer
-from lmcore.training import MOMENTS, DivergedError, TrainConfig, Trainer, make_optimiser
+from lmcore.training import DivergedError, Trainer
 
 CONFIG, CHECKPOINT, HISTORY, SAMPLES = "config.json", "checkpoint.safetensors", "history.csv", "samples.txt"
 README = "README.txt"
@@ -50,6 +50,7 @@ MOST_RATIO, FREE = 100, 1_000_000  # times that a member may grow, if it grows b
 LONGEST_DIRECTORY = 16_384  # bytes of a zip's list of members
 LONGEST_CONFIG = 65_536  # bytes
 MOST_WEIGHTS = 20_000_000
+MOST_KINDS = 20  # of states within a run, by optimiser and size of the batch
 MOST_CHARACTERS = 10_000  # different ones, of a text that comes along
 LONGEST_TEXT = 2_000_000  # bytes of a text that goes along
 
@@ -208,7 +209,7 @@ def unpack(data: bytes, store: Store, owner: str = "") -> Imported:
     """
     members = _members(data)
     cover = _read_cover(members[CONFIG])
-    config = trainers.config_of(cover.config)
+    config = _config_of(cover)
     text = _own_text(config, members.get(scripts.TEXT))
     run, corpus = _rebuilt(config, cover, members[CHECKPOINT], text)
     run.owner = owner
@@ -314,6 +315,13 @@ def _read_cover(content: bytes) -> Cover:
     return cover
 
 
+def _config_of(cover: Cover) -> AnyRunConfig:
+    try:
+        return trainers.config_of(cover.config)
+    except UserError as error:  # it repeats what was given, however long that is
+        raise UserError(str(error) if len(str(error)) <= 400 else f"{str(error)[:200]} … {str(error)[-200:]}") from None
+
+
 def _first_problem(error: ValidationError) -> str:
     problem = error.errors(include_input=False, include_context=False)[0]
     where = ".".join(str(part)[:40] for part in problem["loc"][:4])
@@ -351,6 +359,8 @@ class _Snapshot(_Strict):
     train: float
     dev: Loss
     samples: Annotated[list[Short], Field(max_length=1000)]
+    seconds: Annotated[FiniteFloat, Field(ge=0)]
+    state: Annotated[list[Short], Field(max_length=100)]  # names of the arrays that it takes to go on from there
 
 
 class _Change(_Strict):
@@ -363,22 +373,22 @@ class _Record(_Strict):
     step: Annotated[int, Field(ge=0, le=2**53)]
     seconds: Annotated[FiniteFloat, Field(ge=0)]
     looks: list[tuple[NonNegativeInt, Loss]]
-    changes: list[_Change]
-    snapshots: list[_Snapshot]
+    changes: Annotated[list[_Change], Field(max_length=10_000)]
+    snapshots: Annotated[list[_Snapshot], Field(max_length=10_000)]
 
 
 def _rebuilt(config: AnyRunConfig, cover: Cover, content: bytes, text: str | None) -> tuple[Run, Corpus | None]:
     """The run that a checkpoint holds, after everything in it was checked; and its text, if it learns from one."""
     tensors, record = _read_checkpoint(content)
     _check_order(record)
-    changes, current = _changes(config, record)
-    corpus = _corpus_of(config, text)
-    _check_size(current, corpus, tensors)
-    trainer = trainers.make(current, corpus)
     _check_names(tensors, record)
+    changes = _changes(config, record)
+    corpus = _corpus_of(config, text)
+    _check_size(config, corpus, tensors)
+    trainer = trainers.make(config, corpus)
     _check_history(under("history.", tensors), trainer, record)
     _check_snapshots(tensors, trainer, record)
-    _check_state(under("state.", tensors), trainer, record)
+    _check_states(tensors, _Likes(trainer, config, changes), record)
     run = Run(config, created=min(cover.created, time.time()))
     run.load_bytes(dict(tensors), _plain(run, record, changes) | {"parameters": trainer.parameters})
     return run, corpus
@@ -425,15 +435,15 @@ def _plain(run: Run, record: _Record, changes: list[dict[str, Any]]) -> dict[str
     }
 
 
-def _changes(config: AnyRunConfig, record: _Record) -> tuple[list[dict[str, Any]], AnyRunConfig]:
-    """The changes as plain data, and the settings after them."""
+def _changes(config: AnyRunConfig, record: _Record) -> list[dict[str, Any]]:
+    """The changes as plain data, each value within its bounds."""
     train, taken = config.train, []
     for change in record.changes:
         if fixed := change.settings.keys() - type(train).live_fields():
             raise _refuse(f"{min(fixed)[:40]!r} cannot change in mid-run.")
         train = train.updated(**change.settings)
         taken.append({"step": change.step, "settings": {name: getattr(train, name) for name in change.settings}})
-    return taken, config.model_copy(update={"train": train})
+    return taken
 
 
 def _corpus_of(config: AnyRunConfig, text: str | None) -> Corpus | None:
@@ -452,7 +462,8 @@ def _check_size(config: AnyRunConfig, corpus: Corpus | None, tensors: Arrays) ->
         return
     if count > MOST_WEIGHTS:
         raise _refuse(f"its model would have {count:,} weights, at most {MOST_WEIGHTS:,} are allowed.")
-    held = next((array.size for name, array in tensors.items() if name in ("state.theta", "state.rnn/theta")), count)
+    theta = {f"state.{prefix}{WEIGHTS}" for prefix in ("", trainers.LAST)}
+    held = next((array.size for name, array in tensors.items() if name in theta), count)
     if held != count:
         raise UserError(
             f"This file cannot be imported: its checkpoint holds {held:,} weights, its settings ask for {count:,} "
@@ -464,6 +475,8 @@ def _count_weights(model: Any, characters: int) -> int | None:
     if isinstance(model, RNNConfig):
         H, K = model.hidden, characters
         return H * H + 2 * H * K + H + K
+    if isinstance(model, RecurrentConfig):
+        return recurrent.size(model, characters)
     if getattr(model, "family", "") not in LAYERED:
         return None
     with torch.device("meta"):  # shapes without memory
@@ -471,7 +484,13 @@ def _count_weights(model: Any, characters: int) -> int | None:
 
 
 def _check_names(tensors: Arrays, record: _Record) -> None:
-    parts = {"state", "history", *(f"snapshot{i}" for i in range(len(record.snapshots)))}
+    """Every array belongs to the state, the history or a snapshot, and every one that a snapshot names is there."""
+    parts = {"state", "history"}
+    for i, snapshot in enumerate(record.snapshots):
+        parts |= {f"snapshot{i}", f"resume{i}"}
+        own, kept = under(f"resume{i}.", tensors), under(f"snapshot{i}.", tensors)
+        if not own.keys() <= set(snapshot.state) <= own.keys() | kept.keys():
+            raise _refuse(f"the snapshot of step {snapshot.step:,} does not hold what it names.")
     if strange := [name for name in tensors if name.partition(".")[0] not in parts]:
         raise _refuse(f"its checkpoint holds {strange[0][:60]!r}, which no run has.")
 
@@ -508,60 +527,85 @@ def _check_history(held: Arrays, trainer: AnyTrainer, record: _Record) -> None:
         "shape": held["shape"],
         "ratio_steps": np.empty(held["ratio_steps"].size, np.int64),
         "ratios": np.empty((held["ratio_steps"].size, *ratios), np.float32),
+        "marks": np.empty((held["marks"].size // 2, 2), np.float64),
     }
     _check_like(held, wanted, "its history", may_be_nan=("ratios",))
+    marked = set(held["marks"][:, 0].tolist())
+    if not {snapshot.step for snapshot in record.snapshots if snapshot.state} <= marked | {0, steps}:
+        raise _refuse("its history cannot be cut where its snapshots are.")
 
 
 def _check_snapshots(tensors: Arrays, trainer: AnyTrainer, record: _Record) -> None:
-    if record.snapshots:
-        wanted = trainer.snapshot().arrays
-        for i, snapshot in enumerate(record.snapshots):
-            _check_like(under(f"snapshot{i}.", tensors), wanted, f"the snapshot of step {snapshot.step:,}")
+    """Each snapshot holds what one of its trainer holds; of a large model it may lack the weights."""
+    whole = trainer.snapshot().arrays if record.snapshots else {}
+    light = {name: array for name, array in whole.items() if not name.endswith(WEIGHTS)}
+    for i, snapshot in enumerate(record.snapshots):
+        held = under(f"snapshot{i}.", tensors)
+        may_lack = trainer.parameters > MOST_KEPT_ALWAYS and held.keys() == light.keys()
+        _check_like(held, light if may_lack else whole, f"the snapshot of step {snapshot.step:,}")
 
 
-def _check_state(state: dict[str, NDArray[Any]], trainer: AnyTrainer, record: _Record) -> None:
-    """The state fits, and the trainer really goes on from it."""
-    if not state:
-        if record.step:
-            raise _refuse("its checkpoint has no state.")
-        return
-    moments = {name: array for name, array in state.items() if name.startswith(MOMENTS)}
-    rest = {name: array for name, array in state.items() if name not in moments}
-    own: Arrays = trainer.state()
-    _check_like(rest, own, "its state", may_be_nan=("first_loss",))
-    for name, array in rest.items():
+class _Likes:
+    """What the states of a run look like: those that its own trainer has, after a step with the settings of then."""
+
+    def __init__(self, trainer: AnyTrainer, config: AnyRunConfig, changes: list[dict[str, Any]]) -> None:
+        self.trainer, self.config, self.changes = trainer, config, changes
+        self._known: dict[tuple[Any, ...], Arrays] = {}
+
+    def at(self, step: int) -> Arrays:
+        """A state of the right names, shapes and types; the trainer is left with the settings of that step."""
+        settings: dict[str, Any] = {}
+        for change in self.changes:
+            settings |= change["settings"] if change["step"] < step else {}
+        train = self.config.train.updated(**settings)
+        self.trainer.config = self.config.model_copy(update={"train": train})
+        shaping = (step > 0, getattr(train, "optimiser", None), getattr(train, "batch_size", None))
+        if shaping not in self._known:
+            if len(self._known) == MOST_KINDS:
+                raise _refuse("its settings changed too often.")
+            self._known[shaping] = self._made(begun=step > 0)
+        return self._known[shaping]
+
+    def _made(self, begun: bool) -> Arrays:
+        self.trainer.reset()
+        if begun:
+            with suppress(DivergedError, UserError), np.errstate(all="ignore"):
+                self.trainer.train(1)
+        return self.trainer.state()
+
+
+def _check_states(tensors: Arrays, likes: _Likes, record: _Record) -> None:
+    """The state of the run and those of its snapshots fit; from the run's own the trainer really goes on."""
+    for i, snapshot in enumerate(record.snapshots):
+        held = under(f"snapshot{i}.", tensors) | under(f"resume{i}.", tensors)
+        if snapshot.state:
+            _check_state({name: held[name] for name in snapshot.state}, likes, snapshot.step)
+    if state := under("state.", tensors):
+        _check_state(state, likes, record.step, steps=1)
+    elif record.step:
+        raise _refuse("its checkpoint has no state.")
+
+
+def _check_state(state: dict[str, NDArray[Any]], likes: _Likes, step: int, steps: int = 0) -> None:
+    where = f"its state of step {step:,}"
+    _check_like(state, likes.at(step), where, may_be_nan=("first_loss",))
+    for name, array in state.items():
         if array.dtype.kind in "iu" and not ((array >= 0) & (array <= 2**53)).all():
-            raise _refuse(f"{name} of its state is out of range.")
-    if int(state["step"]) != record.step:
-        raise _refuse("its state does not belong to its step.")
-    if moments:
-        _check_moments(under(MOMENTS, moments), trainer)
-    _go_on(state, trainer)
+            raise _refuse(f"{name} of {where} is out of range.")
+    if int(state["step"]) != step:
+        raise _refuse(f"{where} does not belong to its step.")
+    _go_on(state, likes.trainer, steps)
 
 
-def _check_moments(moments: Arrays, trainer: AnyTrainer) -> None:
-    """What an optimiser remembers is what it would remember after a step."""
-    name = next(iter(moments)).partition(".")[0]
-    wanted: dict[str, NDArray[Any]] = {}
-    if isinstance(trainer, Trainer):
-        theta = torch.zeros_like(trainer.model.theta)
-        optimiser = make_optimiser(TrainConfig.parse({"optimiser": name[:40]}), theta)
-        theta.grad = torch.zeros_like(theta)
-        if optimiser is not None:
-            optimiser.step()
-            held = optimiser.state_dict()["state"].get(0, {})
-            wanted = {f"{name}.{key}": value.numpy() for key, value in held.items() if isinstance(value, torch.Tensor)}
-    _check_like(moments, wanted, "its optimiser")
-
-
-def _go_on(state: dict[str, NDArray[Any]], trainer: AnyTrainer) -> None:
+def _go_on(state: dict[str, NDArray[Any]], trainer: AnyTrainer, steps: int) -> None:
     try:
         with np.errstate(all="ignore"):
             trainer.restore(state)
             sound = _is_sound(trainer)
-            with suppress(DivergedError, UserError):  # a run that its own settings stopped may come in
-                trainer.train(1)
-    except (RuntimeError, ValueError, KeyError, IndexError, OverflowError):
+            if steps:
+                with suppress(DivergedError, UserError):  # a run that its own settings stopped may come in
+                    trainer.train(steps)
+    except (RuntimeError, ValueError, KeyError, IndexError, ArithmeticError):
         raise _refuse("its state is damaged.") from None
     if not sound:
         raise _refuse("its model gives numbers that are not finite.")

@@ -17,6 +17,7 @@ from lmcore.errors import UserError
 from lmcore.history import Change
 from lmcore.models.mlp import MLPConfig, Scheme
 from lmcore.models.neural_bigram import NeuralBigramConfig
+from lmcore.models.recurrent import RecurrentConfig
 from lmcore.models.wavenet import WaveNetConfig
 from lmcore.scratch.rnn import RNNConfig
 from lmcore.training import RunConfig, TrainConfig, Trainer
@@ -208,7 +209,7 @@ def _imports(experiment: Experiment, path: str, code: str) -> str:
 
 
 def _context(config: RunConfig) -> int:
-    assert not isinstance(config.model, RNNConfig)
+    assert not isinstance(config.model, RNNConfig | RecurrentConfig)
     return config.model.context
 
 

@@ -85,6 +85,8 @@ def refused(data: bytes, words: str = "") -> None:
         {"family": "wavenet"},
         {"family": "neural-bigram"},
         {"family": "rnn"},
+        {"family": "recurrent", "layers": 2, "optimiser": "adam", "learning_rate": 0.01},
+        {"family": "recurrent", "cell": "gru", "hidden": 300, "embedding": 64, "batch_size": 4},
     ],
 )
 def test_a_run_comes_back_and_goes_on_as_it_would_have(flat: dict[str, Any]) -> None:
@@ -135,10 +137,33 @@ def test_a_run_that_has_not_begun_comes_in() -> None:
 
 def test_a_run_that_diverged_comes_in_with_words_of_our_own() -> None:
     run = trained(steps=10)
-    run.fold(b"", {"parameters": 1, "seconds": 1.0, "diverged": "**see** <b>this</b>", "losses": np.zeros(1)})
+    run.fold(
+        b"",
+        {"parameters": 1, "seconds": 1.0, "diverged": "**see** <b>this</b>", "losses": np.zeros(1), "snapshots": []},
+    )
     again = Store().load(exchange.unpack(exchange.pack(run), Store()).id)
     assert again.status == Status.FAILED
     assert "<b>" not in again.message
+
+
+def test_what_came_in_can_be_forked_as_the_run_could(run: Run, packed: bytes) -> None:
+    again = Store().load(exchange.unpack(packed, Store()).id)
+    assert again.fork_steps == run.fork_steps
+    for step in run.fork_steps:
+        branches = [one.fork(step) for one in (run, again)]
+        states = [advance(*branch.next_slice(), 0.0, step + 1)[0] for branch in branches]
+        assert states[0] == states[1]
+
+
+def test_a_branch_comes_in_whole(run: Run) -> None:
+    branch = run.fork(10)
+    branch.change({"learning_rate": 0.5, "steps": 20, "batch_size": 7})
+    branch.status = Status.RUNNING
+    while branch.status == Status.RUNNING:
+        branch.fold(*advance(*branch.next_slice(), 0.0))
+    again = Store().load(exchange.unpack(exchange.pack(branch), Store()).id)
+    assert (again.step, again.current, again.changes) == (20, branch.current, branch.changes)
+    assert again.origin is None  # its parent is not here
 
 
 def test_the_same_file_makes_two_runs(packed: bytes) -> None:
@@ -481,7 +506,14 @@ def test_the_untouched_checkpoint_comes_in(packed: bytes) -> None:
         (at("history.sums", 0, np.nan), "not finite"),
         (put("history.ratios", np.zeros((3, 1, 2), np.float32)), "shape"),
         (put("history.ratio_steps", np.zeros((2, 2), np.int64)), "shape"),
-        (lambda t: t.pop("snapshot0.theta"), "lacks 'theta'"),
+        (lambda t: t.pop("snapshot0.theta"), "does not hold what it names"),
+        (lambda t: t.pop("snapshot0.next_character"), "lacks 'next_character'"),
+        (lambda t: t.pop("resume3.generator"), "does not hold what it names"),
+        (put("resume3.generator", np.zeros(5056, np.uint8)), "damaged"),
+        (put("resume3.evil", np.zeros(3)), "does not hold what it names"),
+        (put("resume3.step", np.array(11)), "belong to its step"),
+        (put("history.marks", np.zeros((0, 2))), "cannot be cut"),
+        (at("history.marks", 0, np.nan), "not finite"),
         (put("snapshot0.next_character", np.zeros((1, 1), np.float32)), "shape"),
         (at("snapshot0.next_character", 0, np.nan), "not finite"),
         (put("snapshot0.evil", np.zeros(1)), "no place for 'evil'"),
@@ -503,7 +535,7 @@ def test_a_variance_below_zero_is_refused() -> None:
 )
 def test_a_recurrent_network_that_does_not_fit_is_refused(name: str, value: float) -> None:
     packed = exchange.pack(trained(family="rnn"))
-    refused(with_checkpoint(packed, tensors=at(f"state.rnn/{name}", ..., value)))
+    refused(with_checkpoint(packed, tensors=at(f"state.last/{name}", ..., value)))
 
 
 def first_snapshot(**values: Any) -> Callable[[dict[str, Any]], Any]:
@@ -537,6 +569,9 @@ def first_snapshot(**values: Any) -> Callable[[dict[str, Any]], Any]:
         (first_snapshot(samples=[1]), "samples"),
         (first_snapshot(samples=["x" * 30_000]), "samples"),
         (first_snapshot(samples="abc"), "samples"),
+        (first_snapshot(seconds=-1.0), "seconds"),
+        (first_snapshot(state=["evil"]), "does not hold what it names"),
+        (first_snapshot(state="theta"), "state"),
     ],
 )
 def test_a_record_that_does_not_fit_is_refused(
