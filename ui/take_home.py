@@ -10,6 +10,7 @@ from lmcore import exchange, scripts
 from lmcore.errors import UserError
 from lmcore.exchange import Imported
 from lmcore.runs.engine import RunView
+from ui.sections import PAGE_OF
 from ui.server import engine
 
 BUTTONS = {  # by the end of the file's name: label, icon, type, what is in it
@@ -17,12 +18,6 @@ BUTTONS = {  # by the end of the file's name: label, icon, type, what is in it
     ".py": ("Script", ":material/terminal:", "text/x-python", "The experiment in plain torch, with the same losses."),
     ".ipynb": ("Notebook", ":material/book_2:", "application/x-ipynb+json", "The same as a Jupyter notebook."),
     ".csv": ("Losses", ":material/table:", "text/csv", "The loss of every step and snapshot, for a spreadsheet."),
-}
-PAGES = {  # where in pages/ a run of a model is looked at
-    "mlp": "train/mlp.py",
-    "wavenet": "train/wavenet.py",
-    "neural-bigram": "count/neural_bigram.py",
-    "rnn": "remember/rnn.py",
 }
 ROOT = Path(__file__).parent.parent
 LARGEST = exchange.MOST_PACKED // 1_000_000  # megabytes
@@ -106,6 +101,6 @@ def _import(data: bytes) -> tuple[Imported | None, str]:
 
 def _way_to(imported: Imported) -> None:
     family = engine().view(imported.id).config.family
-    if family in PAGES:
-        page = ROOT / "pages" / PAGES[family]
+    if family in PAGE_OF:
+        page = ROOT / "pages" / PAGE_OF[family]
         st.page_link(page, label="Open it", icon=":material/open_in_new:", query_params={"run": imported.id})

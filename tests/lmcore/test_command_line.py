@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from lmcore import initialisation, lr_finder, texts
+from lmcore import initialisation, lr_finder
 from lmcore.__main__ import main
 
 FAST = ["--set", "locales=de_DE", "--set", "hidden=20"]
@@ -188,11 +188,14 @@ def test_the_recipes_are_listed() -> None:
     assert all(name in run("recipes")[1] for name in listed)
 
 
-def test_a_recipe_runs_and_tells_what_it_reached(names_path: Path) -> None:
+def test_a_recipe_without_its_text_says_so_and_makes_no_run() -> None:
     code, _, error = run("recipes", "mlp-kaiming")
     assert (code, "Download it" in error) == (2, True)
     assert json.loads(run("runs", "--json")[1]) == []
-    (texts.data_folder() / "names.txt").write_bytes(names_path.read_bytes())
+
+
+@pytest.mark.usefixtures("names_here")
+def test_a_recipe_runs_and_tells_what_it_reached() -> None:
     code, out, _ = run("recipes", "mlp-kaiming", "--steps", "20", "--json")
     assert code == 0
     verdicts = {number["what"]: number["verdict"] for number in json.loads(out)["numbers"]}

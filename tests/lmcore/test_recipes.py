@@ -1,7 +1,6 @@
 """Recipes: published numbers against what a run shows."""
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,12 +16,6 @@ from lmcore.runs.slices import advance
 from lmcore.training import RunConfig, Trainer
 
 TRAINED = [name for name, recipe in RECIPES.items() if recipe.config is not None]
-
-
-@pytest.fixture
-def names_here(names_path: Path) -> None:
-    """The names are where a download puts them."""
-    (texts.data_folder() / "names.txt").write_bytes(names_path.read_bytes())
 
 
 def evidence(**given: Any) -> Start:

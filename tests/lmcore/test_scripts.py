@@ -192,8 +192,8 @@ def test_a_run_that_has_not_begun_is_written_down_whole() -> None:
     assert "STEPS = 17" in scripts.script(Experiment.of(config(), [], 17))
 
 
-def test_a_text_of_the_catalogue_is_named_and_not_copied(names_path: Path) -> None:
-    (texts.data_folder() / "names.txt").write_bytes(names_path.read_bytes())
+@pytest.mark.usefixtures("names_here")
+def test_a_text_of_the_catalogue_is_named_and_not_copied() -> None:
     written = scripts.script(Experiment.of(config(corpus={"source": "names"}), [], 0))
     assert "https://raw.githubusercontent.com/karpathy/makemore/" in written
     assert scripts.text_of(config(corpus={"source": "names"}).corpus) is None

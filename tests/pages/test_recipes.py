@@ -3,12 +3,11 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lmcore import exchange, texts
+from lmcore import exchange
 from lmcore.recipes import RECIPES
 from lmcore.runs.engine import Engine
 from lmcore.runs.executors import Workers
@@ -23,11 +22,6 @@ def workers() -> Iterator[Workers]:
     """A thread, which reads the texts of the test; the processes of other tests keep the folder they began with."""
     with ThreadPoolExecutor(1) as pool:
         yield Workers(pool, 1)
-
-
-@pytest.fixture
-def names_here(names_path: Path) -> None:
-    (texts.data_folder() / "names.txt").write_bytes(names_path.read_bytes())
 
 
 def numbers(app: AppTest) -> dict[str, str]:
