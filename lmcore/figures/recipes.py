@@ -44,7 +44,7 @@ def recipe_board(board: Board) -> go.Figure:
     band = {"type": "rect", "x0": -1, "x1": 1, "y0": 0, "y1": 1, "yref": "paper", "line": {"width": 0}}
     ticks = [-FARTHEST, -1, 0, 1, FARTHEST]
     x = {
-        "title": "difference in tolerances",
+        "title": "tolerances away",
         "range": [-FARTHEST * 1.1, FARTHEST * 1.1],
         "tickvals": ticks,
         "ticktext": ["≤ −3", "−1", "0", "1", "≥ 3"],
