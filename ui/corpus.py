@@ -29,6 +29,7 @@ def pick_corpus() -> tuple[CorpusConfig, Corpus]:
     _put_into_address(name)
     if not listed[name].available:
         offer_download(listed[name])
+        st.stop()
     try:
         config = CorpusConfig.parse({"source": texts.resolve(name)} | options)
         return config, _load(config.model_dump_json())
@@ -92,7 +93,7 @@ def keep_own_text(data: bytes, title: str) -> None:
 
 
 def offer_download(source: texts.Source) -> None:
-    """Says what a text is and how long, with a button that downloads it; the page stops here."""
+    """Says what a text is and how long, with a button that downloads it."""
     st.info(
         f"{source.title}: {source.description} {source.size / 1e6:.1f} MB, {source.licence}.",
         icon=":material/download:",
@@ -107,4 +108,3 @@ def offer_download(source: texts.Source) -> None:
             st.error(str(error))
             st.stop()
         st.rerun()
-    st.stop()

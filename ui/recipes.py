@@ -93,6 +93,7 @@ def show(recipe: Recipe, view: RunView | None) -> None:
         _pictures(recipe, [Check(published, None, "not yet") for published in recipe.published], None)
         with place:
             offer_download(source)
+        return
     if recipe.config is None:
         _computed(recipe)
         return
