@@ -7,17 +7,19 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 import safetensors.numpy
 import torch
 
-from lmcore import corpora, gradients, lr_finder, models, texts, trainers
+from lmcore import corpora, exchange, gradients, lr_finder, models, recipes, texts, trainers
 from lmcore.bigrams import verdict
 from lmcore.config import Config
 from lmcore.corpora import SPLITS, CorpusConfig
 from lmcore.errors import UserError
+from lmcore.files import write_atomically
 from lmcore.lr_finder import SweepConfig
 from lmcore.models.counting import CountConfig, NGram, score
 from lmcore.runs.run import Run, Status
@@ -107,6 +109,7 @@ def train(model: str, data: str, steps: int | None, settings: tuple[str, ...], t
     store = Store()
     store.create(run)
     _train_to_end(run, store, as_json)
+    _print_result(run, as_json)
 
 
 def _given(model: str, data: str, settings: tuple[str, ...]) -> dict[str, Any]:
@@ -174,6 +177,7 @@ def resume(run_id: str, steps: int | None, as_json: bool) -> None:
     if (steps or run.current.train.steps) <= run.step:
         raise UserError(f"The run has taken its {run.step:,} steps. Give more with --steps.")
     _train_to_end(run, store, as_json)
+    _print_result(run, as_json)
 
 
 def _train_to_end(run: Run, store: Store, as_json: bool) -> None:
@@ -190,13 +194,12 @@ def _train_to_end(run: Run, store: Store, as_json: bool) -> None:
         lock.release()
     if run.status == Status.FAILED:
         raise UserError(run.message)
-    _print_result(run, as_json)
 
 
 def _advance_to_end(run: Run, store: Store, show: bool) -> None:
     saved, shown = time.monotonic(), 0
     while run.status == Status.RUNNING:
-        run.fold(*advance(*run.next_slice(), 0.5))
+        run.fold(*advance(*run.next_slice(), 0.5, run.pause_at))
         for snapshot in run.snapshots[shown:] if show else []:
             dev = f"{snapshot.dev:.4f}" if snapshot.dev is not None else "-"
             texts_drawn = " ".join(snapshot.samples[:5])
@@ -233,6 +236,68 @@ def _trainer(run: Run) -> AnyTrainer:
     if run.state:
         trainer.restore(safetensors.numpy.load(run.state))
     return trainer
+
+
+@main.command("export")
+@click.argument("run_id", metavar="RUN")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def export_run(run_id: str, file: Path) -> None:
+    """Write a run to FILE: .zip for all of it, .py or .ipynb for a script that repeats it, .csv for its losses."""
+    run = Store().load(run_id)
+    if file.suffix not in exchange.WAYS:
+        raise UserError(f"FILE has to end in one of: {', '.join(exchange.WAYS)}; {file.name!r} does not.")
+    content = exchange.WAYS[file.suffix](run)
+    write_atomically(file, content if isinstance(content, bytes) else content.encode())
+    click.echo(f"{file}: {file.stat().st_size:,} bytes", err=True)
+
+
+@main.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def import_run(file: Path) -> None:
+    """Take in a run that was exported as a zip, and print its new name."""
+    if (size := file.stat().st_size) > exchange.MOST_PACKED:
+        raise UserError(f"{file.name} has {size:,} bytes; at most {exchange.MOST_PACKED:,} are allowed.")
+    imported = exchange.unpack(file.read_bytes(), Store(), owner="command line")
+    click.echo(imported.id)
+    if imported.remark:
+        click.echo(imported.remark, err=True)
+
+
+@main.command("recipes")
+@click.argument("name", required=False)
+@click.option("--steps", type=click.IntRange(1), help="Stop after so many steps; `resume` goes on.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_recipes(name: str | None, steps: int | None, as_json: bool) -> None:
+    """List the published experiments, or run one and compare its numbers."""
+    if name is None:
+        rows = [{"recipe": name, "title": recipe.title} for name, recipe in recipes.RECIPES.items()]
+        click.echo(json.dumps(rows) if as_json else "\n".join(f"{row['recipe']:16} {row['title']}" for row in rows))
+        return
+    recipe, run_id = recipes.find(name), None
+    if recipe.compute is not None:
+        checks = recipes.check_computed(recipe, recipe.compute())
+    else:
+        run = _cook(recipe, steps, as_json)
+        run_id, checks = run.id, recipes.check(recipe, run)
+    if as_json:
+        click.echo(json.dumps({"recipe": name, "run": run_id, "numbers": [recipes.as_json(one) for one in checks]}))
+        return
+    click.echo("\n".join(recipes.in_words(one) for one in checks))
+    click.echo(f"Source: {recipe.source}")
+
+
+def _cook(recipe: recipes.Recipe, steps: int | None, as_json: bool) -> Run:
+    """A run of a recipe, to its end or to a step, with a look at the test loss where that was published."""
+    assert recipe.config is not None
+    run, store = Run(recipe.config, owner="command line"), Store()
+    trainers.make(recipe.config)  # says in words what is missing, before a run is made
+    run.pause_at = steps
+    store.create(run)
+    _train_to_end(run, store, as_json)
+    if recipe.asks_for_test and run.status == Status.FINISHED:
+        run.looks.append((run.step, _trainer(run).evaluate("test")))
+        store.save(run.id, run.to_bytes())
+    return run
 
 
 @main.command()

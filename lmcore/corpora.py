@@ -202,10 +202,9 @@ def load(config: CorpusConfig) -> Corpus:
     text = texts.read(config.source, config.locales, config.alphabet)
     known = {source.name: source for source in texts.sources()}.get(config.source)
     title = known.title if known else re.sub(r"^text:[0-9a-f]+-", "", config.source)
-    units = config.units
-    if units == "auto":
-        units = ("lines" if known.kind == "documents" else "running") if known else _guess_units(text)
-    return from_text(text, title=title, config=config.updated(units=units))
+    if known and config.units == "auto":
+        config = config.updated(units="lines" if known.kind == "documents" else "running")
+    return from_text(text, title=title, config=config)
 
 
 def from_text(text: str, title: str = "Text", config: CorpusConfig | None = None) -> Corpus:
@@ -214,7 +213,9 @@ def from_text(text: str, title: str = "Text", config: CorpusConfig | None = None
     Raises:
         UserError: if the text is empty or has fewer than two distinct characters.
     """
-    config = config or CorpusConfig(units=_guess_units(text))
+    config = config or CorpusConfig()
+    if config.units == "auto":
+        config = config.updated(units=_guess_units(text))
     text = _clean(text, config)
     documents: tuple[str, ...] = ()
     if config.units == "lines":

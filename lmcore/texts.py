@@ -274,12 +274,17 @@ def keep(decoded: Decoded, title: str) -> str:
         UserError: if the disk is full.
     """
     text = decoded.text.encode("utf-8", errors="replace")
-    slug = re.sub(r"[^a-z0-9]+", "-", Path(title).stem.lower()).strip("-")[:40] or "text"
-    name = f"{hashlib.sha256(text).hexdigest()[:24]}-{slug}"
+    name = kept_name(text, title).removeprefix("text:")
     path = data_folder() / "kept" / f"{name}.txt"
     if not path.exists():
         write_atomically(path, text)
     return f"text:{name}"
+
+
+def kept_name(text: bytes, title: str) -> str:
+    """The name that `keep` gives to a text: its hash, and what is left of the title."""
+    slug = re.sub(r"[^a-z0-9]+", "-", Path(title).stem.lower()).strip("-")[:40] or "text"
+    return f"text:{hashlib.sha256(text).hexdigest()[:24]}-{slug}"
 
 
 def keep_file(path: Path) -> str:

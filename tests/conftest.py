@@ -1,5 +1,6 @@
 """What all tests share: folders of their own, and the canonical texts where they are to be had."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -8,6 +9,7 @@ import torch
 
 from lmcore import corpora, texts
 from lmcore.corpora import Corpus
+from lmcore.runs import slices
 
 hypothesis.settings.register_profile("suite", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("suite")
@@ -44,6 +46,15 @@ def names_path() -> Path:
 def names(names_path: Path) -> Corpus:
     """The 32,033 names of the makemore lectures."""
     return corpora.from_text(texts.decode(names_path.read_bytes()).text)
+
+
+@pytest.fixture
+def names_here(names_path: Path) -> Iterator[None]:
+    """The names lie where a download puts them; afterwards nothing remembers them."""
+    (texts.data_folder() / "names.txt").write_bytes(names_path.read_bytes())
+    yield
+    corpora.load.cache_clear()
+    slices._idle.clear()
 
 
 @pytest.fixture(scope="session")

@@ -68,8 +68,11 @@ LAYERS = [
     "advice",
     "embeddings",
     "lr_finder",
+    "recipes",
     "runs",
     "comparison",
+    "scripts",
+    "exchange",
 ]
 
 

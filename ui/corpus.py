@@ -28,7 +28,8 @@ def pick_corpus() -> tuple[CorpusConfig, Corpus]:
             options = _options(name)
     _put_into_address(name)
     if not listed[name].available:
-        _offer_download(listed[name])
+        offer_download(listed[name])
+        st.stop()
     try:
         config = CorpusConfig.parse({"source": texts.resolve(name)} | options)
         return config, _load(config.model_dump_json())
@@ -91,7 +92,8 @@ def keep_own_text(data: bytes, title: str) -> None:
     st.session_state[SOURCE] = name
 
 
-def _offer_download(source: texts.Source) -> None:
+def offer_download(source: texts.Source) -> None:
+    """Says what a text is and how long, with a button that downloads it."""
     st.info(
         f"{source.title}: {source.description} {source.size / 1e6:.1f} MB, {source.licence}.",
         icon=":material/download:",
@@ -106,4 +108,3 @@ def _offer_download(source: texts.Source) -> None:
             st.error(str(error))
             st.stop()
         st.rerun()
-    st.stop()

@@ -17,20 +17,13 @@ from lmcore.runs.run import Status
 from lmcore.runs.store import TRASH_DAYS, About, Header
 from ui import forms, run_panel
 from ui.live import Chart, live
+from ui.sections import PAGE_OF
 from ui.server import engine
 
 PAGE = "runs"
 CHOSEN, DELETED, FAILED = f"{PAGE}.chosen", f"{PAGE}.deleted", f"{PAGE}.error"
 MOST = 8  # runs on one chart
 MOST_SEEN = 13  # rows of the table without scrolling
-PAGES = {
-    "mlp": "train/mlp.py",
-    "wavenet": "train/wavenet.py",
-    "neural-bigram": "count/neural_bigram.py",
-    "rnn": "remember/rnn.py",
-}
-"""The page that shows a run of each family."""
-
 TABS = ["Curves", "Settings", "Samples", "Histograms", "Fork", "Leaderboard", "Disk"]
 AGAINST: dict[By, str] = {"steps": "steps", "seconds": "training time", "characters": "characters seen"}
 
@@ -239,7 +232,7 @@ def _tools(chosen: list[Header], called: dict[str, str]) -> None:
 
 
 def _open_button(header: Header | None) -> None:
-    page = PAGES.get(header.config.family) if header else None
+    page = PAGE_OF.get(header.config.family) if header else None
     told = "Select one run." if header is None else "No page shows runs of this kind yet."
     pressed = st.button(
         "Open", key=f"{PAGE}.open", icon=":material/open_in_new:", disabled=page is None, help=None if page else told

@@ -22,6 +22,18 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {  # section -> file in pages/
         "inside/activations.py": ("Activations & gradients", ":material/monitor_heart:"),
         "inside/batch_norm.py": ("BatchNorm", ":material/align_vertical_center:"),
     },
-    "Lab": {"lab/sample.py": ("Sample", ":material/edit_note:"), "lab/runs.py": ("Runs", ":material/table_rows:")},
+    "Lab": {
+        "lab/sample.py": ("Sample", ":material/edit_note:"),
+        "lab/runs.py": ("Runs", ":material/table_rows:"),
+        "lab/recipes.py": ("Recipes", ":material/science:"),
+    },
 }
 DEFAULT = "train/mlp.py"
+
+PAGE_OF = {
+    "mlp": "train/mlp.py",
+    "wavenet": "train/wavenet.py",
+    "neural-bigram": "count/neural_bigram.py",
+    "rnn": "remember/rnn.py",
+}
+"""The file in pages/ of the page that shows a run of each family."""

@@ -35,6 +35,7 @@ from lmcore.figures.embeddings import embedding_map, similarity
 from lmcore.figures.gradients import gradient_check, rounding_and_truncation
 from lmcore.figures.inspection import histograms, saturation_board, tree, unit, updates
 from lmcore.figures.passages import how_drawn, known_words, passage
+from lmcore.figures.recipes import recipe_board, recipe_curve
 from lmcore.figures.recurrent import fading, time_check
 from lmcore.figures.style import escape
 from lmcore.figures.training import first_guesses, loss_curve, next_character, race, rate_finder, values
@@ -74,6 +75,8 @@ __all__ = [
     "race",
     "rate_finder",
     "reading",
+    "recipe_board",
+    "recipe_curve",
     "rounding_and_truncation",
     "running_statistic",
     "saturation_board",

@@ -315,6 +315,15 @@ class Engine:
                 run.origin,
             )
 
+    def copy(self, run_id: str) -> Run:
+        """The whole run as it is now, to be taken elsewhere.
+
+        Raises:
+            UserError: if there is no such run.
+        """
+        with self._guard:
+            return self._seat(run_id).run.copy()
+
     def headers(self) -> list[Header]:
         """The runs on disk, newest first, with the status that this engine knows."""
         with self._guard:

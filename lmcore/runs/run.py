@@ -207,6 +207,12 @@ class Run:
         content: bytes = safetensors.numpy.save(tensors, metadata={"run": json.dumps(record)})
         return content
 
+    def copy(self) -> "Run":
+        """The run as it is now, which no longer changes with this one; what waits to take effect is left out."""
+        other = Run(self.config, self.owner, self.id, self.created, self.origin)
+        other.load_bytes(*read_checkpoint(self.to_bytes()))
+        return other
+
     def load_bytes(self, tensors: dict[str, NDArray[Any]], record: dict[str, Any]) -> None:
         """Takes over what `to_bytes` wrote."""
         for name in self.RECORD:
@@ -238,3 +244,16 @@ def _snapshot(i: int, entry: dict[str, Any], tensors: dict[str, NDArray[Any]]) -
     held = arrays | under(f"resume{i}.", tensors)
     state = {name: held[name] for name in entry.get("state", ())}  # files of before have none
     return Snapshot(**(entry | {"samples": tuple(entry["samples"]), "arrays": arrays, "state": state}))
+
+
+def read_checkpoint(content: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """The arrays and the record that `Run.to_bytes` wrote."""
+    tensors: dict[str, NDArray[Any]] = safetensors.numpy.load(content)
+    return tensors, json.loads(record_text(content))
+
+
+def record_text(content: bytes) -> str:
+    """The record of a checkpoint as it stands in the header of its file, which safetensors reads from disk only."""
+    length = int.from_bytes(content[:8], "little")
+    text: str = json.loads(content[8 : 8 + length])["__metadata__"]["run"]
+    return text

@@ -93,6 +93,23 @@ class Store:
             raise UserError("The folder of the run has vanished; the run goes on in memory only.")
         write_atomically(self._path(run_id) / "checkpoint.safetensors", content)
 
+    def add(self, run: Run) -> None:
+        """Writes a whole run that came from elsewhere, or nothing of it.
+
+        Raises:
+            UserError: if the disk is full or the folder cannot be written.
+        """
+        try:
+            self.create(run)
+            self.save(run.id, run.to_bytes())
+        except UserError:
+            self.remove(run.id)
+            raise
+
+    def remove(self, run_id: str) -> None:
+        """Removes for good the folder of a run that nobody has opened yet."""
+        shutil.rmtree(self._path(run_id), ignore_errors=True)
+
     def load(self, run_id: str) -> Run:
         """The run as it was last saved; one that was active counts as interrupted.
 

@@ -164,3 +164,50 @@ def test_check_gradients_tells_the_error_of_each_tensor() -> None:
     assert "hidden3.weight" in out
     code, _, err = run("check-gradients", "mlp", "--h", "5")
     assert (code, "1e-12 to 1" in err) == (2, True)
+
+
+def test_a_run_is_exported_and_imported(tmp_path: Path) -> None:
+    run_id = str(train("--steps", "60", *FAST)["run"])
+    for suffix in (".zip", ".py", ".ipynb", ".csv"):
+        assert run("export", run_id, str(tmp_path / f"out{suffix}"))[0] == 0
+    assert "STEPS = 60" in (tmp_path / "out.py").read_text()
+    code, out, _ = run("import", str(tmp_path / "out.zip"))
+    again = out.strip()
+    assert (code, again != run_id) == (0, True)
+    assert run("sample", again, "--count", "20")[1] == run("sample", run_id, "--count", "20")[1]
+    assert json.loads(run("resume", again, "--steps", "80", "--json")[1])["steps"] == 80
+    code, _, error = run("export", run_id, str(tmp_path / "out.exe"))
+    assert (code, "has to end in" in error) == (2, True)
+    code, _, error = run("import", str(tmp_path / "out.csv"))
+    assert (code, "cannot be imported" in error) == (2, True)
+
+
+def test_the_recipes_are_listed() -> None:
+    listed = [row["recipe"] for row in json.loads(run("recipes", "--json")[1])]
+    assert {"counting", "neural-bigram", "mlp-kaiming", "wavenet", "char-rnn"} <= set(listed)
+    assert all(name in run("recipes")[1] for name in listed)
+
+
+def test_a_recipe_without_its_text_says_so_and_makes_no_run() -> None:
+    code, _, error = run("recipes", "mlp-kaiming")
+    assert (code, "Download it" in error) == (2, True)
+    assert json.loads(run("runs", "--json")[1]) == []
+
+
+@pytest.mark.usefixtures("names_here")
+def test_a_recipe_runs_and_tells_what_it_reached() -> None:
+    code, out, _ = run("recipes", "mlp-kaiming", "--steps", "20", "--json")
+    assert code == 0
+    verdicts = {number["what"]: number["verdict"] for number in json.loads(out)["numbers"]}
+    assert verdicts == {
+        "parameters": "reached",
+        "first loss": "reached",
+        "saturated at the start": "reached",
+        "train loss at the end": "not yet",
+        "dev loss at the end": "not yet",
+    }
+    (listed,) = json.loads(run("runs", "--json")[1])
+    assert (listed["step"], listed["status"]) == (20, "paused")
+    assert "reached  loss without smoothing: 2.454014" in run("recipes", "counting")[1]
+    code, _, error = run("recipes", "cake")
+    assert (code, "no recipe 'cake'" in error) == (2, True)

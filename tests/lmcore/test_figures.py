@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from lmcore import bigrams, figures, one_layer
+from lmcore import bigrams, figures, one_layer, recipes
 from lmcore.corpora import CorpusConfig, from_text, summary
 from lmcore.figures import style
 from lmcore.history import Change, History, Snapshot, loss_curve
+from lmcore.training import RunConfig
 
 
 def curve(steps: int, changes: tuple[Change, ...] = (), lost: int = 0):
@@ -112,3 +113,39 @@ def test_first_guesses_are_white_where_all_are_alike() -> None:
     drawn = figures.first_guesses(np.full((2, 4), 0.25, np.float32), ["..", "<b"], list("abc<"))
     assert np.allclose(drawn.data[0].z, 0)
     assert drawn.layout.yaxis.ticktext[1] == "&lt;b"
+
+
+def checks_of(*losses: float) -> list[recipes.Check]:
+    """A recipe of two numbers, the first of them a loss, after so many steps."""
+    numbers = (
+        recipes.Published("first <loss>", 2.0, 0.1, recipes.first_loss, step=0),
+        recipes.Published("parameters", 7, 0, recipes.parameters, "count"),
+        recipes.Published("dev", 1.5, 0.1, recipes.dev_loss(100), step=100),
+    )
+    history = History()
+    history.add(np.array(losses, np.float32))
+    run = recipes.Start(RunConfig(), 8, history, ())
+    return recipes.check(recipes.Recipe("t", "a", "s", numbers), run)
+
+
+def test_the_board_of_a_recipe_shows_distances_in_tolerances() -> None:
+    figure = figures.recipe_board(recipes.board(checks_of(2.05)))
+    reached, differs, waiting = figure.data
+    assert reached.x == pytest.approx([0.5], abs=1e-5)
+    assert list(differs.x) == [3.0]  # a count that is not the same is as far off as can be
+    assert list(waiting.x) == [0.0]
+    assert figure.layout.yaxis.ticktext == ("first &lt;loss&gt;", "parameters", "dev")
+    assert "tolerances" in figure.layout.xaxis.title.text
+    assert "Choose" in figures.recipe_board(recipes.board([])).layout.annotations[0].text
+
+
+def test_published_losses_stand_where_the_run_is_to_come() -> None:
+    checks = checks_of(2.3)
+    figure = figures.recipe_curve(curve(0), recipes.targets(checks), 100)
+    stars = figure.data[-1]
+    assert list(stars.x) == [1, 100]
+    assert stars.y == pytest.approx([2.0, 1.5])
+    assert stars.marker.symbol == ("star-open", "star-open")
+    assert "Press Start" in figure.layout.annotations[0].text
+    assert figures.recipe_curve(curve(500), recipes.targets(checks), 500).layout.annotations == ()
+    assert recipes.finding(checks) == "0 of 3 published numbers are reached, 2 differ, 1 cannot be told yet."
