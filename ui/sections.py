@@ -35,5 +35,6 @@ PAGE_OF = {
     "wavenet": "train/wavenet.py",
     "neural-bigram": "count/neural_bigram.py",
     "rnn": "remember/rnn.py",
+    "recurrent": "remember/lstm.py",
 }
 """The file in pages/ of the page that shows a run of each family."""

@@ -10,7 +10,7 @@ PAGE = sample.PAGE
 SETTINGS = ["count", "length", "temperature", "top_k", "top_p", "seed", "prefix"]
 
 st.title("What models write and read")
-st.write("The darker a character, the more it **surprised** its writer. Do better models write newer, likelier texts?")
+st.write("The darker a character, the more it **surprised** its writer: click one, and see where the dart fell.")
 
 corpus_config, corpus = pick_corpus()
 defaults = {"count": 10, "length": 30} if corpus.is_documents else {"count": 2, "length": 400}
