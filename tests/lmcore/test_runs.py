@@ -270,8 +270,9 @@ def assert_same(one: Run, other: Run) -> None:
         {"hidden": 20, "optimiser": "adam", "learning_rate": 0.01, "schedule": "cosine"},
         {"hidden": 20, "optimiser": "momentum", "batch_norm": "hidden"},
         {"family": "rnn", "hidden": 20, "learning_rate": 0.1},
+        {"family": "recurrent", "hidden": 8, "sequence": 8, "batch_size": 2, "dropout": 0.2, "optimiser": "adam"},
     ],
-    ids=["sgd", "adam", "momentum and BatchNorm", "rnn"],
+    ids=["sgd", "adam", "momentum and BatchNorm", "rnn", "lstm with dropout"],
 )
 def test_a_fork_with_equal_settings_takes_the_steps_of_its_parent(settings: dict[str, Any], at: int) -> None:
     parent = trained(settings, 1700, {300: {"learning_rate": 0.02}})
