@@ -98,8 +98,9 @@ def _told(header: Header) -> str:
 
 
 def key_settings(config: TaskConfig) -> str:
-    """The settings of model and training that are not their defaults, in a line."""
-    found = unlike_default(config.model, {"family"}) + unlike_default(config.train, {"steps"})
+    """The settings that decide a run's numbers and are not their defaults, in a line."""
+    pace = {"steps", "evaluate_every", "minutes"}
+    found = unlike_default(config.model, {"family"}) + unlike_default(config.train, pace)
     return ", ".join(found) or "all as they come"
 
 
@@ -201,8 +202,9 @@ def _across(view: RunView, by: By, steps: Floats) -> Floats:
 
 def _seconds(view: RunView, steps: Floats) -> Floats:
     """Seconds of training until each step, straight between snapshots; files of before have none at theirs."""
-    timed = {0: 0.0} | {one.step: one.seconds for one in view.snapshots if one.seconds > 0} | {view.step: view.seconds}
-    return np.interp(steps, list(timed), list(timed.values()))
+    ends = {0: 0.0, view.step: view.seconds}
+    timed = sorted((ends | {one.step: one.seconds for one in view.snapshots if one.seconds > 0}).items())
+    return np.interp(steps, [step for step, _ in timed], [seconds for _, seconds in timed])
 
 
 def _characters(view: RunView, steps: Floats) -> Floats:
@@ -345,17 +347,18 @@ def fork_of(one: RunView, other: RunView) -> int | None:
     return min(a.step, b.step) if a is not None and b is not None and a.parent == b.parent else None
 
 
-def tell(record: Parting) -> list[str]:
-    """The parting in words, in two lines."""
+def tell(record: Parting, names: Sequence[str]) -> list[str]:
+    """The parting of two runs of these names in words, in one line or two."""
     first, second = record.losses
     lines = [f"The branches are one until step {record.common:,}, bit for bit."]
     if record.step is not None:
-        lines[0] += f" They part at step {record.step:,}, with a minibatch loss of {first:.6f} and {second:.6f}."
+        lines[0] += f" They part at step {record.step:,}: its minibatch costs {first:.6f} and {second:.6f}."
     else:
         lines[0] += f" No loss differs in the {MOST_REPLAYED:,} steps after it, as far as both have gone."
     if record.snapshot is not None:
-        told = " and ".join(text.replace("\n", "⏎") for text in record.texts)
-        lines.append(f"The first text that differs, at step {record.snapshot:,}: {told}, from the same dice.")
+        pairs = zip(names, record.texts, strict=True)
+        told = ", ".join(f"{name} writes {text.replace(chr(10), '⏎')!r}" for name, text in pairs)
+        lines.append(f"The first text that differs, at step {record.snapshot:,}, from the same dice: {told}.")
     return lines
 
 

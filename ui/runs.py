@@ -36,14 +36,15 @@ def page() -> None:
 
 def _page(was_active: bool) -> None:
     headers = visible()
-    if was_active and not any(header.status.is_active for header in headers):
-        st.rerun()  # once, when the last one comes to rest: the polling ends
+    if was_active != any(header.status.is_active for header in headers):
+        st.rerun()  # once, when a run begins, and when the last one comes to rest: the polling begins or ends
     if message := st.session_state.pop(FAILED, None):
         st.error(message)
     _undo()
     called = comparison.names(headers)
     chosen = _table(_filtered(headers), called) if headers else _nothing_yet()
     _tools(chosen, called)
+    # Here is the place for ui.take_home: what downloads the one selected run, and the uploader that brings one in.
     views = {called[header.id]: engine().view(header.id) for header in chosen[:MOST]}
     _tabs(headers, called, views)
 
@@ -158,18 +159,18 @@ def _rows(headers: Sequence[Header], called: dict[str, str]) -> pd.DataFrame:
             {
                 "★": "★" if header.about.starred else "",
                 "name": called[header.id],
+                "fork of": _lineage(header, called),
                 "model": header.config.family,
                 "data": header.config.data_name,
                 "settings": comparison.key_settings(header.config),
                 "parameters": header.parameters or None,
                 "step": header.step,
-                "of": header.config.train.steps,
                 "train": header.train,
                 "dev": header.dev,
                 "seconds": header.seconds,
                 "status": run_panel.WORDS[header.status],
-                "fork of": _lineage(header, called),
                 "note": header.about.note,
+                "steps in all": header.config.train.steps,
                 "begun": datetime.fromtimestamp(header.created),
             }
             for header in headers
@@ -180,7 +181,7 @@ def _rows(headers: Sequence[Header], called: dict[str, str]) -> pd.DataFrame:
 def _lineage(header: Header, called: dict[str, str]) -> str:
     if header.origin is None:
         return ""
-    return f"{called.get(header.origin.parent, 'another run')} at {header.origin.step:,}"
+    return f"{called.get(header.origin.parent, 'a deleted run')} at {header.origin.step:,}"
 
 
 def _columns() -> dict[str, object]:
@@ -188,10 +189,11 @@ def _columns() -> dict[str, object]:
     return {
         "★": column.TextColumn(width=30, help="Starred: never offered for removal."),
         "name": column.TextColumn(pinned=True),
-        "settings": column.TextColumn(width=220, help="Those that differ from the defaults."),
+        "model": column.TextColumn(width=100),
+        "settings": column.TextColumn(width=180, help="Those that differ from the defaults."),
         "parameters": column.NumberColumn(format="localized"),
         "step": column.NumberColumn(format="localized"),
-        "of": column.NumberColumn(format="localized", help="Steps in all."),
+        "steps in all": column.NumberColumn(format="localized"),
         "train": column.NumberColumn("train loss (nats)", format="%.4f", help="The last that was measured."),
         "dev": column.NumberColumn("dev loss (nats)", format="%.4f", help="The last that was measured."),
         "seconds": column.NumberColumn("time (s)", format="%.1f", help="Of training."),
@@ -206,7 +208,7 @@ def _tools(chosen: list[Header], called: dict[str, str]) -> None:
     one = chosen[0] if len(chosen) == 1 else None
     ids = [header.id for header in chosen]
     starred = bool(chosen) and all(header.about.starred for header in chosen)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="bottom" if one else "center"):
         _open_button(one)
         st.button(
             "Unstar" if starred else "Star",
@@ -336,7 +338,7 @@ def _curves(views: dict[str, RunView]) -> None:
     if views:
         st.text(f"{words} Lines: smoothed losses of the minibatches; marks: dev losses.")
     if fork is not None:
-        _show_parting(*views.values())
+        _show_parting(views)
 
 
 def _common_beginning(views: dict[str, RunView]) -> int | None:
@@ -346,11 +348,10 @@ def _common_beginning(views: dict[str, RunView]) -> int | None:
     return comparison.fork_of(*views.values())
 
 
-def _show_parting(one: RunView, other: RunView) -> None:
-    found = _parting(one, other)
-    if found is None:
-        return
-    st.text("\n".join(comparison.tell(found)))
+def _show_parting(views: dict[str, RunView]) -> None:
+    found = _parting(*views.values())
+    if found is not None:
+        st.text("\n".join(comparison.tell(found, list(views))))
 
 
 @functools.lru_cache(maxsize=256)
@@ -451,7 +452,9 @@ def _fork(views: dict[str, RunView]) -> None:
     st.write("Take a run back to a step, **change one thing**, and go on: both branches see the same batches and dice.")
     if not _some(views):
         return
-    name = st.selectbox("Run", list(views), key=f"{PAGE}.fork_run", width=320) if len(views) > 1 else next(iter(views))
+    name = next(iter(views))
+    if len(views) > 1:
+        name = st.selectbox("Run", list(views), key=f"{PAGE}.fork_run", width=340)
     view = views[name]
     kind = type(view.config.train)
     fields = [field for field in kind.model_fields if field in kind.live_fields()]

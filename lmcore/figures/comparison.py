@@ -77,9 +77,10 @@ def leaderboard(record: Leaderboard, by: Literal["parameters", "seconds"]) -> go
         for (name, loss), colour in zip(record.baselines.items(), itertools.cycle(LEVELS))
     ]
     empty = "Train a model on this text: it will appear here."
+    ticks = {"dtick": "D2", "tickformat": "~s" if by == "parameters" else "~g"}
     return figure(
         [*levels, *traces],
-        {"title": title, "type": "log", "range": edges, "tickformat": "~s"},
+        {"title": title, "type": "log", "range": edges} | ticks,
         {"title": "dev loss (nats per character)", "hoverformat": ".4f"},
         height=420,
         annotations=[] if record.entries else [message(empty)],

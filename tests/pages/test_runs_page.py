@@ -71,7 +71,7 @@ def test_the_table_tells_of_every_run_and_filters_them(app: AppTest, engine: Eng
     newest, oldest = rows(app)
     assert (newest["model"], oldest["model"]) == ("rnn", "mlp")
     assert (oldest["★"], oldest["name"], oldest["note"], oldest["status"]) == ("★", "mine", "slow", "finished")
-    assert oldest["settings"] == "hidden 20, evaluate every 100"
+    assert oldest["settings"] == "hidden 20"
     assert oldest["dev"] == engine.view(first).snapshots[-1].dev
     assert oldest["parameters"] == engine.view(first).parameters
     app.text_input(key="runs.find").set_value("learning 0.05").run()
