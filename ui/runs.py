@@ -36,8 +36,6 @@ def page() -> None:
 
 def _page(was_active: bool) -> None:
     headers = visible()
-    if was_active != any(header.status.is_active for header in headers):
-        st.rerun()  # once, when a run begins, and when the last one comes to rest: the polling begins or ends
     if message := st.session_state.pop(FAILED, None):
         st.error(message)
     _undo()
@@ -47,6 +45,10 @@ def _page(was_active: bool) -> None:
     # Here is the place for ui.take_home: what downloads the one selected run, and the uploader that brings one in.
     views = {called[header.id]: engine().view(header.id) for header in chosen[:MOST]}
     _tabs(headers, called, views)
+    if was_active != any(header.status.is_active for header in headers):
+        # Once, when a run begins or the last one comes to rest: the polling begins or ends. Not before the tabs are
+        # drawn, which would forget that a fork has opened the first.
+        st.rerun()
 
 
 def _nothing_yet() -> list[Header]:
