@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -20,6 +21,7 @@ from ui.live import Chart, live
 from ui.sections import PAGE_OF
 from ui.server import engine
 
+ROOT = Path(__file__).parent.parent
 PAGE = "runs"
 CHOSEN, DELETED, FAILED = f"{PAGE}.chosen", f"{PAGE}.deleted", f"{PAGE}.error"
 MOST = 8  # runs on one chart
@@ -242,7 +244,7 @@ def _open_button(header: Header | None) -> None:
         "Open", key=f"{PAGE}.open", icon=":material/open_in_new:", disabled=page is None, help=None if page else told
     )
     if pressed and page and header:
-        st.switch_page(f"pages/{page}", query_params={"run": header.id})
+        st.switch_page(ROOT / "pages" / page, query_params={"run": header.id})
 
 
 def _name_and_note(header: Header) -> None:
