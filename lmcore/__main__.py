@@ -14,12 +14,15 @@ import click
 import safetensors.numpy
 import torch
 
-from lmcore import corpora, exchange, gradients, lr_finder, models, recipes, texts, trainers
+from lmcore import corpora, datasets, exchange, gradients, lr_finder, models, recipes, tables, texts, trainers
 from lmcore.bigrams import verdict
+from lmcore.classifiers import FAMILIES, ClassifierRunConfig, ClassifierTrainer
 from lmcore.config import Config
 from lmcore.corpora import SPLITS, CorpusConfig
+from lmcore.datasets import PARTS
 from lmcore.errors import UserError
 from lmcore.files import write_atomically
+from lmcore.history import Snapshot
 from lmcore.lr_finder import SweepConfig
 from lmcore.models.counting import CountConfig, NGram, score
 from lmcore.runs.run import Run, Status
@@ -93,27 +96,45 @@ def _download(name: str) -> None:
 
 
 @main.command()
-@click.argument("model", type=click.Choice(list(models.REGISTRY)))
-@click.option("--data", default="given-names", show_default=True, help="A text by name, or a path.")
+@click.argument("model", type=click.Choice([*models.REGISTRY, *FAMILIES]))
+@click.option("--data", help="A text, or for a classifier data, by name or path.  [default: given-names, clouds]")
 @click.option("--steps", type=int, help="Steps of gradient descent.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any setting; repeat for more.")
 @click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="For large models.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
-def train(model: str, data: str, steps: int | None, settings: tuple[str, ...], threads: int, as_json: bool) -> None:
+def train(
+    model: str, data: str | None, steps: int | None, settings: tuple[str, ...], threads: int, as_json: bool
+) -> None:
     """Train a model; Ctrl-C saves it, and `resume` goes on."""
     torch.set_num_threads(threads)
-    given = _given(model, data, settings)
+    classifies = model in FAMILIES
+    given: dict[str, Any] = {"family": model} | _settings(settings)
+    given["source"] = _data(data or "clouds") if classifies else texts.resolve(data or "given-names")
     if steps is not None:
         given["steps"] = steps
-    run = Run(RunConfig.from_flat(given), owner="command line")
+    run = Run((ClassifierRunConfig if classifies else RunConfig).from_flat(given), owner="command line")
     store = Store()
     store.create(run)
     _train_to_end(run, store, as_json)
     _print_result(run, as_json)
 
 
+def _data(name_or_path: str) -> str:
+    """The source of a classifier's data; a file is a table, and is kept."""
+    path = Path(name_or_path)
+    if name_or_path in (*datasets.TOYS, *datasets.IMAGES) or not path.is_file():
+        return name_or_path
+    if path.stat().st_size > texts.MAX_BYTES:
+        raise UserError(f"{path.name} has {path.stat().st_size:,} bytes; at most {texts.MAX_BYTES:,} are allowed.")
+    return tables.keep(path.read_bytes(), path.name)
+
+
 def _given(model: str, data: str, settings: tuple[str, ...]) -> dict[str, Any]:
-    given: dict[str, Any] = {"family": model, "source": texts.resolve(data)}
+    return {"family": model, "source": texts.resolve(data)} | _settings(settings)
+
+
+def _settings(settings: tuple[str, ...]) -> dict[str, Any]:
+    given: dict[str, Any] = {}
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals:
@@ -201,18 +222,28 @@ def _advance_to_end(run: Run, store: Store, show: bool) -> None:
     while run.status == Status.RUNNING:
         run.fold(*advance(*run.next_slice(), 0.5, run.pause_at))
         for snapshot in run.snapshots[shown:] if show else []:
-            dev = f"{snapshot.dev:.4f}" if snapshot.dev is not None else "-"
-            texts_drawn = " ".join(snapshot.samples[:5])
-            click.echo(f"step {snapshot.step:>9,}   train {snapshot.train:.4f}   dev {dev}   {texts_drawn!r}")
+            click.echo(_in_a_line(snapshot))
         shown = len(run.snapshots)
         if time.monotonic() - saved > SAVE_EVERY:
             store.save(run.id, run.to_bytes())
             saved = time.monotonic()
 
 
+def _in_a_line(snapshot: Snapshot) -> str:
+    held_out = f"{snapshot.dev:.4f}" if snapshot.dev is not None else "-"
+    line = f"step {snapshot.step:>9,}   train {snapshot.train:.4f}   "
+    if "accuracy" in snapshot.arrays:
+        train, test = snapshot.arrays["accuracy"].tolist()
+        return f"{line}test {held_out}   right {train:.1%} and {test:.1%}"
+    return f"{line}dev {held_out}   {' '.join(snapshot.samples[:5])!r}"
+
+
 def _print_result(run: Run, as_json: bool) -> None:
     trainer = _trainer(run)
     losses = {split: trainer.evaluate(split) for split in SPLITS}
+    accuracy = None
+    if isinstance(trainer, ClassifierTrainer):
+        accuracy = {part: trainer.measure(part)[1] for part in PARTS}
     result = {
         "run": run.id,
         "model": run.current.family,
@@ -224,10 +255,13 @@ def _print_result(run: Run, as_json: bool) -> None:
         "steps_per_second": run.step / run.seconds if run.seconds else None,
     }
     if as_json:
-        click.echo(json.dumps(result))
+        click.echo(json.dumps(result | ({"accuracy": accuracy} if accuracy else {})))
     else:
+        if run.message:
+            click.echo(run.message)
+        unit = "nats per example" if accuracy else "nats per character"
         shown = "   ".join(f"{split} {loss:.4f}" for split, loss in losses.items() if loss is not None)
-        click.echo(f"{run.step:,} steps in {run.seconds:.1f} s   {shown} nats per character")
+        click.echo(f"{run.step:,} steps in {run.seconds:.1f} s   {shown} {unit}")
 
 
 def _trainer(run: Run) -> AnyTrainer:

@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmcore import inspection, trainers
+from lmcore import corpora, inspection, trainers
+from lmcore.classifiers import ClassifierTrainConfig
 from lmcore.config import Config, PaceConfig, TaskConfig
 from lmcore.corpora import Corpus
+from lmcore.datasets import Dataset
 from lmcore.errors import UserError
 from lmcore.history import Floats, Snapshot, loss_curve
 from lmcore.inspection import Histograms
@@ -24,7 +26,7 @@ from lmcore.runs.engine import RunView
 from lmcore.runs.store import Header
 from lmcore.scratch.rnn import RNNConfig
 from lmcore.trainers import AnyRunConfig
-from lmcore.training import DivergedError
+from lmcore.training import DivergedError, RunConfig
 
 By = Literal["steps", "seconds", "characters"]
 AXES: dict[By, str] = {
@@ -218,8 +220,11 @@ def _characters(view: RunView, steps: Floats) -> Floats:
 
 def characters_a_step(config: AnyRunConfig, train: PaceConfig) -> int:
     """Characters, or examples, that one step learns from."""
-    if getattr(train, "full_batch", False) and getattr(config, "task", "") == "write":
-        return len(trainers.material(config).windows("train", 1).X)
+    if isinstance(config, RunConfig) and getattr(train, "full_batch", False):
+        return len(corpora.load(config.corpus).windows("train", 1).X)
+    if isinstance(train, ClassifierTrainConfig) and train.descent != "minibatch":
+        material = trainers.material(config)
+        return len(material.y_train) if isinstance(material, Dataset) and train.descent == "batch" else 1
     sequence: int = getattr(config.model, "sequence", 1)
     batch: int = 1 if isinstance(config.model, RNNConfig) else getattr(train, "batch_size", 1)
     return sequence * batch
@@ -265,7 +270,7 @@ def histograms(views: Mapping[str, RunView], step: int) -> dict[str, Histograms]
     groups: dict[str, dict[str, inspection.Floats]] = {}
     for name, view in views.items():
         snapshot = at_step(view, step)
-        if getattr(view.config, "task", "") != "write" or not inspection.can_look(snapshot):
+        if not isinstance(view.config, RunConfig) or not inspection.can_look(snapshot):
             raise UserError(f"{name} shows no layers at this step. Select runs of small models made of layers.")
         inside = inspection.look(view.config, snapshot)
         groups[name] = {layer: record.out for layer, record in (inside.activations or inside.layers).items()}

@@ -36,7 +36,7 @@ from lmcore.sampling import SampleConfig
 from lmcore.scratch.rnn import RNNConfig
 from lmcore.texts import Decoded
 from lmcore.trainers import AnyRunConfig, AnyTrainer, RecurrentTrainer
-from lmcore.training import DivergedError, Trainer
+from lmcore.training import DivergedError, RunConfig, Trainer
 
 CONFIG, CHECKPOINT, HISTORY, SAMPLES = "config.json", "checkpoint.safetensors", "history.csv", "samples.txt"
 README = "README.txt"
@@ -447,7 +447,7 @@ def _changes(config: AnyRunConfig, record: _Record) -> list[dict[str, Any]]:
 
 
 def _corpus_of(config: AnyRunConfig, text: str | None) -> Corpus | None:
-    if text is None:
+    if text is None or not isinstance(config, RunConfig):
         material = trainers.material(config)
         return material if isinstance(material, Corpus) else None
     if (distinct := len(set(text))) > MOST_CHARACTERS:

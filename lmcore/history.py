@@ -36,6 +36,7 @@ class Snapshot:
     samples: tuple[str, ...]
     arrays: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # by name: "next_character"
     seconds: float = 0.0  # of training until then
+    training: float = 0.0  # the same in seconds of the processor, measurements left out
     state: dict[str, NDArray[Any]] = field(default_factory=dict)  # to go on from here; empty where it is not kept
 
     def without_weights(self) -> "Snapshot":

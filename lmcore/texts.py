@@ -84,7 +84,7 @@ def sources() -> list[Source]:
     dropped = [
         Source(f"file:{path.name}", path.name, "A file in the data folder.", "running", size=path.stat().st_size)
         for path in sorted(data_folder().glob("*"))
-        if path.is_file() and path.name not in taken and not path.name.startswith(".")
+        if path.is_file() and path.name not in taken and not path.name.startswith(".") and path.suffix != ".gz"
     ]
     return [*BUILT_IN, *listed, *dropped]
 
@@ -349,26 +349,25 @@ def download(source: Source, report: Callable[[int, int], None] | None = None, t
             downloader=pooch.HTTPDownloader(progressbar=progress, timeout=timeout),
         )
     except (requests.RequestException, ValueError, OSError) as error:
-        raise UserError(_why_not(source, error)) from None
+        raise UserError(why_not(source.title, _path_of(source.name).name, error)) from None
     return path
 
 
-def _why_not(source: Source, error: Exception) -> str:
-    by_hand = (
-        f"You can also get the file in another way and put it into the data folder as {_path_of(source.name).name}."
-    )
+def why_not(title: str, name: str, error: Exception) -> str:
+    """Why a download failed and what to do, for the data of a title that are kept in a file of a name."""
+    by_hand = f"You can also get the file in another way and put it into the data folder as {name}."
     if isinstance(error, requests.HTTPError) and error.response is not None:
-        return f"{source.title} could not be downloaded: the server answered {error.response.status_code}. {by_hand}"
+        return f"{title} could not be downloaded: the server answered {error.response.status_code}. {by_hand}"
     if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
-        return f"{source.title} could not be downloaded: the server fell silent. Try again. {by_hand}"
+        return f"{title} could not be downloaded: the server fell silent. Try again. {by_hand}"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return f"{source.title} could not be downloaded: the connection broke off. Try again. {by_hand}"
+        return f"{title} could not be downloaded: the connection broke off. Try again. {by_hand}"
     if isinstance(error, requests.RequestException):
-        return f"{source.title} could not be downloaded: there is no connection to the server. {by_hand}"
+        return f"{title} could not be downloaded: there is no connection to the server. {by_hand}"
     if isinstance(error, ValueError):
-        return f"What came is not {source.title} (its hash differs), so it was thrown away. {by_hand}"
+        return f"What came is not {title} (its hash differs), so it was thrown away. {by_hand}"
     reason = getattr(error, "strerror", None) or error
-    return f"{source.title} could not be saved ({reason}). Free some disk space and try again."
+    return f"{title} could not be saved ({reason}). Free some disk space and try again."
 
 
 def _path_of(name: str) -> Path:

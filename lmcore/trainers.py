@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lmcore import corpora
+from lmcore import corpora, datasets
+from lmcore.classifiers import ClassifierRunConfig, ClassifierTrainer
 from lmcore.corpora import Corpus, Split
+from lmcore.datasets import Dataset
 from lmcore.errors import UserError
 from lmcore.history import WEIGHTS, Snapshot, under
 from lmcore.models import recurrent
@@ -36,13 +38,16 @@ MOST_WORK, MOST_LOGITS = 10_000_000_000, 100_000_000
 """Of a recurrent network's step: weights times characters, about two seconds of one core; logits that are kept."""
 
 
-AnyTrainer: TypeAlias = "Trainer | RecurrentTrainer"
+AnyTrainer: TypeAlias = "Trainer | RecurrentTrainer | ClassifierTrainer"
 """What a run may be trained by."""
 
-AnyRunConfig: TypeAlias = RunConfig
+AnyRunConfig: TypeAlias = RunConfig | ClassifierRunConfig
 """What may decide a run's numbers."""
 
-CONFIGS: dict[str, type[AnyRunConfig]] = {"write": RunConfig}
+CONFIGS: dict[str, type[RunConfig] | type[ClassifierRunConfig]] = {
+    "write": RunConfig,
+    "classify": ClassifierRunConfig,
+}
 """The config of the runs of each task, by the task's name."""
 
 
@@ -62,8 +67,10 @@ def make(config: AnyRunConfig, corpus: Corpus | None = None) -> "AnyTrainer":
     """The trainer of a config's model.
 
     Raises:
-        UserError: if the text cannot be loaded or is too short.
+        UserError: if the text cannot be loaded or is too short, or the data do not suit the model.
     """
+    if isinstance(config, ClassifierRunConfig):
+        return ClassifierTrainer(config)
     match config.model:
         case RNNConfig():
             return FromScratch(config, corpus)
@@ -72,13 +79,13 @@ def make(config: AnyRunConfig, corpus: Corpus | None = None) -> "AnyTrainer":
     return Trainer(config, corpus)
 
 
-def material(config: AnyRunConfig) -> Corpus:
+def material(config: AnyRunConfig) -> Corpus | Dataset:
     """What a run learns from.
 
     Raises:
         UserError: if it cannot be loaded.
     """
-    return corpora.load(config.corpus)
+    return datasets.load(config.data) if isinstance(config, ClassifierRunConfig) else corpora.load(config.corpus)
 
 
 class RecurrentTrainer(ABC):

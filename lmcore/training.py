@@ -312,6 +312,14 @@ class DivergedError(Exception):
         return type(self), (str(self), self.losses)
 
 
+class StoppedEarly(Exception):
+    """The trainer has seen enough: its settings said when to stop. Its state is good."""
+
+    def __init__(self, message: str, losses: NDArray[np.float32]) -> None:
+        super().__init__(message)
+        self.losses = losses  # of the block of steps that ended so
+
+
 @dataclass(frozen=True)
 class _Evaluating:
     """A model that is in evaluation mode whenever it is asked, and as it was before afterwards."""
@@ -640,6 +648,8 @@ class Slice(NamedTuple):
     seconds: float
     ratios: tuple[NDArray[np.int64], NDArray[np.float32]]  # `Trainer.take_ratios`
     diverged: str = ""  # why and what to do; the trainer's weights are then useless
+    stopped: str = ""  # why the trainer ended before its last step
+    training: float = 0.0  # seconds on the given clock, measurements left out
 
 
 def is_snapshot_step(step: int, every: int) -> bool:
@@ -703,7 +713,7 @@ def train_for(
     began, began_at = clock(), time.perf_counter()
     losses: list[NDArray[np.float32]] = []
     snapshots = [_recorded(trainer, 0.0)] if trainer.step == 0 else []
-    diverged, block = "", 1
+    diverged, stopped, training, block = "", "", 0.0, 1
     while trainer.step < end and (not losses or clock() - began < seconds):
         stop = min(end, next_snapshot_step(trainer.step, settings.evaluate_every))
         started = clock()
@@ -713,11 +723,19 @@ def train_for(
             losses.append(error.losses)
             diverged = str(error)
             break
-        block = _next_block(len(losses[-1]), clock() - started)
-        if is_snapshot_step(trainer.step, settings.evaluate_every) or trainer.step == end:
-            snapshots.append(_recorded(trainer, time.perf_counter() - began_at))
+        except StoppedEarly as enough:
+            losses.append(enough.losses)
+            stopped = str(enough)
+        took = clock() - started
+        training += took
+        block = _next_block(len(losses[-1]), took)
+        if is_snapshot_step(trainer.step, settings.evaluate_every) or trainer.step == end or stopped:
+            snapshots.append(replace(_recorded(trainer, time.perf_counter() - began_at), training=training))
+        if stopped:
+            break
     taken = np.concatenate([np.zeros(0, np.float32), *losses])
-    return Slice(taken, snapshots, time.perf_counter() - began_at, trainer.take_ratios(), diverged)
+    ratios = trainer.take_ratios()
+    return Slice(taken, snapshots, time.perf_counter() - began_at, ratios, diverged, stopped, training)
 
 
 def _recorded(trainer: Steps, seconds: float) -> Snapshot:

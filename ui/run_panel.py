@@ -3,7 +3,7 @@
 import functools
 import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,8 +33,10 @@ WORDS = {
 
 # ---------------------------------------------------------------- which run
 
+Parts = Mapping[str, type[Config] | tuple[type[Config], ...]]  # of a run's config, with the configs that each may be
 
-def attach(page: str, configs: dict[str, type[Config]], task: str = "write") -> RunView | None:
+
+def attach(page: str, configs: Parts, task: str = "write") -> RunView | None:
     """The run that this page shows: the one in the address, else the one it showed last; None if there is none.
 
     Call it before any widget: a run from a link puts its settings into them.
@@ -93,11 +95,13 @@ def detach(page: str) -> None:
     st.query_params.pop("run", None)
 
 
-def _fill_widgets(page: str, config: TaskConfig, configs: dict[str, type[Config]]) -> None:
-    for part, kind in configs.items():
+def _fill_widgets(page: str, config: TaskConfig, configs: Parts) -> None:
+    for part, kinds in configs.items():
+        known = {name for kind in (kinds if isinstance(kinds, tuple) else (kinds,)) for name in kind.model_fields}
+        prefix = page if part in ("model", "train") else f"{page}_{part}"  # a seed of data is another than of training
         for name, value in getattr(config, part).model_dump().items():
-            if name in kind.model_fields:
-                st.session_state[forms.key_of(page, name)] = value
+            if name in known:
+                st.session_state[forms.key_of(prefix, name)] = value
     if isinstance(corpus := getattr(config, "corpus", None), CorpusConfig):
         _fill_text(corpus)
 

@@ -13,6 +13,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {  # section -> file in pages/
         "train/embeddings.py": ("Embeddings", ":material/scatter_plot:"),
         "train/wavenet.py": ("WaveNet", ":material/account_tree:"),
     },
+    "Classify": {
+        "classify/linear.py": ("Linear classifier", ":material/bubble_chart:"),
+        "classify/images.py": ("Image classifier", ":material/image:"),
+    },
     "Remember": {
         "remember/rnn.py": ("RNN", ":material/history:"),
         "remember/lstm.py": ("GRU & LSTM", ":material/memory:"),

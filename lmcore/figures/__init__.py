@@ -4,6 +4,7 @@ Colours are Okabe and Ito's, which the colour-blind can tell apart; text takes t
 so that a figure suits a light page and a dark one.
 """
 
+from lmcore.figures import classifiers
 from lmcore.figures.backprop import step_tensor
 from lmcore.figures.batch_norm import (
     axis_map,
@@ -49,6 +50,7 @@ __all__ = [
     "batch_values",
     "broadcasting",
     "character_frequencies",
+    "classifiers",
     "curves",
     "dart",
     "difference",

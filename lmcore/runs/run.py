@@ -61,6 +61,7 @@ class Run:
     step: int = 0
     parameters: int = 0
     seconds: float = 0.0
+    training: float = 0.0  # seconds of the processor, measurements left out
     history: History = field(default_factory=History)
     snapshots: list[Snapshot] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
@@ -100,7 +101,10 @@ class Run:
     def fold(self, state: bytes, report: dict[str, Any]) -> None:
         """Takes in what a slice returned."""
         self.parameters = report["parameters"]
-        new = [replace(snapshot, seconds=self.seconds + snapshot.seconds) for snapshot in report["snapshots"]]
+        new = [
+            replace(made, seconds=self.seconds + made.seconds, training=self.training + made.training)
+            for made in report["snapshots"]
+        ]
         self.seconds += report["seconds"]
         if report["diverged"]:
             self.status, self.message, self.lost = Status.FAILED, report["diverged"], report["losses"]
@@ -109,8 +113,9 @@ class Run:
         self._remember(report["losses"], [snapshot.step for snapshot in new])
         self.history.add_ratios(*report["ratios"])
         self.snapshots = extended(self.snapshots, new, self.parameters)
+        self.training += report["training"]
         self.rates.append((time.monotonic(), self.step))
-        self._stop_at_budget()
+        self._stop_at_budget(report["stopped"])
 
     def _remember(self, losses: NDArray[np.float32], marked: Sequence[int]) -> None:
         """The losses of a slice; at the marked steps the history can be cut off later, for a fork."""
@@ -120,10 +125,10 @@ class Run:
             self.history.mark()
         self.history.add(losses[self.history.steps - first :])
 
-    def _stop_at_budget(self) -> None:
+    def _stop_at_budget(self, stopped: str) -> None:
         train = self.current.train
-        if self.step >= train.steps:
-            self.status = Status.FINISHED
+        if self.step >= train.steps or stopped:
+            self.status, self.message = Status.FINISHED, stopped
         elif self.seconds >= train.minutes * 60:
             self.status = Status.FINISHED
             self.message = (
@@ -164,6 +169,11 @@ class Run:
             raise UserError(f"This run keeps nothing to go on from at step {step:,}. Choose another snapshot.")
         child = Run(self.config, owner, origin=Fork(self.id, step))
         child.step, child.state, child.seconds = step, self._state_at(step), self._seconds_at(step)
+        child.training = (
+            self.training
+            if step == self.step
+            else max((s.training for s in self.snapshots if s.step <= step), default=0.0)
+        )
         child.parameters, child.history = self.parameters, self.history.until(step)
         # The first slice takes the snapshot of step 0 itself.
         child.snapshots = [snapshot for snapshot in self.snapshots if step and snapshot.step <= step]
@@ -189,7 +199,7 @@ class Run:
 
     # ------------------------------------------------------------ to and from disk
 
-    RECORD = ("status", "message", "step", "parameters", "seconds", "looks")
+    RECORD = ("status", "message", "step", "parameters", "seconds", "training", "looks")
 
     def to_bytes(self) -> bytes:
         """Everything but the config, as one safetensors file: state and history can never be torn apart."""
@@ -216,7 +226,7 @@ class Run:
     def load_bytes(self, tensors: dict[str, NDArray[Any]], record: dict[str, Any]) -> None:
         """Takes over what `to_bytes` wrote."""
         for name in self.RECORD:
-            setattr(self, name, record[name])
+            setattr(self, name, record.get(name, getattr(self, name)))  # older files lack the newer ones
         self.status = Status(self.status)
         self.looks = [(step, loss) for step, loss in self.looks]
         self.changes = [Change(**entry) for entry in record["changes"]]

@@ -34,7 +34,8 @@ def advance(
 
     Returns:
         The state, and a report: step, parameters, losses (float32, one a step), snapshots (`Snapshot`), seconds,
-        and "diverged", which says why and what to do. A slice that diverged returns the state that it was given.
+        "stopped", which says why the trainer ended early, and "diverged", which says why and what to do. A slice that
+        diverged returns the state that it was given.
 
     Raises:
         UserError: if the text or the settings do not allow the run.

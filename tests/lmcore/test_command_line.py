@@ -211,3 +211,58 @@ def test_a_recipe_runs_and_tells_what_it_reached() -> None:
     assert "reached  loss without smoothing: 2.454014" in run("recipes", "counting")[1]
     code, _, error = run("recipes", "cake")
     assert (code, "no recipe 'cake'" in error) == (2, True)
+
+
+def test_a_classifier_trains_pauses_and_resumes() -> None:
+    code, out, err = run("train", "softmax-regression", "--steps", "50", "--set", "features=3", "--set", "classes=4")
+    assert code == 0
+    assert "test" in out.splitlines()[0]
+    assert "nats per example" in out
+    run_id = err.split()[1]
+    code, out, _ = run("resume", run_id, "--steps", "200", "--json")
+    result = json.loads(out)
+    straight = json.loads(
+        run("train", "softmax-regression", "--steps=200", "--set=features=3", "--set=classes=4", "--json")[1]
+    )
+    assert result["loss"] == straight["loss"]
+    assert result["accuracy"] == straight["accuracy"]
+    assert result["loss"]["dev"] is None
+    assert "softmax-regression on clouds" in run("runs")[1]
+
+
+def test_digits_are_learned_on_the_command_line() -> None:
+    code, out, _ = run(
+        "train", "mlp-classifier", "--data", "digits", "--set", "learning_rate=0.2", "--steps=1500", "--json"
+    )
+    assert code == 0
+    assert json.loads(out)["accuracy"]["test"] > 0.95
+
+
+def test_early_stopping_is_told_on_the_command_line() -> None:
+    given = ["early_stopping=true", "min_change=9", "stop_patience=2", "descent=batch"]
+    code, out, _ = run("train", "logistic-regression", "--data", "moons", *(f"--set={setting}" for setting in given))
+    assert code == 0
+    assert "Stopped early at step 3" in out
+
+
+def test_a_classifier_learns_from_a_table(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("size,kind\n" + "".join(f"{i},{'small' if i < 30 else 'large'}\n" for i in range(60)))
+    code, out, _ = run("train", "logistic-regression", "--data", str(table), "--set", "normalise=true", "--json")
+    assert code == 0
+    assert json.loads(out)["accuracy"]["train"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--data", "nonsense"], "There are no data 'nonsense'"),
+        (["--set", "hidden=3"], "There is no setting 'hidden'"),
+        (["--set", "classes=9"], "classes = '9' does not fit"),
+        (["--data", "cifar-10"], "not on this computer yet"),
+    ],
+)
+def test_what_a_classifier_cannot_do_is_one_line(arguments: list[str], words: str) -> None:
+    code, _, err = run("train", "softmax-regression", *arguments)
+    assert code == 2
+    assert words in err.splitlines()[-1]

@@ -1,0 +1,43 @@
+"""What only a browser shows of the classifiers: a boundary that moves, a sheet to draw on."""
+
+from playwright.sync_api import Page
+
+from tests.browser.conftest import Server, idle, visit
+
+REGIONS = """() => { const chart = [...document.querySelectorAll('.js-plotly-plot')].find(
+    (node) => node._fullData?.some((trace) => trace.type === 'heatmap'));
+    return chart ? Array.from(chart._fullData[0].z.flatMap ? chart._fullData[0].z.flat() : []).join() : '' }"""
+
+
+def test_the_boundary_moves_while_it_trains(page: Page, server: Server) -> None:
+    visit(page, f"{server.url}/linear?linear_steps=100000&linear_learning_rate=0.0005")
+    page.wait_for_function(f"({REGIONS})().length > 100")
+    node = page.locator(".js-plotly-plot").first
+    node.evaluate("(chart) => { chart.mark = 'the same node' }")
+    seen = {page.evaluate(REGIONS)}
+    page.locator(".st-key-linear-go button").click()
+    for _ in range(3):
+        before = page.evaluate(REGIONS)
+        page.wait_for_function(f"(before) => ({REGIONS})() !== before", arg=before)
+        seen.add(page.evaluate(REGIONS))
+    assert len(seen) >= 4
+    assert node.evaluate("(chart) => chart.mark") == "the same node"  # nothing was mounted anew
+
+
+def test_a_drawn_digit_gets_a_prediction(page: Page, server: Server) -> None:
+    visit(page, f"{server.url}/images?images_steps=2000&images_learning_rate=0.2")
+    page.locator(".st-key-images-go button").click()
+    page.get_by_text("finished", exact=True).wait_for()
+    page.get_by_role("tab", name="Draw or upload").click()
+    sheet = page.locator(".draw canvas")
+    sheet.wait_for()
+    box = sheet.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 140, box["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 140, box["y"] + 250, steps=12)
+    page.mouse.up()
+    page.get_by_text("Prediction: 1 (").wait_for()
+    page.get_by_role("button", name="Wipe").click()
+    page.get_by_text("Prediction: 1 (").wait_for(state="detached")
+    idle(page)
