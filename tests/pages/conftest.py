@@ -45,7 +45,8 @@ def visit(app: AppTest, page: str) -> AppTest:
 
 def charts(app: AppTest) -> list[dict[str, Any]]:
     """Every chart of the page as plotly gets it, with its ``alt``, whichever component draws it."""
-    parts = [part for panel in app.get("bidi_component") for part in json.loads(panel.proto.json)["parts"]]
+    told = [json.loads(panel.proto.json or "{}") for panel in app.get("bidi_component")]
+    parts = [part for panel in told for part in panel.get("parts", [])]  # other components have none
     return [json.loads(part["figure"]) | {"alt": part["alt"]} for part in parts if part["kind"] == "chart"]
 
 
