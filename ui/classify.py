@@ -13,8 +13,10 @@ from lmcore.decisions import Axis, Learning
 from lmcore.errors import UserError
 from lmcore.history import History, Snapshot, loss_curve
 from lmcore.runs.engine import RunView
+from lmcore.scratch import linear
 from lmcore.scratch.linear import LinearClassifier, LogisticConfig, SoftmaxConfig
 from ui import forms, race, run_panel
+from ui.code import source
 from ui.live import Chart, Click, live
 
 PAGE = "linear"
@@ -240,13 +242,12 @@ def _config_of(view: RunView | None) -> ClassifierRunConfig:
     return config
 
 
-def shown(config: ClassifierRunConfig, view: RunView | None) -> tuple[Classifier, Dataset, Snapshot]:
-    """The newest classifier of the run, or the untrained one."""
-    if view is not None and isinstance(view.config, ClassifierRunConfig):
-        config = view.config
-    snapshot = view.snapshots[-1] if view and view.snapshots else run_panel.first_look(config)
+def shown(page: str, config: ClassifierRunConfig, view: RunView | None) -> tuple[Classifier, Dataset, Snapshot]:
+    """The classifier that the page's slider chooses, or the untrained one."""
+    looked, snapshot = run_panel.look(page, config, view)
+    assert isinstance(looked, ClassifierRunConfig)
     try:
-        return (*classifier(config, snapshot), snapshot)
+        return (*classifier(looked, snapshot), snapshot)
     except UserError as error:
         st.info(str(error))
         st.stop()
@@ -255,9 +256,8 @@ def shown(config: ClassifierRunConfig, view: RunView | None) -> tuple[Classifier
 # ---------------------------------------------------------------- right and wrong
 
 
-def confusion(config: ClassifierRunConfig, view: RunView | None, key: str) -> None:
+def confusion(model: Classifier, data: Dataset, snapshot: Snapshot, key: str) -> None:
     """What each class is taken for; precision and recall."""
-    model, data, snapshot = shown(config, view)
     st.write(
         "Rows are what the examples **are**, columns what they are **taken for**: on the diagonal they are right. "
         "*Precision* asks how many of a column are right, *recall* how many of a row."
@@ -286,7 +286,7 @@ def confusion(config: ClassifierRunConfig, view: RunView | None, key: str) -> No
 
 def formula(config: ClassifierRunConfig, view: RunView | None) -> None:
     """X augmented · theta, in numbers; the loss and its gradient as formulas."""
-    model, data, _ = shown(config, view)
+    model, data, _ = shown(PAGE, config, view)
     assert isinstance(model, LinearClassifier)
     st.write(
         "The bias is no special case: **X** gets a column of ones, **theta** a first row. One product gives all scores."
@@ -300,11 +300,13 @@ def formula(config: ClassifierRunConfig, view: RunView | None) -> None:
         st.latex(r"p = \sigma(X\theta) = \frac{1}{1 + e^{-X\theta}}")
         st.latex(r"L = -\frac{1}{N}\sum_i y_i \log p_i + (1 - y_i) \log (1 - p_i)")
         st.latex(r"\frac{\partial L}{\partial\theta} = \frac{1}{N} X^\top (p - y)")
+        st.code(source(linear.binary_cross_entropy), language="python")
     with right:
         st.markdown("**Softmax regression: categorical cross-entropy**")
         st.latex(r"p_{ik} = \frac{e^{(X\theta)_{ik}}}{\sum_j e^{(X\theta)_{ij}}}")
         st.latex(r"L = -\frac{1}{N}\sum_i \log p_{i, y_i}")
         st.latex(r"\frac{\partial L}{\partial\theta} = \frac{1}{N} X^\top (p - \mathrm{onehot}(y))")
+        st.code(source(linear.categorical_cross_entropy), language="python")
 
 
 # ---------------------------------------------------------------- three descents
@@ -355,7 +357,7 @@ def _draw_descents(page: str, named: dict[str, RunView], log: bool) -> None:
 
 def surface(config: ClassifierRunConfig) -> None:
     """The loss over two weights, with the paths of the three descents."""
-    model, data, _ = shown(config, None)
+    model, data = classifier(config, run_panel.first_look(config))
     assert isinstance(model, LinearClassifier)
     st.write(
         "Each star is where a descent ended: batch takes the **smooth** way, one example at a time **stumbles**. "

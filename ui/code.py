@@ -11,7 +11,8 @@ from lmcore.expressions import PARSING
 
 
 @functools.cache
-def _source(function: Callable[..., Any] | type) -> str:
+def source(function: Callable[..., Any] | type) -> str:
+    """The source of a function or class of lmcore, read once."""
     with PARSING:
         return inspect.getsource(function)
 
@@ -24,4 +25,4 @@ def show_code(*functions: Callable[..., Any] | type) -> None:
     with unfolded:
         for function in functions:
             st.caption(f"{function.__module__}.{function.__qualname__}")
-            st.code(_source(function), language="python")
+            st.code(source(function), language="python")

@@ -144,8 +144,8 @@ def examples(data: Dataset) -> None:
 
 def mistakes(config: ClassifierRunConfig, view: RunView | None) -> None:
     """The confusion matrix, and the test pictures that the classifier was surest of and wrong."""
-    classify.confusion(config, view, PAGE)
-    model, data, _ = classify.shown(config, view)
+    model, data, snapshot = classify.shown(PAGE, config, view)
+    classify.confusion(model, data, snapshot, PAGE)
     st.markdown("**The worst mistakes**: what it is, what it was taken for, and how sure the classifier was.")
     record = decisions.worst(model, data)
     live(Chart.of(figures.classifiers.gallery(record), f"The {len(record.classes)} worst mistakes."), key="img.worst")
@@ -153,7 +153,7 @@ def mistakes(config: ClassifierRunConfig, view: RunView | None) -> None:
 
 def hidden(config: ClassifierRunConfig, view: RunView | None) -> None:
     """The first layer's weights, and which hidden units are ever on."""
-    model, data, snapshot = classify.shown(config, view)
+    model, data, snapshot = classify.shown(PAGE, config, view)
     st.write("What each unit of the first layer (or each class) looks for, and which units of an MLP have **died**.")
     settings = view.config if view else config
     assert isinstance(settings, ClassifierRunConfig)
@@ -172,7 +172,7 @@ def hidden(config: ClassifierRunConfig, view: RunView | None) -> None:
 
 def own_picture(config: ClassifierRunConfig, view: RunView | None) -> None:
     """Draw a digit, or upload a picture: what the network sees, and what it says."""
-    model, data, snapshot = classify.shown(config, view)
+    model, data, snapshot = classify.shown(PAGE, config, view)
     if snapshot.step == 0:
         st.info("This classifier is untrained: train it first, then it has something to say.")
     left, right = st.columns([2, 3])

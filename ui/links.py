@@ -17,12 +17,12 @@ SHOWN = 60  # characters of a value that is named
 @contextmanager
 def checked() -> Iterator[None]:
     """Around a page: on a visitor's first one it says above it what of the link was not taken over."""
+    notice = st.container()  # at every run, since what comes after it would be mounted anew where it is missing
     if "link_seen" in st.session_state:
         yield
         return
     st.session_state["link_seen"] = True
     given = {name: st.query_params.get_all(name) for name in st.query_params}
-    notice = st.container()
     try:
         yield
     finally:  # a page may stop in its middle

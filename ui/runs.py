@@ -16,10 +16,10 @@ from lmcore.runs.disk import disk_use
 from lmcore.runs.engine import RunView
 from lmcore.runs.run import Status
 from lmcore.runs.store import TRASH_DAYS, About, Header
-from ui import forms, run_panel
+from ui import forms, run_panel, take_home
 from ui.live import Chart, live
-from ui.sections import PAGE_OF
 from ui.server import engine
+from ui.ways import page_of
 
 ROOT = Path(__file__).parent.parent
 PAGE = "runs"
@@ -44,8 +44,13 @@ def _page(was_active: bool) -> None:
     called = comparison.names(headers)
     chosen = _table(_filtered(headers), called) if headers else _nothing_yet()
     _tools(chosen, called)
-    # Here is the place for ui.take_home: what downloads the one selected run, and the uploader that brings one in.
     views = {called[header.id]: engine().view(header.id) for header in chosen[:MOST]}
+    with st.expander("Take a run home, or bring one in", icon=":material/luggage:"):
+        if len(views) == 1:
+            take_home.take_along(PAGE, next(iter(views.values())))
+        else:
+            st.write("Select **one** run to take it home.")
+        take_home.bring_in(PAGE)
     _tabs(headers, called, views)
     if was_active != any(header.status.is_active for header in headers):
         # Once, when a run begins or the last one comes to rest: the polling begins or ends. Not before the tabs are
@@ -238,7 +243,7 @@ def _tools(chosen: list[Header], called: dict[str, str]) -> None:
 
 
 def _open_button(header: Header | None) -> None:
-    page = PAGE_OF.get(header.config.family) if header else None
+    page = page_of(header.config) if header else None
     told = "Select one run." if header is None else "No page shows runs of this kind yet."
     pressed = st.button(
         "Open", key=f"{PAGE}.open", icon=":material/open_in_new:", disabled=page is None, help=None if page else told

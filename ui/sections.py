@@ -33,12 +33,3 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {  # section -> file in pages/
     },
 }
 DEFAULT = "train/mlp.py"
-
-PAGE_OF = {
-    "mlp": "train/mlp.py",
-    "wavenet": "train/wavenet.py",
-    "neural-bigram": "count/neural_bigram.py",
-    "rnn": "remember/rnn.py",
-    "recurrent": "remember/lstm.py",
-}
-"""The file in pages/ of the page that shows a run of each family."""

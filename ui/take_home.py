@@ -10,8 +10,8 @@ from lmcore import exchange, scripts
 from lmcore.errors import UserError
 from lmcore.exchange import Imported
 from lmcore.runs.engine import RunView
-from ui.sections import PAGE_OF
 from ui.server import engine
+from ui.ways import page_of
 
 BUTTONS = {  # by the end of the file's name: label, icon, type, what is in it
     ".zip": ("Run", ":material/folder_zip:", "application/zip", "All of it; it can be imported on another computer."),
@@ -100,7 +100,8 @@ def _import(data: bytes) -> tuple[Imported | None, str]:
 
 
 def _way_to(imported: Imported) -> None:
-    family = engine().view(imported.id).config.family
-    if family in PAGE_OF:
-        page = ROOT / "pages" / PAGE_OF[family]
-        st.page_link(page, label="Open it", icon=":material/open_in_new:", query_params={"run": imported.id})
+    page = page_of(engine().view(imported.id).config)
+    if page is not None:
+        st.page_link(
+            ROOT / "pages" / page, label="Open it", icon=":material/open_in_new:", query_params={"run": imported.id}
+        )

@@ -43,7 +43,7 @@ if training.open:
 
 if right.open:
     with right:
-        classify.confusion(config, view, PAGE)
+        classify.confusion(*classify.shown(PAGE, config, view), PAGE)
 
 if formula.open:
     with formula:
