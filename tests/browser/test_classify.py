@@ -13,10 +13,9 @@ def test_the_boundary_moves_while_it_trains(page: Page, server: Server) -> None:
     visit(page, f"{server.url}/linear?linear_steps=1000000&linear_learning_rate=0.0002")
     page.wait_for_function(f"({REGIONS})().length > 100")
     seen = {page.evaluate(REGIONS)}
-    page.locator(".st-key-linear-go button").click()
-    page.get_by_text("training", exact=True).wait_for()
     node = page.locator(".js-plotly-plot").first
     node.evaluate("(chart) => { chart.mark = 'the same node' }")
+    page.locator(".st-key-linear-go button").click()
     for _ in range(3):
         page.wait_for_function(
             f"(seen) => {{ const now = ({REGIONS})(); return now.length > 100 && !seen.includes(now) }}", arg=list(seen)
