@@ -46,7 +46,8 @@ def surprise_map(
         columns: of a row; L is a multiple of it.
         marks: row and word, written to the right of the row.
     """
-    L, rows = len(characters), len(characters) // columns
+    rows = len(characters) // columns
+    stands = np.flatnonzero(np.array([bool(character) for character in characters]))
     heatmap: dict[str, Any] = {
         "type": "heatmap",
         "z": values.astype(np.float32).reshape(rows, columns),
@@ -62,9 +63,9 @@ def surprise_map(
     texts: dict[str, Any] = {
         "type": "scatter",
         "mode": "text",
-        "x": np.arange(L) % columns,
-        "y": np.arange(L) // columns,
-        "text": ["" if character == "␣" else escape(character) for character in characters],
+        "x": stands % columns,
+        "y": stands // columns,
+        "text": ["" if characters[i] == "␣" else escape(characters[i]) for i in stands.tolist()],
         "textfont": {"size": 13, "color": "#000000"},
         "hoverinfo": "skip",
     }

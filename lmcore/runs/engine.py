@@ -28,7 +28,8 @@ from lmcore.runs.slices import advance, loss_on_test
 from lmcore.runs.store import TRASH_DAYS, Header, Store
 from lmcore.trainers import AnyRunConfig
 
-SAVE_EVERY = 3.0  # seconds between two checkpoints of a running run
+SAVE_EVERY = 3.0  # seconds between two checkpoints of a running run, at least
+SAVE_SHARE = 1 / 200  # of the time goes into encoding checkpoints of a run, at most: large ones are saved less often
 DEADLINE = 120.0  # seconds after which a slice counts as lost
 MOST_DEATHS = 4  # workers that may die under a run in a row, before the run is held to be the cause
 MOST_IDLE = 60  # runs at rest that stay in memory; older ones are read from disk when looked at
@@ -80,6 +81,7 @@ class _Seat:
     future: "Future[Any] | None" = None
     submitted: float = 0.0
     saved: float = 0.0
+    saving: float = 0.0  # seconds that the last encoding took
     deaths: int = 0
     pausing: bool = False
 
@@ -434,7 +436,7 @@ class Engine:
             run.status = Status.PAUSED
         seat.pausing = False
         if run.status == Status.RUNNING:
-            if time.monotonic() - seat.saved > SAVE_EVERY:
+            if time.monotonic() - seat.saved > max(SAVE_EVERY, seat.saving / SAVE_SHARE):
                 self._save(seat)
             self._submit(seat)
         else:
@@ -464,6 +466,7 @@ class Engine:
     def _save(self, seat: _Seat) -> None:
         seat.saved = time.monotonic()
         self._unsaved[seat.run.id] = seat.run.to_bytes()
+        seat.saving = time.monotonic() - seat.saved
         self._to_save.put(seat.run.id)
 
     def _write(self) -> None:

@@ -6,7 +6,7 @@ from ui import runs
 from ui.code import show_code
 
 st.title("Every run, side by side")
-st.write("Select **two runs** in the table: where do their curves part, and which setting did it?")
+st.write("Select **two runs** in the table, and see where their curves part and which setting did it.")
 
 runs.page()
 

@@ -43,10 +43,15 @@ def visit(app: AppTest, page: str) -> AppTest:
     return app
 
 
+def panels(app: AppTest) -> list[list[dict[str, Any]]]:
+    """The parts of every live component of the page, as the browser gets them."""
+    told = [json.loads(panel.proto.json or "{}") for panel in app.get("bidi_component")]
+    return [one["parts"] for one in told if "parts" in one]
+
+
 def charts(app: AppTest) -> list[dict[str, Any]]:
     """Every chart of the page as plotly gets it, with its ``alt``, whichever component draws it."""
-    told = [json.loads(panel.proto.json or "{}") for panel in app.get("bidi_component")]
-    parts = [part for panel in told for part in panel.get("parts", [])]  # other components have none
+    parts = [part for panel in panels(app) for part in panel]
     return [json.loads(part["figure"]) | {"alt": part["alt"]} for part in parts if part["kind"] == "chart"]
 
 

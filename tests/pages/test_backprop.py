@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lmcore.backprop import QUESTIONS
-from tests.pages.conftest import visit
+from tests.pages.conftest import panels, visit
 from ui import backprop
 
 PAGE = "inside/backprop.py"
@@ -22,7 +22,7 @@ def exam(app: AppTest) -> AppTest:
 
 
 def charts(app: AppTest) -> list[dict]:
-    return [json.loads(part["figure"]) for part in json.loads(app.get("bidi_component")[0].proto.json)["parts"]]
+    return [json.loads(part["figure"]) for part in panels(app)[0]]
 
 
 def title_of(app: AppTest, at: int) -> str:

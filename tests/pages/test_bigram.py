@@ -5,7 +5,7 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import visit
+from tests.pages.conftest import panels, visit
 
 TABS = ["Pairs", "Smoothing", "Loss", "Score words", "Sampling", "n-grams", "Broadcasting"]
 
@@ -20,7 +20,7 @@ def open_tab(app: AppTest, tab: str) -> AppTest:
 
 
 def chart(app: AppTest, at: int = 0) -> dict:
-    parts = json.loads(app.get("bidi_component")[at].proto.json)["parts"]
+    parts = panels(app)[at]
     return json.loads(parts[0]["figure"])
 
 

@@ -14,7 +14,7 @@ from lmcore.runs.engine import Engine
 from lmcore.runs.executors import Workers
 from lmcore.runs.run import Run, Status
 from lmcore.training import RunConfig, Trainer
-from tests.pages.conftest import ROOT, until, visit
+from tests.pages.conftest import ROOT, panels, until, visit
 from ui import run_panel, server
 from ui.sections import SECTIONS
 
@@ -23,8 +23,7 @@ PAGES = sorted(str(path.relative_to(ROOT / "pages")) for path in (ROOT / "pages"
 
 def parts(app: AppTest, kind: str) -> list[dict]:
     """The live parts of a kind, as they are sent to the browser."""
-    panel = app.get("bidi_component")[0]
-    return [part for part in json.loads(panel.proto.json)["parts"] if part["kind"] == kind]
+    return [part for part in panels(app)[0] if part["kind"] == kind]
 
 
 def figure(app: AppTest, at: int = 0) -> dict:
@@ -471,7 +470,7 @@ def test_letters_are_drawn_before_the_start_and_can_be_played_at_rest(app: AppTe
     visit(app, "train/embeddings.py")
     app.multiselect(key="locales").set_value(["de_DE"])
     app.number_input(key="emb_steps").set_value(200).run()
-    before = json.loads(json.loads(app.get("bidi_component")[1].proto.json)["parts"][0]["figure"])
+    before = json.loads(panels(app)[1][0]["figure"])
     assert names_of(before) == ["vowel", "consonant", "other"]
     assert not before.get("frames")
     app.button(key="emb.go").click().run()
@@ -479,7 +478,7 @@ def test_letters_are_drawn_before_the_start_and_can_be_played_at_rest(app: AppTe
     until(lambda: engine.view(run_id).status == Status.FINISHED)
     app.run()
     assert not app.exception
-    after = json.loads(json.loads(app.get("bidi_component")[1].proto.json)["parts"][0]["figure"])
+    after = json.loads(panels(app)[1][0]["figure"])
     assert [frame["name"] for frame in after["frames"]] == [str(s.step) for s in engine.view(run_id).snapshots]
     for method, dimensions in (("t-SNE", 2), ("PCA", 2)):
         app.segmented_control(key="emb.method").set_value(method)
