@@ -165,6 +165,7 @@ class Curves:
     by: By
     lines: dict[str, Line]
     fork: float | None = None  # where two branches part, in the unit of ``by``
+    of: str = "character"  # what a loss is the mean over
 
 
 def curves(views: Mapping[str, RunView], by: By = "steps", fork: int | None = None) -> Curves:
@@ -177,7 +178,9 @@ def curves(views: Mapping[str, RunView], by: By = "steps", fork: int | None = No
     """
     lines = {name: _line(view, by, fork or 0) for name, view in views.items()}
     first = next(iter(views.values()), None)
-    return Curves(by, lines, None if fork is None or first is None else float(_across(first, by, np.array([fork]))[0]))
+    at = None if fork is None or first is None else float(_across(first, by, np.array([fork]))[0])
+    writes = first is None or any(view.config.task == "write" for view in views.values())
+    return Curves(by, lines, at, "character" if writes else "example")
 
 
 def _line(view: RunView, by: By, since: int) -> Line:

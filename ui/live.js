@@ -1,5 +1,5 @@
 // Updates nodes that survive reruns: charts by Plotly.react, so that zoom, hidden traces and camera stay.
-const CONFIG = { responsive: true, displaylogo: false };
+const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["toImage"] };
 let loading;
 
 function plotly(source) {
@@ -13,6 +13,74 @@ function plotly(source) {
   });
   return loading;
 }
+
+// ---------------------------------------------------------------- taking a chart home
+
+function save(content, type, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([content], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+function fileName(node) {
+  return `glassbox-${(node.getAttribute("aria-label") ?? "chart").toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 40)}`;
+}
+
+// As it is on the page, on the page's own background: a picture must be readable wherever it is pasted.
+function figureOf(node) {
+  const background = getComputedStyle(node).getPropertyValue("--st-background-color").trim() || "white";
+  return { data: node.data, layout: { ...node.layout, paper_bgcolor: background, width: undefined, height: undefined } };
+}
+
+function image(node, format) {
+  const { clientWidth: width, clientHeight: height } = node;
+  window.Plotly.downloadImage(figureOf(node), { format, width, height, scale: 2, filename: fileName(node) });
+}
+
+async function asPage(node, source) {
+  const script = await (await fetch(new URL(source.replace(/^\//, ""), document.baseURI).href)).text();
+  const figure = JSON.stringify(figureOf(node)).replaceAll("<", "\\u003c"); // nothing in it can end the script
+  save(
+    `<!doctype html><meta charset="utf-8"><title>Glassbox</title><div id="chart"></div>` +
+      `<script>${script}</` + `script><script>const figure = ${figure};` +
+      `Plotly.newPlot("chart", figure.data, figure.layout, { responsive: true })</` + `script>`,
+    "text/html", `${fileName(node)}.html`,
+  );
+}
+
+function cell(value) {
+  const text = value === null || value === undefined ? "" : String(value);
+  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+// A line a point: the trace's name, its place, and for heatmaps its value.
+function table(node) {
+  const lines = [["trace", "x", "y", "z"]];
+  for (const [i, trace] of node._fullData.entries()) {
+    const name = trace.name ?? `trace ${i}`;
+    if (trace.z && trace.type !== "scatter3d") {
+      trace.z.forEach((row, r) => Array.from(row, (z, c) => lines.push([name, trace.x?.[c] ?? c, trace.y?.[r] ?? r, z])));
+    } else {
+      const length = Math.max(trace.x?.length ?? 0, trace.y?.length ?? 0);
+      for (let k = 0; k < length; k++) lines.push([name, trace.x?.[k] ?? k, trace.y?.[k] ?? k, trace.z?.[k]]);
+    }
+  }
+  return lines.map((line) => line.map(cell).join(",")).join("\n");
+}
+
+function buttons(Plotly, source) {
+  const { camera, disk } = Plotly.Icons;
+  return [
+    { name: "Picture (PNG)", icon: camera, click: (node) => image(node, "png") },
+    { name: "Drawing (SVG)", icon: Plotly.Icons.drawline ?? camera, click: (node) => image(node, "svg") },
+    { name: "Page (HTML)", icon: Plotly.Icons.newplotlylogo ?? disk, click: (node) => asPage(node, source) },
+    { name: "Data (CSV)", icon: disk, click: (node) => save(table(node), "text/csv", `${fileName(node)}.csv`) },
+  ];
+}
+
+// ---------------------------------------------------------------- drawing
 
 // For a projector every font of a figure grows, and its height with them.
 const GROWN = 1.4;
@@ -65,7 +133,7 @@ async function draw(node, chart, source) {
       await Plotly.react(node, {
         data: fitted(node, figure.data),
         layout: presenting() ? grown(layout) : layout,
-        config: CONFIG,
+        config: { ...CONFIG, modeBarButtonsToAdd: buttons(Plotly, source) },
         frames: figure.frames ?? [],
       });
       if (chart.clicked && !node.clickable) {

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 import streamlit as st
 
+from lmcore import figures
 from ui.server import PLOTLY_PATH
 
 COLUMNS = 10  # of the grid that parts are laid out in; on a narrow screen every part is as wide as the page
@@ -39,10 +40,14 @@ class Chart:
 
     @classmethod
     def of(cls, figure: go.Figure, alt: str, columns: int = COLUMNS, revision: str = "") -> "Chart":
-        """Encodes a figure; zoom and hidden traces are kept as long as ``revision`` stays the same."""
+        """Encodes a figure; zoom and hidden traces are kept as long as ``revision`` stays the same.
+
+        What the figure shows is said in words behind ``alt``.
+        """
         figure.layout.uirevision = revision or "keep"
         text = figure.to_json()
-        return cls(text, int(figure.layout.height), alt, zlib.crc32(text.encode()), columns=columns)
+        said = f"{alt} {figures.finding(figure)}".strip()
+        return cls(text, int(figure.layout.height), said, zlib.crc32(text.encode()), columns=columns)
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ from lmcore.figures.recipes import recipe_board, recipe_curve
 from lmcore.figures.recurrent import fading, time_check
 from lmcore.figures.style import escape
 from lmcore.figures.training import first_guesses, loss_curve, next_character, race, rate_finder, values
+from lmcore.figures.words import finding
 from lmcore.figures.writing import reading, standing, written
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "embedding_map",
     "escape",
     "fading",
+    "finding",
     "first_guesses",
     "folded_logits",
     "folding_differences",

@@ -25,8 +25,12 @@ def curves(record: Curves, log_x: bool = False) -> go.Figure:
     fork = [] if record.fork is None or (log_x and not record.fork) else [_upright(record.fork)]
     return figure(
         traces,
-        {"title": AXES[record.by], "type": "log" if log_x else "linear", "hoverformat": ",.0f"},
-        {"title": "loss (nats per character)", "hoverformat": ".4f"},
+        {
+            "title": AXES[record.by].replace("character", record.of),
+            "type": "log" if log_x else "linear",
+            "hoverformat": ",.0f",
+        },
+        {"title": f"loss (nats per {record.of})", "hoverformat": ".4f"},
         height=460,
         hovermode="x unified",
         shapes=fork,

@@ -262,8 +262,23 @@ class Engine:
         return loss
 
     def compute(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """What a function of lmcore returns, computed by a worker, so that the pages of others stay quick."""
-        return self._workers.executor.submit(function, *arguments).result(DEADLINE)
+        """What a function of lmcore returns, computed by a worker, so that the pages of others stay quick.
+
+        Raises:
+            UserError: if the worker dies at it twice, or does not answer.
+        """
+        for _ in range(2):
+            generation = self._generation
+            try:
+                return self._workers.executor.submit(function, *arguments).result(DEADLINE)
+            except (BrokenExecutor, CancelledError):
+                with self._guard:
+                    self._replace_workers(generation)
+            except TimeoutError:
+                raise UserError(f"No worker answered within {DEADLINE:g} s. Try again, with less to compute.") from None
+        raise UserError(
+            "A worker died at this twice, perhaps for want of memory. Try a smaller model or a shorter text."
+        )
 
     def close(self) -> None:
         """Lets slices in flight end, saves every run and ends the workers; active runs count as interrupted."""

@@ -35,7 +35,8 @@ if pairs.open:
         figure = figures.pair_matrix(matrix, shown == "probabilities", log)
         clicked = live(Chart.of(figure, "Heatmap of how often each character follows each."), key="pairs")
         row = st.selectbox("What follows", matrix.labels, bigram.row_of(clicked, matrix), help="Or click a row above.")
-        st.plotly_chart(figures.what_follows(matrix, matrix.labels.index(row)), key="follows")
+        follows = figures.what_follows(matrix, matrix.labels.index(row))
+        live(Chart.of(follows, f"What follows {row}."), key="follows")
         bigram.pair_tables(bigrams.pair_table(corpus, counts))
 
 if smooth.open:

@@ -654,6 +654,16 @@ def test_a_killed_worker_changes_nothing(pooled: Engine) -> None:
     assert final_weights(pooled, run_id) == straight(LONG)
 
 
+def test_what_is_computed_beside_runs_survives_a_dead_worker(pooled: Engine) -> None:
+    assert pooled.compute(max, 1, 2) == 2
+    for process in worker_processes():
+        process.kill()
+    assert pooled.compute(max, 1, 2) == 2
+    with pytest.raises(UserError, match="died at this twice"):
+        pooled.compute(os._exit, 1)
+    assert pooled.compute(max, 1, 2) == 2
+
+
 def test_many_runs_share_the_workers_fairly(pooled: Engine) -> None:
     endless = CONFIG.updated(train={**CONFIG.train.model_dump(), "steps": 10**7})
     runs = [pooled.start(endless) for _ in range(6)]
