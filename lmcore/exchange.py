@@ -54,6 +54,12 @@ MOST_KINDS = 20  # of states within a run, by optimiser and size of the batch
 MOST_CHARACTERS = 10_000  # different ones, of a text that comes along
 LONGEST_TEXT = 2_000_000  # bytes of a text that goes along
 
+UNMEASURED = ("first_loss", "best", "stop_best", "block")
+"""Numbers of a state that are not finite before something was measured, or where there is no limit."""
+
+GROWING = ("events", "block_theta")
+"""Arrays of a state that have as many rows as there was something to keep."""
+
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -101,7 +107,8 @@ def history_csv(run: Run) -> str:
         rows.setdefault(snapshot.step, ["", "", ""])[1:] = [snapshot.train, snapshot.dev]
     written = io.StringIO()
     table = csv.writer(written, lineterminator="\n")
-    table.writerow(["step", *(f"{what} loss (nats per character)" for what in ("minibatch", "train", "dev"))])
+    of = "character" if isinstance(run.config, RunConfig) else "example"
+    table.writerow(["step", *(f"{what} loss (nats per {of})" for what in ("minibatch", "train", "dev"))])
     table.writerows([f"{step:.15g}", *rows[step]] for step in sorted(rows))
     return written.getvalue()
 
@@ -360,6 +367,7 @@ class _Snapshot(_Strict):
     dev: Loss
     samples: Annotated[list[Short], Field(max_length=1000)]
     seconds: Annotated[FiniteFloat, Field(ge=0)]
+    training: Annotated[FiniteFloat, Field(ge=0)]
     state: Annotated[list[Short], Field(max_length=100)]  # names of the arrays that it takes to go on from there
 
 
@@ -372,6 +380,7 @@ class _Record(_Strict):
     status: Status
     step: Annotated[int, Field(ge=0, le=2**53)]
     seconds: Annotated[FiniteFloat, Field(ge=0)]
+    training: Annotated[FiniteFloat, Field(ge=0)]
     looks: list[tuple[NonNegativeInt, Loss]]
     changes: Annotated[list[_Change], Field(max_length=10_000)]
     snapshots: Annotated[list[_Snapshot], Field(max_length=10_000)]
@@ -429,6 +438,7 @@ def _plain(run: Run, record: _Record, changes: list[dict[str, Any]]) -> dict[str
         "message": message,
         "step": record.step,
         "seconds": record.seconds,
+        "training": record.training,
         "looks": record.looks,
         "changes": changes,
         "snapshots": [snapshot.model_dump() for snapshot in record.snapshots],
@@ -502,7 +512,8 @@ def _check_like(found: Arrays, wanted: Arrays, where: str, may_be_nan: tuple[str
         raise _refuse(f"{where} {'lacks' if name in wanted else 'has no place for'} {name[:60]!r}.")
     for name, array in found.items():
         like = wanted[name]
-        if array.shape != like.shape or array.dtype != like.dtype:
+        rows = slice(1 if name in GROWING and array.ndim == like.ndim else 0, None)
+        if array.shape[rows] != like.shape[rows] or array.dtype != like.dtype:
             raise _refuse(
                 f"{name} of {where} is {array.dtype} of shape {array.shape}, {like.dtype} of {like.shape} is needed."
             )
@@ -588,7 +599,7 @@ def _check_states(tensors: Arrays, likes: _Likes, record: _Record) -> None:
 
 def _check_state(state: dict[str, NDArray[Any]], likes: _Likes, step: int, steps: int = 0) -> None:
     where = f"its state of step {step:,}"
-    _check_like(state, likes.at(step), where, may_be_nan=("first_loss",))
+    _check_like(state, likes.at(step), where, may_be_nan=UNMEASURED)
     for name, array in state.items():
         if array.dtype.kind in "iu" and not ((array >= 0) & (array <= 2**53)).all():
             raise _refuse(f"{name} of {where} is out of range.")

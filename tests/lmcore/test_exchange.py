@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lmcore import exchange, scripts, texts, trainers
+from lmcore.classifiers import ClassifierRunConfig
 from lmcore.errors import UserError
 from lmcore.runs.run import Run, Status, read_checkpoint, record_text
 from lmcore.runs.slices import advance
@@ -109,6 +110,41 @@ def test_a_run_comes_back_and_goes_on_as_it_would_have(flat: dict[str, Any]) -> 
         advance(again.state, again.current.model_dump(), 0.0)[0]
         == (advance(run.state, run.current.model_dump(), 0.0)[0])
     )
+
+
+@pytest.mark.parametrize(
+    "flat",
+    [
+        {"family": "softmax-regression", "source": "digits", "early_stopping": True},
+        {"family": "logistic-regression", "source": "moons", "descent": "stochastic"},
+        {"family": "mlp-classifier", "source": "clouds", "clip": "norm", "clip_at": 0.1, "schedule": "plateau"},
+    ],
+    ids=lambda flat: flat["family"],
+)
+def test_a_classifier_comes_back_too(flat: dict[str, Any]) -> None:
+    run = Run(ClassifierRunConfig.from_flat({"steps": 300} | flat))
+    run.fold(*advance(*run.next_slice(), 60, 300))
+    packed = exchange.pack(run)
+    again = Store().load(exchange.unpack(packed, Store()).id)
+    assert (again.config, again.step, again.training) == (run.config, run.step, run.training)
+    assert again.state == run.state
+    config = run.current.model_dump() | {"train": run.current.train.updated(steps=400).model_dump()}
+    assert advance(again.state, config, 60)[0] == advance(run.state, config, 60)[0]
+    assert b"nats per example" in members(packed)["history.csv"]
+
+
+def test_a_classifier_with_weights_of_another_shape_is_refused() -> None:
+    run = Run(ClassifierRunConfig.from_flat({"family": "softmax-regression", "source": "moons", "steps": 20}))
+    run.fold(*advance(*run.next_slice(), 60, 20))
+    other = members(exchange.pack(run))
+    tensors, text = (
+        safetensors.numpy.load(other["checkpoint.safetensors"]),
+        record_text(other["checkpoint.safetensors"]),
+    )
+    for name in ("state.theta", "state.events", "state.block_theta"):
+        wrong = tensors | {name: np.zeros((3, 7), tensors[name].dtype)}
+        packed = safetensors.numpy.save(wrong, metadata={"run": text})
+        refused(zipped(other | {"checkpoint.safetensors": packed}))
 
 
 def test_an_export_tells_nothing_by_which_the_run_could_be_steered(run: Run, packed: bytes) -> None:
