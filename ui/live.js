@@ -1,5 +1,6 @@
 // Updates nodes that survive reruns: charts by Plotly.react, so that zoom, hidden traces and camera stay.
-const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["toImage"] };
+// Nothing of a visitor's goes to a server elsewhere: plotly's own button to upload a chart is left out.
+const CONFIG = { responsive: true, displaylogo: false, showSendToCloud: false, modeBarButtonsToRemove: ["toImage"] };
 let loading;
 
 function plotly(source) {
@@ -45,7 +46,7 @@ async function asPage(node, source) {
   save(
     `<!doctype html><meta charset="utf-8"><title>Glassbox</title><div id="chart"></div>` +
       `<script>${script}</` + `script><script>const figure = ${figure};` +
-      `Plotly.newPlot("chart", figure.data, figure.layout, { responsive: true })</` + `script>`,
+      `Plotly.newPlot("chart", figure.data, figure.layout, { responsive: true, showSendToCloud: false })</` + `script>`,
     "text/html", `${fileName(node)}.html`,
   );
 }
@@ -70,13 +71,16 @@ function table(node) {
   return lines.map((line) => line.map(cell).join(",")).join("\n");
 }
 
+const SHEET = { width: 24, height: 24, path: "M5 2h9v6h6v14H5zM16 2l4 4h-4z" };
+const ROWS = { width: 24, height: 24, path: "M3 4h18v3H3zM3 9h8v4H3zM13 9h8v4h-8zM3 15h8v4H3zM13 15h8v4h-8z" };
+
 function buttons(Plotly, source) {
-  const { camera, disk } = Plotly.Icons;
+  const { camera, drawline } = Plotly.Icons;
   return [
     { name: "Picture (PNG)", icon: camera, click: (node) => image(node, "png") },
-    { name: "Drawing (SVG)", icon: Plotly.Icons.drawline ?? camera, click: (node) => image(node, "svg") },
-    { name: "Page (HTML)", icon: Plotly.Icons.newplotlylogo ?? disk, click: (node) => asPage(node, source) },
-    { name: "Data (CSV)", icon: disk, click: (node) => save(table(node), "text/csv", `${fileName(node)}.csv`) },
+    { name: "Drawing (SVG)", icon: drawline, click: (node) => image(node, "svg") },
+    { name: "Page (HTML)", icon: SHEET, click: (node) => asPage(node, source) },
+    { name: "Data (CSV)", icon: ROWS, click: (node) => save(table(node), "text/csv", `${fileName(node)}.csv`) },
   ];
 }
 
@@ -103,7 +107,8 @@ function themed(node, layout) {
   const font = { color: style.color, family: style.fontFamily };
   const bgcolor = style.getPropertyValue("--st-background-color").trim();
   const hoverlabel = { bgcolor, ...layout.hoverlabel, font: { ...font, ...layout.hoverlabel?.font } };
-  return { ...layout, autosize: true, font: { ...font, ...layout.font }, hoverlabel };
+  const modebar = { bgcolor: "rgba(0,0,0,0)", color: "rgba(128,128,128,0.8)", activecolor: style.color };
+  return { ...layout, autosize: true, font: { ...font, ...layout.font }, hoverlabel, modebar };
 }
 
 const LEGIBLE = 24; // pixels that a cell needs to be written into

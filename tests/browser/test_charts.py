@@ -53,6 +53,14 @@ def test_a_chart_as_a_page_draws_without_the_app(page: Page, server: Server, tmp
     other.close()
 
 
+def test_no_chart_offers_to_send_itself_elsewhere(page: Page, server: Server) -> None:
+    visit(page, server.url)
+    page.wait_for_selector(".js-plotly-plot .modebar-btn")
+    titles = page.locator(".modebar-btn").evaluate_all("buttons => buttons.map((button) => button.dataset.title)")
+    assert "Zoom" in titles
+    assert not [title for title in titles if "Share" in title or "loud" in title]
+
+
 def test_a_chart_says_in_words_what_it_shows(page: Page, server: Server) -> None:
     visit(page, server.url)
     page.wait_for_selector(".js-plotly-plot >> nth=1")
