@@ -74,6 +74,14 @@ function table(node) {
 const SHEET = { width: 24, height: 24, path: "M5 2h9v6h6v14H5zM16 2l4 4h-4z" };
 const ROWS = { width: 24, height: 24, path: "M3 4h18v3H3zM3 9h8v4H3zM13 9h8v4h-8zM3 15h8v4H3zM13 15h8v4h-8z" };
 
+let configuration;
+
+// Made once: where the buttons are others than before, Plotly.react draws everything anew.
+function configured(Plotly, source) {
+  configuration ??= { ...CONFIG, modeBarButtonsToAdd: buttons(Plotly, source) };
+  return configuration;
+}
+
 function buttons(Plotly, source) {
   const { camera, drawline } = Plotly.Icons;
   return [
@@ -138,7 +146,7 @@ async function draw(node, chart, source) {
       await Plotly.react(node, {
         data: fitted(node, figure.data),
         layout: presenting() ? grown(layout) : layout,
-        config: { ...CONFIG, modeBarButtonsToAdd: buttons(Plotly, source) },
+        config: configured(Plotly, source),
         frames: figure.frames ?? [],
       });
       if (chart.clicked && !node.clickable) {
