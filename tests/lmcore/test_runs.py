@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -633,9 +634,9 @@ def worker_processes() -> list[psutil.Process]:
     """The pool's workers, and not the servers that fork or track them."""
     found = []
     for process in psutil.Process().children(recursive=True):
-        command = " ".join(process.cmdline())
-        if "forkserver" in command and process.ppid() != os.getpid():
-            found.append(process)
+        with suppress(psutil.NoSuchProcess):  # one that has just ended
+            if "forkserver" in " ".join(process.cmdline()) and process.ppid() != os.getpid():
+                found.append(process)
     return found
 
 
