@@ -20,6 +20,7 @@ from ui.server import engine
 PAGE = "sample"
 MOST = 4  # models side by side
 SURE = [0.1, 0.25, 0.5, 0.75, 0.9, 0.99]
+MOST_DRAWN = 20_000  # characters of all texts of a model
 MOST_KEYS = 120  # characters that are offered as keys; more in a list
 
 
@@ -102,6 +103,11 @@ def write(corpus: Corpus, readers: dict[str, Reader], settings: SampleConfig) ->
 
 @functools.lru_cache(maxsize=32)
 def _draw(reader: Reader, corpus: Corpus, settings: SampleConfig) -> Drawn:
+    if (characters := settings.count * settings.length) > MOST_DRAWN:
+        raise UserError(
+            f"{settings.count:,} texts of {settings.length:,} characters are {characters:,}, at most {MOST_DRAWN:,} can "
+            "be looked at. Choose fewer or shorter ones."
+        )
     return sampling.draw(reader, corpus, settings)
 
 

@@ -45,7 +45,10 @@ def test_runs_on_the_same_text_are_offered_and_write_with_the_same_dice(app: App
 def test_unknown_prefixes_and_unfit_settings_are_told(page: AppTest) -> None:
     page.text_input(key="sample_1_prefix").set_value("€").run()
     assert "€" in page.error[0].value
-    page.text_input(key="sample_1_prefix").set_value("em").run()
+    page.text_input(key="sample_1_prefix").set_value("em")
+    page.number_input(key="sample_1_count").set_value(1000).run()
+    assert "fewer or shorter" in page.error[0].value
+    page.number_input(key="sample_1_count").set_value(10).run()
     page.number_input(key="sample_1_temperature").set_value(0.0).run()
     assert not page.error
     texts = {"".join(charts(page)[0]["data"][1]["text"][:8])}
