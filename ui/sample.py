@@ -105,8 +105,8 @@ def write(corpus: Corpus, readers: dict[str, Reader], settings: SampleConfig) ->
 def _draw(reader: Reader, corpus: Corpus, settings: SampleConfig) -> Drawn:
     if (characters := settings.count * settings.length) > MOST_DRAWN:
         raise UserError(
-            f"{settings.count:,} texts of {settings.length:,} characters are {characters:,}, at most {MOST_DRAWN:,} can "
-            "be looked at. Choose fewer or shorter ones."
+            f"{settings.count:,} texts of {settings.length:,} characters are {characters:,}, "
+            f"at most {MOST_DRAWN:,} can be looked at. Choose fewer or shorter ones."
         )
     return sampling.draw(reader, corpus, settings)
 
