@@ -85,7 +85,7 @@ class WindowReader:
         padded = torch.cat([torch.zeros(self.context, dtype=torch.int64), ids])
         windows = padded.unfold(0, self.context, 1) if self.context else padded.new_zeros((len(ids) + 1, 0))
         parts = torch.split(windows, 4096)
-        return torch.cat([self.model.forward(part).clone() for part in parts])  # cloned, as layers use memory again
+        return torch.cat([self.model.forward(part) for part in parts])
 
 
 class Remembering(Protocol):
@@ -144,7 +144,7 @@ def probabilities(logits: Tensor, temperature: float = 1.0, top_k: int = 0, top_
     logits = logits.double()
     if temperature == 0:
         return torch.nn.functional.one_hot(logits.argmax(1), logits.shape[1]).double()
-    p = torch.softmax(logits / temperature, dim=1)
+    p = torch.softmax((logits - logits.amax(1, keepdim=True)) / temperature, dim=1)  # so no temperature is too small
     if top_k == 0 and top_p == 1:
         return p
     ordered, order = torch.sort(p, dim=1, descending=True, stable=True)

@@ -79,7 +79,7 @@ def read(name: str) -> Table:
 
 def _parse(text: str, title: str) -> Table:
     try:
-        dialect: Any = csv.Sniffer().sniff(text[:20_000], delimiters=",;\t|")
+        dialect: Any = csv.Sniffer().sniff(text[:4_000], delimiters=",;\t|")
     except csv.Error:
         dialect = csv.excel
     try:

@@ -5,9 +5,10 @@ Losses are in nats per character. Dimensions: N examples, B examples a step, T c
 
 import functools
 import math
+import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -322,13 +323,17 @@ class StoppedEarly(Exception):
 
 @dataclass(frozen=True)
 class _Evaluating:
-    """A model that is in evaluation mode whenever it is asked, and as it was before afterwards."""
+    """A model that is in evaluation mode whenever it is asked, and as it was before afterwards.
+
+    Layers use their memory again, so only one thread at a time may ask, and the answer is a copy.
+    """
 
     model: Sequential
+    lock: threading.Lock = field(default_factory=threading.Lock, compare=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        with self.model.evaluating():
-            return self.model.forward(x)
+        with self.lock, self.model.evaluating():
+            return self.model.forward(x).clone()
 
 
 class Trainer:

@@ -136,11 +136,11 @@ def read(corpus: Corpus, readers: Mapping[str, Reader], text: str) -> Reading:
 
 
 @torch.inference_mode()
-def losses(reader: Reader, ids: NDArray[np.int64], first: int = 0) -> Floats:
-    """-log p of each character of a text from the place ``first`` on, in nats."""
+def losses(reader: Reader, ids: NDArray[np.int64]) -> Floats:
+    """-log p of each character of a text, in nats."""
     targets = torch.from_numpy(ids)
     log_p = torch.log_softmax(reader.expect(targets)[:-1].double(), 1)
-    found: Floats = -log_p.gather(1, targets.unsqueeze(1)).squeeze(1).numpy()[first:]
+    found: Floats = -log_p.gather(1, targets.unsqueeze(1)).squeeze(1).numpy()
     return found
 
 
@@ -171,7 +171,7 @@ def new_game(corpus: Corpus, seed: int, length: int = 20, before: int = 120) -> 
         place = int(dice.integers(0, max(1, len(stream) - length - before + 1))) + before
     hidden = stream[place : place + length]
     if len(hidden) < length:
-        raise UserError(f"The dev split has fewer than {length + before} characters. Choose a longer text.")
+        raise UserError("The dev split of this text is shorter than a game. Choose a longer text.")
     return Game(np.zeros(0, np.int64) if corpus.is_documents else stream[place - before : place], hidden)
 
 
@@ -186,10 +186,16 @@ def cost_of_guess(size: int, sure: float, right: bool) -> float:
     return -math.log(sure if right else (1 - sure) / max(1, size - 1))
 
 
-def rivals_in_game(game: Game, readers: Mapping[str, Reader]) -> dict[str, Floats]:
+def rivals_in_game(corpus: Corpus, game: Game, readers: Mapping[str, Reader]) -> dict[str, Floats]:
     """What each of the hidden characters cost each model, in nats; all see what stands before."""
     ids = np.concatenate([game.before, game.hidden])
-    return {name: losses(reader, ids, len(game.before)) for name, reader in readers.items()}
+    costs = {}
+    for name, reader in readers.items():
+        # A model with a window was trained on zeros before each document, a recurrent one on the document before.
+        apart = corpus.is_documents and isinstance(reader, WindowReader)
+        pieces = np.split(ids, np.flatnonzero(ids == 0) + 1) if apart else [ids]
+        costs[name] = np.concatenate([losses(reader, piece) for piece in pieces if len(piece)])[len(game.before) :]
+    return costs
 
 
 def standing(costs: Sequence[float], rivals: Mapping[str, Floats]) -> dict[str, float]:

@@ -146,7 +146,7 @@ def _remove_points() -> None:
 def _add_point(clicked: Click | None, view: RunView | None) -> None:
     """Adds the point that was clicked, once."""
     brush = st.session_state.get(f"{PAGE}.brush")
-    if clicked is None or view is not None or st.session_state.get(f"{PAGE}.clicked") == clicked:
+    if clicked is None or clicked.part != 0 or view is not None or st.session_state.get(f"{PAGE}.clicked") == clicked:
         return
     st.session_state[f"{PAGE}.clicked"] = clicked
     points = tuple(st.session_state.get(f"{PAGE}_data_points", ()))

@@ -11,6 +11,19 @@ from ui import forms
 OWN = {"run", "race", "runs", "embed", "embed_options"}
 """Names in an address that are no widget's."""
 
+STATE = {
+    "visitor",
+    "opened",
+    "own_texts",
+    "own_tables",
+    "own_text_error",
+    "own_text_read",
+    "paste",
+    "upload",
+    "link_seen",
+}
+"""What a session knows beside its settings: it is never told, nor can a link set it."""
+
 SHOWN = 60  # characters of a value that is named
 
 
@@ -38,7 +51,7 @@ def complaints(given: dict[str, list[str]]) -> list[str]:
             continue
         value = " ".join(values)
         named = f"{name[:SHOWN]} = {value[:SHOWN]}"
-        if name not in st.session_state:
+        if name not in st.session_state or name in STATE or "." in name:
             sentences.append(f"The link says {named!r}, which is no setting of this page; it was left out.")
             _take_out(name)
         elif not _fits(st.session_state[name], values):

@@ -188,7 +188,7 @@ const update = {
     if (look === chart.look) return;
     chart.look = look;
     chart.next = JSON.parse(part.figure);
-    chart.clicked = (point) => component.setStateValue("clicked", [point.x, point.y, point.customdata ?? null]);
+    chart.clicked = (point) => component.setStateValue("clicked", [point.x, point.y, point.customdata ?? null, node.part]);
     draw(node, chart, component.data.source);
   },
   numbers(node, part) {
@@ -197,6 +197,7 @@ const update = {
       element(box, "span");
       element(box, "b");
     }
+    while (node.children.length > part.items.length) node.lastChild.remove();
     part.items.forEach(([label, value], i) => {
       write(node.children[i].firstChild, label);
       write(node.children[i].lastChild, value);
@@ -213,10 +214,15 @@ const update = {
 export default function (component) {
   const { parts } = component.data;
   const grid = component.parentElement.querySelector(".live");
+  while (grid.children.length > parts.length) {
+    leave(grid.lastChild);
+    grid.lastChild.remove();
+  }
   const show = () => parts.forEach((part, i) => {
     const node = grid.children[i] ?? element(grid, "div");
     node.classList.add(part.kind);
     node.style.gridColumn = `span ${part.columns}`;
+    node.part = i;
     update[part.kind](node, part, component);
   });
   show();

@@ -77,6 +77,7 @@ class Click(NamedTuple):
     x: float
     y: float
     customdata: Any = None  # what the figure gave that point; None if nothing
+    part: int = 0  # which of the parts was clicked
 
 
 def live(*parts: Numbers | Chart | Text, key: str) -> Click | None:

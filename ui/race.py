@@ -97,7 +97,10 @@ def _stop(ids: list[str]) -> None:
 
 
 def _live(page: str, ids: list[str], name_of: Namer, was_active: bool, log: bool, draw: Draw) -> None:
-    views = [engine().view(run_id) for run_id in ids]
+    try:
+        views = [engine().view(run_id) for run_id in ids]
+    except UserError:
+        st.rerun()  # one was deleted meanwhile; the page says so
     if was_active and not any(view.status.is_active for view in views):
         st.rerun()  # once, when the last one comes to rest
     named: dict[str, RunView] = {}

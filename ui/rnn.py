@@ -14,7 +14,7 @@ from lmcore.history import Snapshot
 from lmcore.models.recurrent import RecurrentConfig, RecurrentNet
 from lmcore.one_layer import Stage
 from lmcore.runs.engine import RunView
-from lmcore.sampling import SampleConfig, StateReader
+from lmcore.sampling import Drawn, SampleConfig, StateReader
 from lmcore.scratch import unrolled
 from lmcore.scratch.rnn import RNN, Floats, Ids, RNNConfig
 from lmcore.training import RunConfig
@@ -88,7 +88,7 @@ def passage(page: str, config: RunConfig, view: RunView | None) -> None:
         count=1, seed=seed, temperature=temperature, prefix=prompt, length=length, top_k=top_k, top_p=top_p
     )
     try:
-        drawn = sampling.draw(reader, corpus, settings, onward=True)
+        drawn = _drawn(reader, corpus, settings)
     except UserError as error:
         st.error(str(error))
         return
@@ -102,6 +102,11 @@ def passage(page: str, config: RunConfig, view: RunView | None) -> None:
         st.text(f"Character {at + 1}, {record.characters[at]!r}, was drawn with {one.drawn_from[one.chosen]:.1%}, from")
         figure = figures.how_drawn(one, corpus.vocabulary.labels)
         live(Chart.of(figure, f"What character {at + 1} was drawn from, and the dart."), key=f"{page}.rivals")
+
+
+@functools.lru_cache(maxsize=32)
+def _drawn(reader: StateReader, corpus: Corpus, settings: SampleConfig) -> Drawn:
+    return sampling.draw(reader, corpus, settings, onward=True)
 
 
 # ---------------------------------------------------------------- words
@@ -121,7 +126,11 @@ def words(page: str, config: RunConfig, view: RunView | None) -> None:
         length = st.select_slider(
             "Characters to draw", LENGTHS, LENGTHS[1], format_func=lambda n: f"{n:,}", key=f"{page}.many", width=280
         )
-    record = _words(config, snapshot, tuple(dict.fromkeys(given.split()))[:20], length)
+    try:
+        record = _words(config, snapshot, tuple(dict.fromkeys(given.split()))[:20], length)
+    except UserError as error:
+        st.error(str(error))
+        return
     with st.container(horizontal=True):
         st.metric("Words drawn", f"{record.total:,}", width=180)
         st.metric("Of them in the text", f"{record.share:.1%}", width=180)
@@ -131,7 +140,11 @@ def words(page: str, config: RunConfig, view: RunView | None) -> None:
         st.text("Invented most often: " + ", ".join(record.invented))
     snapshots = tuple(view.snapshots) if view and not view.status.is_active else ()
     if len(snapshots) > 1:
-        shares = _known_words(config, snapshots)
+        try:
+            shares = _known_words(config, snapshots)
+        except UserError as error:
+            st.error(str(error))
+            return
         live(Chart.of(figures.known_words(shares), "Share of known words over the steps."), key=f"{page}.known")
 
 
@@ -289,7 +302,11 @@ def gradient_check(page: str, config: RunConfig, view: RunView | None) -> None:
     if all_weights:
         with st.container(key=f"{page}.progress"):
             progress = _Progress(len(model.theta))
-        record = unrolled.check(*arguments, entries=None, differences=progress.differences)
+        try:
+            record = unrolled.check(*arguments, entries=None, differences=progress.differences)
+        except UserError as error:
+            st.error(str(error))
+            return
         progress.bar.empty()
     else:
         record = unrolled.check(*arguments)

@@ -123,8 +123,13 @@ def steering(page: str, view: RunView | None) -> dict[str, Any]:
 
     def changed(name: str) -> None:
         run_id = st.session_state.get(f"{page}.run")
-        if run_id is not None and name in type(engine().view(run_id).config.train).live_fields():
-            engine().change(run_id, **{name: st.session_state[forms.key_of(page, name)]})
+        if run_id is None:
+            return
+        try:
+            if name in type(engine().view(run_id).config.train).live_fields():
+                engine().change(run_id, **{name: st.session_state[forms.key_of(page, name)]})
+        except UserError as error:
+            st.session_state[f"{page}.error"] = str(error)
 
     return {"disabled": fixed, "on_change": changed}
 
@@ -317,7 +322,10 @@ def _live(panel: _Panel, run_id: str | None, was_active: bool) -> None:
     if run_id is None:
         _pictures(panel, None, [first_look(panel.config)])
         return
-    view = engine().view(run_id)
+    try:
+        view = engine().view(run_id)
+    except UserError:
+        st.rerun()  # it was deleted meanwhile; the page says so
     if was_active and not view.status.is_active:
         st.rerun()  # once, when the run comes to rest: the buttons change, the polling ends
     for text in filter(None, (view.message, view.warning)):

@@ -57,10 +57,10 @@ def pick_models(config: CorpusConfig, corpus: Corpus) -> dict[str, Reader]:
 
 def _of_run(header: Header, corpus: Corpus) -> Reader | None:
     try:
-        view = engine().view(header.id)
-        return _reader(header.config, corpus, view.snapshots[-1])
-    except (UserError, IndexError) as error:
-        st.warning(str(error) or "This run has no snapshot yet.")
+        snapshots = engine().view(header.id).snapshots
+        return _reader(header.config, corpus, snapshots[-1]) if snapshots else None
+    except UserError as error:
+        st.warning(str(error))
         return None
 
 
@@ -180,7 +180,7 @@ def play(corpus: Corpus, readers: dict[str, Reader]) -> None:
         _ask(corpus, game, key)
     else:
         st.button("Play this text again", key=f"{key}.again", on_click=_again, args=(key,), icon=":material/replay:")
-    rivals = writing.rivals_in_game(game, writing.counted(corpus) | readers)
+    rivals = writing.rivals_in_game(corpus, game, writing.counted(corpus) | readers)
     means = writing.standing(costs, rivals)
     words = f"After {len(costs)} characters: " + ", ".join(f"{name} {mean:.2f}" for name, mean in means.items())
     guessing = math.log(len(corpus.vocabulary))

@@ -270,11 +270,13 @@ class Engine:
         for _ in range(2):
             generation = self._generation
             try:
-                return self._workers.executor.submit(function, *arguments).result(DEADLINE)
+                future = self._workers.executor.submit(function, *arguments)
+                return future.result(DEADLINE)
             except (BrokenExecutor, CancelledError):
                 with self._guard:
                     self._replace_workers(generation)
             except TimeoutError:
+                future.cancel()
                 raise UserError(f"No worker answered within {DEADLINE:g} s. Try again, with less to compute.") from None
         raise UserError(
             "A worker died at this twice, perhaps for want of memory. Try a smaller model or a shorter text."

@@ -247,7 +247,7 @@ class Store:
     def sizes(self) -> dict[str, int]:
         """Bytes on disk of each run, by its id."""
         folders = [path for path in self.folder.glob("*") if re.fullmatch(ID, path.name)]
-        return {path.name: sum(file.stat().st_size for file in path.glob("*") if file.is_file()) for path in folders}
+        return {path.name: sum(map(_size, path.glob("*"))) for path in folders}
 
     # ------------------------------------------------------------ locks
 
@@ -276,6 +276,13 @@ class Store:
         if not re.fullmatch(ID, run_id):  # an id from an address must never become a path of its own
             raise UserError(f"{run_id[:40]!r} is not the name of a run.")
         return self.folder / run_id
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:  # it has just been replaced
+        return 0
 
 
 def _record(opened: Any) -> dict[str, Any]:

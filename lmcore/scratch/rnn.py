@@ -118,7 +118,7 @@ class RNN:
 
     def _recur(self, rows: Iterable[tuple[Floats, Floats, Floats]]) -> None:
         """Goes through time: each row holds the state before, U x + b, to which W h is added, and the state after."""
-        W, product, dot, tanh = self.W, self._product, np.dot, np.tanh
+        W, product, dot, tanh = self.W, np.empty_like(self.b), np.dot, np.tanh
         for before, a, h in rows:
             dot(W, before, out=product)
             a += product

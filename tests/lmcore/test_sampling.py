@@ -83,6 +83,7 @@ def test_top_k_keeps_the_likeliest_and_top_p_the_fewest_that_reach_the_share() -
     assert probabilities(logits, top_p=0.71)[0].tolist() == pytest.approx([0, 4 / 9, 3 / 9, 2 / 9])
     assert probabilities(logits, top_p=1e-9)[0].tolist() == [0, 1, 0, 0]
     assert probabilities(logits, top_k=3, top_p=0.5)[0].tolist() == pytest.approx([0, 4 / 7, 3 / 7, 0])
+    assert probabilities(logits, 1e-308)[0].tolist() == [0, 1, 0, 0]
     assert probabilities(torch.zeros(1, 3), top_k=1)[0].tolist() == [1, 0, 0]  # of equal ones the first
     assert probabilities(logits, 0.5)[0].tolist() == pytest.approx([1 / 30, 16 / 30, 9 / 30, 4 / 30])
 

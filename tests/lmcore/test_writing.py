@@ -1,4 +1,5 @@
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -107,7 +108,7 @@ def test_a_guess_costs_what_its_probability_says() -> None:
 
 def test_the_player_stands_among_models_that_guessed_the_same_characters() -> None:
     game = writing.new_game(NOVEL, 3)
-    rivals = writing.rivals_in_game(game, writing.counted(NOVEL))
+    rivals = writing.rivals_in_game(NOVEL, game, writing.counted(NOVEL))
     bigram = WindowReader(writing.counted(NOVEL)["bigram"].model, 1)
     ids = torch.from_numpy(np.concatenate([game.before, game.hidden]))
     log_p = torch.log_softmax(bigram.expect(ids), 1)
@@ -117,6 +118,23 @@ def test_the_player_stands_among_models_that_guessed_the_same_characters() -> No
     assert next(iter(means)) == "you"
     assert means["bigram"] == pytest.approx(np.mean(expected[:2]))
     assert writing.standing([], rivals) == {}
+
+
+def test_in_a_game_of_names_each_name_begins_anew() -> None:
+    ids = np.append(NAMES.vocabulary.encode("ava.mia"), 0).astype(np.int64)
+    game = writing.Game(np.zeros(0, np.int64), ids)
+    rivals = writing.rivals_in_game(NAMES, game, writing.counted(NAMES))
+    apart = [writing.read(NAMES, writing.counted(NAMES), name).losses["trigram"] for name in ("ava", "mia")]
+    assert rivals["trigram"] == pytest.approx(np.concatenate(apart))
+
+
+def test_one_reader_serves_two_threads() -> None:
+    trainer = trainers.make(RunConfig(model=MLPConfig(hidden=64), train=TrainConfig(batch_size=4)), NAMES)
+    reader, config = trainer.reader, SampleConfig(count=40, length=20)
+    alone = sampling.draw(reader, NAMES, config).ids
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda _: sampling.draw(reader, NAMES, config).ids, range(12)))
+    assert all(np.array_equal(alone, ids) for ids in together)
 
 
 def test_pictures_of_writing_and_reading() -> None:

@@ -41,6 +41,14 @@ def test_values_that_do_not_fit_are_named_and_replaced_by_the_default(
     assert not page.run().warning  # once is enough
 
 
+def test_what_a_session_knows_is_no_setting(app: AppTest) -> None:
+    app.session_state["visitor"] = "secret"
+    page = opened(app, visitor="x", **{"mlp.run2": "1"})
+    said = [warning.value for warning in page.warning]
+    assert len(said) == 2
+    assert all("no setting" in text and "secret" not in text for text in said)
+
+
 def test_unknown_names_are_told_as_text(app: AppTest) -> None:
     page = opened(app, hiden="100", mlp_hidden="50", **{"<b>": "[x](http://y)"})
     said = [warning.value for warning in page.warning]
