@@ -98,7 +98,7 @@ def test_a_model_trains_live(page: Page, server: Server) -> None:
 
     button(page, "Reset").click()
     expect(button(page, "Start")).to_be_visible()
-    page.wait_for_function("document.querySelector('.live .numbers b').innerText === '0'")
+    page.wait_for_function("document.querySelector('.live .numbers b')?.innerText === '0'")
     button(page, "One step").click()
     reaches(page, 1)
     assert losses(page)[0] == pytest.approx(3.3, abs=0.15)
