@@ -188,7 +188,7 @@ const update = {
     if (look === chart.look) return;
     chart.look = look;
     chart.next = JSON.parse(part.figure);
-    chart.clicked = (point) => component.setStateValue("clicked", [point.x, point.y, point.customdata ?? null, node.part]);
+    chart.clicked = (point) => component.setStateValue("clicked", [point.x, point.y, point.customdata ?? null, node.place]);
     draw(node, chart, component.data.source);
   },
   numbers(node, part) {
@@ -222,7 +222,7 @@ export default function (component) {
     const node = grid.children[i] ?? element(grid, "div");
     node.classList.add(part.kind);
     node.style.gridColumn = `span ${part.columns}`;
-    node.part = i;
+    node.place = i;
     update[part.kind](node, part, component);
   });
   show();

@@ -3,6 +3,7 @@
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Server, idle, visit
+from tests.browser.test_browser import click
 
 REGIONS = """() => { const chart = [...document.querySelectorAll('.js-plotly-plot')].find(
     (node) => node._fullData?.some((trace) => trace.type === 'heatmap'));
@@ -42,3 +43,16 @@ def test_a_drawn_digit_gets_a_prediction(page: Page, server: Server) -> None:
     page.get_by_role("button", name="Wipe").click()
     page.get_by_text("Prediction: 1 (").wait_for(state="detached")
     idle(page)
+
+
+def test_a_click_on_the_picture_adds_a_point(page: Page, server: Server) -> None:
+    visit(page, f"{server.url}/linear")
+    page.wait_for_function(f"({REGIONS})().length > 100")
+    page.locator(".st-key-linear-brush").get_by_text("B", exact=True).click()
+    idle(page)
+    picture = page.locator(".js-plotly-plot").first
+    click(picture, 60, 60)
+    page.get_by_role("button", name="Remove the 1 added").wait_for()
+    click(picture, 120, 80)
+    page.get_by_role("button", name="Remove the 2 added").click()
+    page.get_by_role("button", name="added").wait_for(state="detached")
