@@ -188,7 +188,10 @@ const update = {
     if (look === chart.look) return;
     chart.look = look;
     chart.next = JSON.parse(part.figure);
-    chart.clicked = (point) => component.setStateValue("clicked", [point.x, point.y, point.customdata ?? null, node.place]);
+    chart.clicked = ({ x, y, customdata = null }) => {
+      const data = ArrayBuffer.isView(customdata) ? Array.from(customdata) : customdata; // JSON knows lists only
+      component.setStateValue("clicked", [x, y, data, node.place]);
+    };
     draw(node, chart, component.data.source);
   },
   numbers(node, part) {
