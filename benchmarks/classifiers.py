@@ -1,4 +1,4 @@
-"""How fast stochastic descent of lmcore.scratch.linear is, against a textbook's loop; and how long digits take.
+"""How fast stochastic descent of lmcore.models.numpy_linear is, against a textbook's loop; and how long digits take.
 
     python -m benchmarks.classifiers [--rounds 9] [--passes 20]
 
@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from lmcore import datasets
-from lmcore.classifiers import ClassifierRunConfig, ClassifierTrainer
-from lmcore.datasets import DataConfig
-from lmcore.scratch.linear import augmented, stochastic
+from lmcore.data import datasets
+from lmcore.data.datasets import DataConfig
+from lmcore.models.numpy_linear import augmented, stochastic
+from lmcore.training.classifiers import ClassifierRunConfig, ClassifierTrainer
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]

@@ -13,10 +13,10 @@ from pathlib import Path
 import click
 from playwright.sync_api import sync_playwright
 
-from lmcore import corpora, texts
-from lmcore.corpora import CorpusConfig
-from lmcore.models.counting import bigram_counts
-from lmcore.training import RunConfig, Trainer
+from lmcore.data import corpora, sources
+from lmcore.data.corpora import CorpusConfig
+from lmcore.models.ngram import bigram_counts
+from lmcore.training.training import RunConfig, Trainer
 from tests.browser.conftest import CHROMIUM, FLAGS, Server, idle, visit
 
 LONG = 3_200_000  # characters, as War and Peace has
@@ -33,7 +33,7 @@ def long_text(file: str | None) -> str:
     """The given text, else the built-in one repeated to the same length."""
     if file:
         return Path(file).read_text(encoding="utf-8")
-    text = texts.read("python-source")
+    text = sources.read("python-source")
     return (text * (LONG // len(text) + 1))[:LONG]
 
 

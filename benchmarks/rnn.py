@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from lmcore.corpora import CorpusConfig, load
-from lmcore.scratch.rnn import RNN, AdaGrad, RNNConfig, Stream, step
+from lmcore.data.corpora import CorpusConfig, load
+from lmcore.models.numpy_rnn import RNN, AdaGrad, RNNConfig, Stream, step
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int32]
@@ -94,9 +94,9 @@ def columns(parameters: dict[str, Floats]) -> dict[str, Floats]:
 def lmcore_loop(config: RNNConfig, ids: Ids, steps: int, rate: float, dtype: DTypeLike = np.float64) -> None:
     """The same with lmcore."""
     model = RNN(config, int(ids.max()) + 1, np.random.default_rng(1), dtype)
-    optimiser, stream = AdaGrad(model.theta), Stream(ids, config.sequence, config.hidden, dtype)
+    optimizer, stream = AdaGrad(model.theta), Stream(ids, config.sequence, config.hidden, dtype)
     for _ in range(steps):
-        step(model, optimiser, stream, rate, config.clip, config.clip_at)
+        step(model, optimizer, stream, rate, config.clip, config.clip_at)
 
 
 def single_loop(config: RNNConfig, ids: Ids, steps: int, rate: float) -> None:
@@ -111,16 +111,16 @@ def difference(config: RNNConfig, ids: Ids, steps: int, rate: float) -> float:
     a difference in the last digit alone.
     """
     model = RNN(config, int(ids.max()) + 1, np.random.default_rng(1), np.float64)
-    optimiser, stream = AdaGrad(model.theta), Stream(ids, config.sequence, config.hidden, np.float64)
+    optimizer, stream = AdaGrad(model.theta), Stream(ids, config.sequence, config.hidden, np.float64)
     worst = 0.0
     for _ in range(steps):
-        weights, memory = columns(model.parameters), columns(model.views(optimiser.memory))
-        loss = step(model, optimiser, stream, rate, config.clip, config.clip_at)
+        weights, memory = columns(model.parameters), columns(model.views(optimizer.memory))
+        loss = step(model, optimizer, stream, rate, config.clip, config.clip_at)
         piece = ids[stream.position - config.sequence : stream.position + 1].tolist()
         expected, h = textbook_step(weights, memory, piece, model.h[0][:, None], rate, config.clip_at)
         pairs = [(expected, loss), (h[:, 0], stream.h)]
         pairs += zip(weights.values(), columns(model.parameters).values(), strict=True)
-        pairs += zip(memory.values(), columns(model.views(optimiser.memory)).values(), strict=True)
+        pairs += zip(memory.values(), columns(model.views(optimizer.memory)).values(), strict=True)
         worst = max([worst, *(float(np.max(np.abs(a - b) / np.maximum(np.abs(a), 1))) for a, b in pairs)])
     return worst
 

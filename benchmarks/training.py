@@ -17,10 +17,10 @@ import click
 import torch
 from torch import Tensor
 
-from lmcore.corpora import load
-from lmcore.history import History
+from lmcore.data.corpora import load
 from lmcore.models import MLPConfig, WaveNetConfig
-from lmcore.training import RunConfig, TrainConfig, Trainer, train_for
+from lmcore.training.history import History
+from lmcore.training.training import RunConfig, TrainConfig, Trainer, train_for
 
 Forward = Callable[[Tensor], Tensor]
 
@@ -40,7 +40,7 @@ def notebook_mlp(config: MLPConfig, V: int, generator: torch.Generator) -> tuple
 
 
 def notebook_norm(features: int, momentum: float) -> tuple[list[Tensor], Forward]:
-    """Batch normalisation with running statistics, as in part 5: over all axes but the last."""
+    """Batch normalization with running statistics, as in part 5: over all axes but the last."""
     gain, bias = torch.ones(features), torch.zeros(features)
     running = {"mean": torch.zeros(features), "variance": torch.ones(features)}
 
@@ -56,7 +56,7 @@ def notebook_norm(features: int, momentum: float) -> tuple[list[Tensor], Forward
 
 
 def notebook_wavenet(config: WaveNetConfig, V: int, generator: torch.Generator) -> tuple[list[Tensor], Forward]:
-    """The makemore way, part 5: neighbours side by side, linear, normalised, tanh, level by level."""
+    """The makemore way, part 5: neighbors side by side, linear, normalized, tanh, level by level."""
     C = torch.randn((V, config.embedding), generator=generator)
     parameters, levels, features = [C], [], config.embedding
     for _ in range(int(math.log2(config.context))):
@@ -88,9 +88,9 @@ def notebook_loop(config: RunConfig, steps: int) -> list[float]:
     for p in parameters:
         p.requires_grad = True
     rate = config.train.learning_rate
-    optimisers = {"momentum": lambda: torch.optim.SGD(parameters, rate, momentum=0.9)}
-    optimisers["adam"] = lambda: torch.optim.Adam(parameters, rate)
-    optimiser = optimisers[config.train.optimiser]() if config.train.optimiser in optimisers else None
+    optimizers = {"momentum": lambda: torch.optim.SGD(parameters, rate, momentum=0.9)}
+    optimizers["adam"] = lambda: torch.optim.Adam(parameters, rate)
+    optimizer = optimizers[config.train.optimizer]() if config.train.optimizer in optimizers else None
     losses = []
     for _ in range(steps):
         ix = torch.randint(0, len(X), (config.train.batch_size,), generator=generator)
@@ -98,8 +98,8 @@ def notebook_loop(config: RunConfig, steps: int) -> list[float]:
         for p in parameters:
             p.grad = None
         loss.backward()
-        if optimiser:
-            optimiser.step()
+        if optimizer:
+            optimizer.step()
         else:
             for p in parameters:
                 p.data += -rate * p.grad
@@ -135,11 +135,11 @@ def without_snapshots(config: RunConfig, steps: int) -> None:
 @click.option("--steps", default=10_000, show_default=True)
 @click.option("--batch-size", default=32, show_default=True)
 def main(rounds: int, steps: int, batch_size: int) -> None:
-    """Prints the median ratio of steps per second, for each optimiser and model, and what snapshots cost."""
+    """Prints the median ratio of steps per second, for each optimizer and model, and what snapshots cost."""
     torch.set_num_threads(1)
-    for optimiser, rate in (("sgd", 0.1), ("momentum", 0.05), ("adam", 0.001)):
-        train = TrainConfig(batch_size=batch_size, optimiser=optimiser, learning_rate=rate)
-        compare(f"MLP, {optimiser}", RunConfig(train=train), rounds, steps)
+    for optimizer, rate in (("sgd", 0.1), ("momentum", 0.05), ("adam", 0.001)):
+        train = TrainConfig(batch_size=batch_size, optimizer=optimizer, learning_rate=rate)
+        compare(f"MLP, {optimizer}", RunConfig(train=train), rounds, steps)
     train = TrainConfig(batch_size=batch_size)
     models = {"MLP, BatchNorm": MLPConfig(batch_norm="hidden"), "WaveNet": WaveNetConfig()}
     for name, model in models.items():

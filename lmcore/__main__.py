@@ -14,23 +14,28 @@ import click
 import safetensors.numpy
 import torch
 
-from lmcore import corpora, datasets, exchange, gradients, lr_finder, models, recipes, tables, texts, trainers
-from lmcore.bigrams import verdict
-from lmcore.classifiers import FAMILIES, ClassifierRunConfig, ClassifierTrainer
+from lmcore import models
 from lmcore.config import Config
-from lmcore.corpora import SPLITS, CorpusConfig
-from lmcore.datasets import PARTS
+from lmcore.data import corpora, datasets, sources, tables
+from lmcore.data.corpora import SPLITS, CorpusConfig
+from lmcore.data.datasets import PARTS
+from lmcore.data.files import write_atomically
 from lmcore.errors import UserError
-from lmcore.files import write_atomically
-from lmcore.history import Snapshot
-from lmcore.lr_finder import SweepConfig
-from lmcore.models.counting import CountConfig, NGram, score
+from lmcore.generation.sampling import SampleConfig, sample_in_turn
+from lmcore.inspection import gradient_check
+from lmcore.inspection.ngrams import verdict
+from lmcore.models.ngram import CountConfig, NGram, score
+from lmcore.recipes import recipes
+from lmcore.runs import exchange
 from lmcore.runs.run import Run, Status
-from lmcore.runs.slices import advance
 from lmcore.runs.store import Store
-from lmcore.sampling import SampleConfig, sample_in_turn
-from lmcore.trainers import AnyTrainer
-from lmcore.training import RunConfig
+from lmcore.runs.worker import advance
+from lmcore.training import lr_finder, trainers
+from lmcore.training.classifiers import FAMILIES, ClassifierRunConfig, ClassifierTrainer
+from lmcore.training.history import Snapshot
+from lmcore.training.lr_finder import SweepConfig
+from lmcore.training.trainers import AnyTrainer
+from lmcore.training.training import RunConfig
 
 SAVE_EVERY = 3.0  # seconds
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -69,30 +74,30 @@ def main() -> None:
 
 
 @main.command("corpora")
-@click.option("--download", metavar="NAME", help="Download this text of the catalogue.")
+@click.option("--download", metavar="NAME", help="Download this text of the catalog.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_corpora(download: str | None, as_json: bool) -> None:
     """List the texts that --data can name, or download one."""
     if download:
         _download(download)
-    sources = texts.sources()
+    listed = sources.sources()
     if as_json:
         click.echo(
-            json.dumps({source.name: {"title": source.title, "available": source.available} for source in sources})
+            json.dumps({source.name: {"title": source.title, "available": source.available} for source in listed})
         )
         return
-    for source in sources:
+    for source in listed:
         state = "" if source.available else "  (not downloaded)"
         click.echo(f"{source.name:20} {source.title}{state}")
 
 
 def _download(name: str) -> None:
-    source = next((source for source in texts.catalogue() if source.name == name), None)
+    source = next((source for source in sources.catalog() if source.name == name), None)
     if source is None:
-        listed = ", ".join(source.name for source in texts.catalogue())
-        raise UserError(f"The catalogue has no {name!r}; choose one of: {listed}.")
+        listed = ", ".join(source.name for source in sources.catalog())
+        raise UserError(f"The catalog has no {name!r}; choose one of: {listed}.")
     with click.progressbar(length=source.size, label=source.title, file=sys.stderr) as bar:
-        texts.download(source, lambda done, total: bar.update(done - bar.pos))
+        sources.download(source, lambda done, total: bar.update(done - bar.pos))
 
 
 @main.command()
@@ -109,7 +114,7 @@ def train(
     torch.set_num_threads(threads)
     classifies = model in FAMILIES
     given: dict[str, Any] = {"family": model} | _settings(settings)
-    given["source"] = _data(data or "clouds") if classifies else texts.resolve(data or "given-names")
+    given["source"] = _data(data or "clouds") if classifies else sources.resolve(data or "given-names")
     if steps is not None:
         given["steps"] = steps
     run = Run((ClassifierRunConfig if classifies else RunConfig).from_flat(given), owner="command line")
@@ -124,13 +129,13 @@ def _data(name_or_path: str) -> str:
     path = Path(name_or_path)
     if name_or_path in (*datasets.TOYS, *datasets.IMAGES) or not path.is_file():
         return name_or_path
-    if path.stat().st_size > texts.MAX_BYTES:
-        raise UserError(f"{path.name} has {path.stat().st_size:,} bytes; at most {texts.MAX_BYTES:,} are allowed.")
+    if path.stat().st_size > sources.MAX_BYTES:
+        raise UserError(f"{path.name} has {path.stat().st_size:,} bytes; at most {sources.MAX_BYTES:,} are allowed.")
     return tables.keep(path.read_bytes(), path.name)
 
 
 def _given(model: str, data: str, settings: tuple[str, ...]) -> dict[str, Any]:
-    return {"family": model, "source": texts.resolve(data)} | _settings(settings)
+    return {"family": model, "source": sources.resolve(data)} | _settings(settings)
 
 
 def _settings(settings: tuple[str, ...]) -> dict[str, Any]:
@@ -174,9 +179,9 @@ def check_gradients(model: str, data: str, settings: tuple[str, ...], h: float, 
     if not 1e-12 <= h <= 1:
         raise UserError("--h takes a number from 1e-12 to 1.")
     config = RunConfig.from_flat(_given(model, data, settings))
-    records = [gradients.check(config, precision, h) for precision in gradients.PRECISIONS]
+    records = [gradient_check.check(config, precision, h) for precision in gradient_check.PRECISIONS]
     if as_json:
-        click.echo(json.dumps([gradients.as_json(record) for record in records]))
+        click.echo(json.dumps([gradient_check.as_json(record) for record in records]))
         return
     click.echo("relative error against autograd in float64")
     for record in records:
@@ -289,8 +294,8 @@ def export_run(run_id: str, file: Path) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def import_run(file: Path) -> None:
     """Take in a run that was exported as a zip, and print its new name."""
-    if (size := file.stat().st_size) > exchange.MOST_PACKED:
-        raise UserError(f"{file.name} has {size:,} bytes; at most {exchange.MOST_PACKED:,} are allowed.")
+    if (size := file.stat().st_size) > exchange.MAX_PACKED:
+        raise UserError(f"{file.name} has {size:,} bytes; at most {exchange.MAX_PACKED:,} are allowed.")
     imported = exchange.unpack(file.read_bytes(), Store(), owner="command line")
     click.echo(imported.id)
     if imported.remark:
@@ -353,7 +358,7 @@ def sample(run_id: str, as_json: bool, **options: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def count(data: str, words: tuple[str, ...], samples: int, seed: int, as_json: bool, **options: Any) -> None:
     """Count n-grams: loss, scores and samples; nothing is trained."""
-    corpus = corpora.load(CorpusConfig(source=texts.resolve(data)))
+    corpus = corpora.load(CorpusConfig(source=sources.resolve(data)))
     model = NGram(corpus, CountConfig.parse(options))
     scores = {word: score(model, corpus, word) for word in words}
     result: dict[str, Any] = {

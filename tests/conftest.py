@@ -7,9 +7,9 @@ import hypothesis
 import pytest
 import torch
 
-from lmcore import corpora, texts
-from lmcore.corpora import Corpus
-from lmcore.runs import slices
+from lmcore.data import corpora, sources
+from lmcore.data.corpora import Corpus
+from lmcore.runs import worker
 
 hypothesis.settings.register_profile("suite", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("suite")
@@ -45,16 +45,16 @@ def names_path() -> Path:
 @pytest.fixture(scope="session")
 def names(names_path: Path) -> Corpus:
     """The 32,033 names of the makemore lectures."""
-    return corpora.from_text(texts.decode(names_path.read_bytes()).text)
+    return corpora.from_text(sources.decode(names_path.read_bytes()).text)
 
 
 @pytest.fixture
 def names_here(names_path: Path) -> Iterator[None]:
     """The names lie where a download puts them; afterwards nothing remembers them."""
-    (texts.data_folder() / "names.txt").write_bytes(names_path.read_bytes())
+    (sources.data_folder() / "names.txt").write_bytes(names_path.read_bytes())
     yield
     corpora.load.cache_clear()
-    slices._idle.clear()
+    worker._idle.clear()
 
 
 @pytest.fixture(scope="session")

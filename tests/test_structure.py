@@ -68,7 +68,7 @@ LAYERS = [
     "backprop",
     "inspection",
     "gradients",
-    "initialisation",
+    "initialization",
     "batch_norm",
     "advice",
     "embeddings",

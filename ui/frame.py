@@ -1,22 +1,23 @@
-"""The frame around every page: runs for each visitor at each rerun. One section for each folder of pages/."""
-
-from pathlib import Path
+"""The frame around every page: runs for each visitor at each rerun."""
 
 import streamlit as st
 
 from ui import links, present
-from ui.sections import DEFAULT, SECTIONS
+from ui.navigation import DEFAULT, SECTIONS
 
-ROOT = Path(__file__).parent.parent
 st.set_page_config(page_title="Glassbox", page_icon="🔍", layout="wide", initial_sidebar_state=340)
-pages = {
-    section: [
-        st.Page(ROOT / "pages" / file, title=title, icon=icon, default=file == DEFAULT)
-        for file, (title, icon) in files.items()
-    ]
-    for section, files in SECTIONS.items()
-}
-page = st.navigation(pages, position="top")
+page = st.navigation(
+    {
+        section: [
+            st.Page(
+                page.script, title=page.title, icon=page.icon, url_path=page.url_path, default=page.folder == DEFAULT
+            )
+            for page in pages
+        ]
+        for section, pages in SECTIONS.items()
+    },
+    position="top",
+)
 present.button()
 with links.checked():
     page.run()

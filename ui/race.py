@@ -6,14 +6,16 @@ from typing import Any
 
 import streamlit as st
 
-from lmcore import advice, figures, trainers
+from lmcore import figures
 from lmcore.config import TaskConfig
 from lmcore.errors import UserError
-from lmcore.history import LossCurve, loss_curve, over_seconds
+from lmcore.inspection import advice
 from lmcore.runs.engine import RunView
 from lmcore.runs.run import Status
-from ui import run_panel
-from ui.live import Chart, live
+from lmcore.training import trainers
+from lmcore.training.history import LossCurve, loss_curve, over_seconds
+from ui.live_chart import Chart, live
+from ui.run import panel
 from ui.server import engine
 
 Namer = Callable[[Any], str]
@@ -75,7 +77,7 @@ def _ids(page: str, task: str) -> list[str]:
         except UserError:
             st.warning("A run of the race in the address is not on this computer.")
     st.session_state[f"{page}.race"] = ".".join(ids)
-    run_panel.opened().update(ids)
+    panel.opened().update(ids)
     if ids:
         st.query_params["race"] = ".".join(ids)
     return ids
@@ -84,7 +86,7 @@ def _ids(page: str, task: str) -> list[str]:
 def _start(page: str, entrants: Mapping[str, TaskConfig]) -> None:
     try:
         # Each has an owner of its own: the runs of a race train side by side, and do not queue behind each other.
-        ids = [engine().start(config, f"{run_panel.visitor()}.{lane}") for lane, config in enumerate(entrants.values())]
+        ids = [engine().start(config, f"{panel.visitor()}.{lane}") for lane, config in enumerate(entrants.values())]
     except UserError as error:
         st.session_state[f"{page}.race_error"] = str(error)
         return

@@ -41,7 +41,7 @@ def engine() -> "Engine":
 def _warm_up() -> None:
     """Starts the workers, imports what pages need, and takes all that out of the garbage collector's sight."""
     engine().warm()
-    for module in ("lmcore.figures", "lmcore.bigrams"):
+    for module in ("lmcore.figures", "lmcore.inspection.ngrams"):
         importlib.import_module(module)
     gc.collect()
     gc.freeze()

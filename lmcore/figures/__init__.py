@@ -1,6 +1,6 @@
 """Plotly figures, one function each: a record in, a ``go.Figure`` out. No numbers are computed here.
 
-Colours are Okabe and Ito's, which the colour-blind can tell apart; text takes the colour of its surroundings,
+Colors are Okabe and Ito's, which the color-blind can tell apart; text takes the color of its surroundings,
 so that a figure suits a light page and a dark one.
 """
 

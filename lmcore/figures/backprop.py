@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from lmcore.figures.counting import tensor
 from lmcore.figures.style import escape
-from lmcore.one_layer import Stage
+from lmcore.inspection.neural_bigram import Stage
 
 ROOM = 32  # characters that fit below the columns of a picture half a page wide
 

@@ -1,4 +1,4 @@
-"""Pictures of batch normalisation."""
+"""Pictures of batch normalization."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -7,17 +7,17 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from lmcore.batch_norm import Floats, Folding, OneBatch, Running, WrongAxis
 from lmcore.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, escape, figure, message
 from lmcore.figures.training import values
+from lmcore.inspection.batch_norm import Floats, Folding, OneBatch, Running, WrongAxis
 
-REACH = 33.0  # of values before the normalisation, so that nothing jumps while one of them is dragged
+REACH = 33.0  # of values before the normalization, so that nothing jumps while one of them is dragged
 HEIGHT = 320
 BEFORE, AFTER = "value before BatchNorm", "value after BatchNorm"
 
 
 def batch_values(record: OneBatch, after: bool) -> go.Figure:
-    """The histogram of a batch before or after its normalisation, on an axis that stays."""
+    """The histogram of a batch before or after its normalization, on an axis that stays."""
     shown = record.after if after else record.before
     drawn = values({"batch": shown.astype(np.float32)}, AFTER if after else BEFORE, 16)
     drawn.layout.height = 240
@@ -103,8 +103,8 @@ def one_example(record: Running) -> go.Figure:
     }
     drawn.add_traces(
         [
-            _trace(name, np.array([x]), np.zeros(1), "markers", marker={"color": colour, "size": 15, "symbol": symbol})
-            for name, (x, colour, symbol) in marks.items()
+            _trace(name, np.array([x]), np.zeros(1), "markers", marker={"color": color, "size": 15, "symbol": symbol})
+            for name, (x, color, symbol) in marks.items()
         ]
     )
     drawn.update_layout(height=HEIGHT, showlegend=True)
@@ -113,7 +113,7 @@ def one_example(record: Running) -> go.Figure:
 
 
 def axis_means(record: WrongAxis, position: int) -> go.Figure:
-    """The means that units are normalised by at each position, the right one as a line."""
+    """The means that units are normalized by at each position, the right one as a line."""
     order = np.argsort(record.right_mean[0, 0])
     units = np.arange(1, len(order) + 1)
     traces = [
@@ -143,19 +143,19 @@ def _right(x: NDArray[Any], y: NDArray[Any]) -> dict[str, Any]:
 def _positions(record: WrongAxis, chosen: int) -> Iterator[tuple[int, str, dict[str, Any]]]:
     """Every position with its name and its look; the chosen one last, on top of the others."""
     for t in sorted(range(record.wrong_mean.shape[1]), key=lambda t: t == chosen):
-        colour = ORANGE if t == chosen else (GREEN, PURPLE, SKY, GREY)[t % 4]
-        marker = {"color": colour, "size": 8 if t == chosen else 5}
-        look = {"marker": marker, "line": {"color": colour, "width": 1.5}, "opacity": 1.0 if t == chosen else 0.5}
+        color = ORANGE if t == chosen else (GREEN, PURPLE, SKY, GREY)[t % 4]
+        marker = {"color": color, "size": 8 if t == chosen else 5}
+        look = {"marker": marker, "line": {"color": color, "width": 1.5}, "opacity": 1.0 if t == chosen else 0.5}
         yield t, f"wrong: position {t + 1}", look | {"legendrank": t + 1}
 
 
-MOST_DOTS = 3000
+MAX_DOTS = 3000
 
 
 def folded_logits(record: Folding) -> go.Figure:
     """Logits of the folded net against those of the net, evenly spaced ones: all lie on the diagonal."""
     x, y = (logits.ravel() for logits in (record.logits, record.folded_logits))
-    some = np.linspace(0, len(x) - 1, min(len(x), MOST_DOTS)).astype(int)
+    some = np.linspace(0, len(x) - 1, min(len(x), MAX_DOTS)).astype(int)
     ends = np.array([x[some].min(), x[some].max()])
     traces = [
         _trace("equal", ends, ends, "lines", line={"color": GREY, "width": 1}),
@@ -178,7 +178,7 @@ def _trace(name: str, x: NDArray[Any], y: NDArray[Any], mode: str, **more: Any) 
     return {"type": "scatter", "name": name, "mode": mode} | points | more
 
 
-def _dots(name: str, x: Floats, y: Floats, colour: str, names: list[str], size: int, line: str = "") -> dict[str, Any]:
+def _dots(name: str, x: Floats, y: Floats, color: str, names: list[str], size: int, line: str = "") -> dict[str, Any]:
     """Examples, by name, in the order of their values, on a line if they are told how it is dashed."""
     order = np.argsort(x)
     return _trace(
@@ -186,8 +186,8 @@ def _dots(name: str, x: Floats, y: Floats, colour: str, names: list[str], size: 
         x[order],
         y[order],
         "lines+markers" if line else "markers",
-        line={"color": colour, "width": 1.5, "dash": line or "solid"},
-        marker={"color": colour, "size": size, "line": {"width": 1, "color": "white"}},
+        line={"color": color, "width": 1.5, "dash": line or "solid"},
+        marker={"color": color, "size": size, "line": {"width": 1, "color": "white"}},
         customdata=[names[i] for i in order],
         hovertemplate="%{customdata}: %{x:.3f} becomes %{y:.3f}<extra></extra>",
     )

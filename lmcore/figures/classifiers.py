@@ -7,8 +7,6 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from lmcore.decisions import Cloud, Confusion, Facet, Gallery, Learning, Product, Regions, Space, Surface, Units
-from lmcore.decisions import WeightPictures as Weights
 from lmcore.figures.style import (
     BLUE,
     BROWN,
@@ -25,7 +23,20 @@ from lmcore.figures.style import (
     figure,
     message,
 )
-from lmcore.history import LossCurve
+from lmcore.inspection.decision_regions import (
+    Cloud,
+    Confusion,
+    Facet,
+    Gallery,
+    Learning,
+    Product,
+    Regions,
+    Space,
+    Surface,
+    Units,
+)
+from lmcore.inspection.decision_regions import WeightPictures as Weights
+from lmcore.training.history import LossCurve
 
 CLASSES = [BLUE, ORANGE, GREEN, PURPLE, RED, BROWN, SKY, GREY, "#F0E442", "#5B3A8C"]
 SYMBOLS = ["circle", "square", "diamond", "triangle-up", "cross", "star", "pentagon", "hexagon", "hourglass", "bowtie"]
@@ -33,12 +44,12 @@ SYMBOLS_3D = ["circle", "square", "diamond", "cross", "x", "circle-open"]
 DIVERGING = [[0, BLUE], [0.5, "#F4F4F4"], [1, RED]]
 INK = [[0, "#FFFFFF"], [1, "#16181C"]]
 AXES = {"step": "step", "pass": "passes over the training examples", "second": "seconds of training (processor)"}
-MOST_MARKED = 60  # points of a line that each get a marker
+MAX_MARKED = 60  # points of a line that each get a marker
 PER_EXAMPLE = "loss (nats per example)"
 
 
-def _rgba(colour: str, alpha: float) -> str:
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+def _rgba(color: str, alpha: float) -> str:
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{alpha})"
 
 
@@ -46,7 +57,7 @@ def _rgba(colour: str, alpha: float) -> str:
 
 
 def regions(record: Regions) -> go.Figure:
-    """Who wins where, the surer the stronger the colour; the boundary; the examples, and a ring about each mistake."""
+    """Who wins where, the surer the stronger the color; the boundary; the examples, and a ring about each mistake."""
     K = len(record.names)
     strength = (record.certainty - 1 / K) / (1 - 1 / K)
     shading = {
@@ -55,7 +66,7 @@ def regions(record: Regions) -> go.Figure:
         "y": record.y.astype(np.float32),
         "z": (record.winner + 0.999 * np.clip(strength, 0, 1)).astype(np.float32),
         "customdata": record.certainty.astype(np.float32),
-        "hovertemplate": "%{customdata:.1%} for the class of this colour<extra></extra>",
+        "hovertemplate": "%{customdata:.1%} for the class of this color<extra></extra>",
         "zmin": 0,
         "zmax": K,
         "colorscale": _strengths(K),
@@ -71,7 +82,7 @@ def regions(record: Regions) -> go.Figure:
 
 
 def _strengths(K: int) -> list[tuple[float, str]]:
-    """A colour a class, from hardly to fully sure, side by side on one scale."""
+    """A color a class, from hardly to fully sure, side by side on one scale."""
     scale = []
     for k in range(K):
         scale += [(k / K, _rgba(CLASSES[k], 0.06)), ((k + 0.9999) / K, _rgba(CLASSES[k], 0.6))]
@@ -226,15 +237,15 @@ def learning(record: Learning, log_x: bool = False) -> go.Figure:
 
 
 def _line(
-    name: str, x: Any, y: Any, colour: str, width: int, dash: str = "solid", symbol: str = "", axis: str = "y"
+    name: str, x: Any, y: Any, color: str, width: int, dash: str = "solid", symbol: str = "", axis: str = "y"
 ) -> dict[str, Any]:
     return {
         "type": "scatter",
         "name": name,
         "x": np.asarray(x, np.float32),
         "y": np.asarray(y, np.float32),
-        "mode": "lines+markers" if symbol and len(x) <= MOST_MARKED else "lines",
-        "line": {"color": colour, "width": width, "dash": dash},
+        "mode": "lines+markers" if symbol and len(x) <= MAX_MARKED else "lines",
+        "line": {"color": color, "width": width, "dash": dash},
         "marker": {"symbol": symbol or "circle", "size": 6},
         "yaxis": axis,
         "showlegend": axis == "y",
@@ -256,7 +267,7 @@ def _lost(curve: LossCurve) -> list[dict[str, Any]]:
     return [_line("diverged", start + 1.0 + np.arange(float(len(losses))), losses, RED, 2, dash="dot")]
 
 
-MOST_NOTED = 12
+MAX_NOTED = 12
 
 
 def _events(record: Learning, log_x: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -266,33 +277,33 @@ def _events(record: Learning, log_x: bool) -> tuple[list[dict[str, Any]], list[d
         | {"line": {"width": 2, "color": PURPLE}}
         for first, last in record.clipped
     ]
-    marks = [(x, f"rate {rate:.2g}", GREEN) for x, rate in record.rates[-MOST_NOTED:]]
+    marks = [(x, f"rate {rate:.2g}", GREEN) for x, rate in record.rates[-MAX_NOTED:]]
     marks += [(x, "stopped early", RED) for x in record.stopped]
     for change in record.curve.changes:
         words = "<br>".join(f"{name.replace('_', ' ')} {value}" for name, value in change.settings.items())
         marks.append((change.step, escape(words).replace("&lt;br&gt;", "<br>"), GREY))
     lines = [
         {"type": "line", "x0": x, "x1": x, "y0": 0.34, "y1": 1, "yref": "paper"}
-        | {"line": {"color": colour, "dash": "dot", "width": 1.5}}
-        for x, _, colour in marks
+        | {"line": {"color": color, "dash": "dot", "width": 1.5}}
+        for x, _, color in marks
     ]
-    notes = [_note(x, words, colour, i, log_x) for i, (x, words, colour) in enumerate(marks)]
+    notes = [_note(x, words, color, i, log_x) for i, (x, words, color) in enumerate(marks)]
     if record.clipped:
         notes.append(_note(record.clipped[0][0], "clipped", PURPLE, 4, log_x))
     return [*bands, *lines], notes
 
 
-def _note(x: float, words: str, colour: str, i: int, log_x: bool) -> dict[str, Any]:
+def _note(x: float, words: str, color: str, i: int, log_x: bool) -> dict[str, Any]:
     x = max(x, 1e-9)
     place = {"x": np.log10(x) if log_x else x, "y": 0.97 - 0.06 * (i % 5), "yref": "paper", "xanchor": "left"}
-    return {"text": words, "showarrow": False, "font": {"size": 11, "color": colour}} | place
+    return {"text": words, "showarrow": False, "font": {"size": 11, "color": color}} | place
 
 
 # ---------------------------------------------------------------- right and wrong
 
 
 def confusion(record: Confusion) -> go.Figure:
-    """What each class is taken for: shares of its row as colours, counts as numbers."""
+    """What each class is taken for: shares of its row as colors, counts as numbers."""
     counts = record.counts
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     names = [escape(name) for name in record.names]
@@ -328,7 +339,7 @@ def _caption(record: Gallery, i: int) -> str:
 
 
 def weights(record: Weights, columns: int = 10, width: int = 1000) -> go.Figure:
-    """Weights as pictures: red pulls towards, blue away (of colours: each channel on its own, grey is zero)."""
+    """Weights as pictures: red pulls towards, blue away (of colors: each channel on its own, gray is zero)."""
     words = [escape(name) for name in record.names]
     return _sheet(record.pictures, words, columns, width, "No weights to show.", signed=True)
 
@@ -373,8 +384,8 @@ def _image(sheet: NDArray[Any], signed: bool) -> dict[str, Any]:
     value = (sheet + 1) / 2 if signed else sheet
     empty = np.isnan(value[..., :1])
     pixels = np.concatenate([np.nan_to_num(value), np.where(empty, 0.0, 1.0)], -1)
-    colours = np.round(pixels * [255, 255, 255, 1]).astype(int)
-    return {"type": "image", "z": colours, "colormodel": "rgba", "hoverinfo": "skip"}
+    colors = np.round(pixels * [255, 255, 255, 1]).astype(int)
+    return {"type": "image", "z": colors, "colormodel": "rgba", "hoverinfo": "skip"}
 
 
 def picture(pixels: NDArray[Any]) -> go.Figure:
@@ -413,13 +424,13 @@ def units(record: Units) -> go.Figure:
             "type": "scatter",
             "mode": "lines",
             "name": f"hidden layer {i + 1}: {dead} of {len(shares)} {'dead' if record.kind == 'relu' else 'stuck'}",
-            "line": {"shape": "hvh", "width": 3, "color": colour},
+            "line": {"shape": "hvh", "width": 3, "color": color},
             "fill": "tozeroy",
             "x": (np.arange(len(shares)) + 1).astype(np.float32),
             "y": np.sort(shares)[::-1].astype(np.float32),
             "hovertemplate": "%{y:.1%} of the examples<extra></extra>",
         }
-        for i, (shares, dead, colour) in enumerate(zip(record.shares, record.dead, CLASSES, strict=False))
+        for i, (shares, dead, color) in enumerate(zip(record.shares, record.dead, CLASSES, strict=False))
     ]
     y = {"title": f"share of train for which it {what}", "tickformat": ".0%", "range": [0, 1.03]}
     return figure(traces, "units, the busiest first", y, height=320, showlegend=True)
@@ -442,7 +453,7 @@ def surface(record: Surface) -> go.Figure:
     }
     paths = []
     widths = {"batch": 4, "minibatch": 2.5, "stochastic": 1.2}
-    for (name, path), colour in zip(sorted(record.paths.items(), reverse=True), [RED, ORANGE, "#FFFFFF"], strict=False):
+    for (name, path), color in zip(sorted(record.paths.items(), reverse=True), [RED, ORANGE, "#FFFFFF"], strict=False):
         ends = [0] * (len(path) - 1) + [12]
         paths.append(
             {
@@ -451,8 +462,8 @@ def surface(record: Surface) -> go.Figure:
                 "name": name,
                 "x": path[:, 0].astype(np.float32),
                 "y": path[:, 1].astype(np.float32),
-                "line": {"color": colour, "width": widths.get(name, 2)},
-                "marker": {"size": ends, "symbol": "star", "color": colour, "line": {"color": "black", "width": 1}},
+                "line": {"color": color, "width": widths.get(name, 2)},
+                "marker": {"size": ends, "symbol": "star", "color": color, "line": {"color": "black", "width": 1}},
                 "hovertemplate": f"{name}: (%{{x:.3f}}, %{{y:.3f}})<extra></extra>",
             }
         )
@@ -519,9 +530,9 @@ def _cells(values: NDArray[Any], names: list[str], record: Product, i: int, suff
 def descents(curves: dict[str, LossCurve], axis: str = "pass", log_x: bool = False) -> go.Figure:
     """The smoothed losses of several descents against passes or seconds, with their losses on all of train."""
     traces = []
-    for (name, curve), colour in zip(curves.items(), itertools.cycle(CLASSES)):
-        traces.append(_line(name, curve.steps, curve.losses, _rgba(colour, 0.25), 1) | {"showlegend": False})
-        traces.append(_line(name, curve.snapshot_steps, curve.train, colour, 3, symbol="circle"))
+    for (name, curve), color in zip(curves.items(), itertools.cycle(CLASSES)):
+        traces.append(_line(name, curve.steps, curve.losses, _rgba(color, 0.25), 1) | {"showlegend": False})
+        traces.append(_line(name, curve.snapshot_steps, curve.train, color, 3, symbol="circle"))
     guessing = next((curve.guessing for curve in curves.values()), 0.0)
     begun = any(len(curve.steps) for curve in curves.values())
     y = {"title": "train " + PER_EXAMPLE, "hoverformat": ".4f"} | ({"range": [0, guessing * 1.3]} if begun else {})

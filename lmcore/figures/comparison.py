@@ -7,20 +7,20 @@ from typing import Any, Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from lmcore.comparison import AXES, Curves, Entry, Leaderboard, Line
 from lmcore.figures.style import BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, RED, SKY, escape, figure, message
+from lmcore.runs.comparison import AXES, Curves, Entry, Leaderboard, Line
 
-COLOURS = [BLUE, ORANGE, GREEN, RED, PURPLE, SKY, BROWN, GREY]
-DASHES = ["solid", "dash", "dot", "dashdot"]  # beside colour, for beamers and the colour-blind
+COLORS = [BLUE, ORANGE, GREEN, RED, PURPLE, SKY, BROWN, GREY]
+DASHES = ["solid", "dash", "dot", "dashdot"]  # beside color, for beamers and the color-blind
 SYMBOLS = ["circle", "diamond", "square", "triangle-up", "cross", "x", "star", "triangle-down"]
 
 
 def curves(record: Curves, log_x: bool = False) -> go.Figure:
     """The smoothed losses of runs, with a mark for each dev loss, from the fork on if there is one."""
-    styles = zip(record.lines.items(), itertools.cycle(COLOURS), itertools.cycle(DASHES), itertools.cycle(SYMBOLS))
+    styles = zip(record.lines.items(), itertools.cycle(COLORS), itertools.cycle(DASHES), itertools.cycle(SYMBOLS))
     traces = []
-    for (name, line), colour, dash, symbol in styles:
-        traces += _of_run(escape(name), line, colour, dash, symbol, log_x)
+    for (name, line), color, dash, symbol in styles:
+        traces += _of_run(escape(name), line, color, dash, symbol, log_x)
     begun = any(len(line.x) for line in record.lines.values())
     fork = [] if record.fork is None or (log_x and not record.fork) else [_upright(record.fork)]
     return figure(
@@ -38,7 +38,7 @@ def curves(record: Curves, log_x: bool = False) -> go.Figure:
     )
 
 
-def _of_run(name: str, line: Line, colour: str, dash: str, symbol: str, log_x: bool) -> list[dict[str, Any]]:
+def _of_run(name: str, line: Line, color: str, dash: str, symbol: str, log_x: bool) -> list[dict[str, Any]]:
     shown, measured = (line.x > 0, line.dev_x > 0) if log_x else (line.x >= 0, line.dev_x >= 0)
     return [
         {
@@ -48,7 +48,7 @@ def _of_run(name: str, line: Line, colour: str, dash: str, symbol: str, log_x: b
             "legendgroup": name,
             "x": line.x[shown].astype(np.float32),
             "y": line.smoothed[shown].astype(np.float32),
-            "line": {"color": colour, "width": 3, "dash": dash},
+            "line": {"color": color, "width": 3, "dash": dash},
         },
         {
             "type": "scatter",
@@ -58,7 +58,7 @@ def _of_run(name: str, line: Line, colour: str, dash: str, symbol: str, log_x: b
             "showlegend": False,
             "x": line.dev_x[measured].astype(np.float32),
             "y": line.dev[measured].astype(np.float32),
-            "marker": {"color": colour, "size": 9, "symbol": symbol, "line": {"width": 1, "color": "white"}},
+            "marker": {"color": color, "size": 9, "symbol": symbol, "line": {"width": 1, "color": "white"}},
         },
     ]
 
@@ -77,8 +77,8 @@ def leaderboard(record: Leaderboard, by: Literal["parameters", "seconds"]) -> go
     costs = [max(float(getattr(entry, by)), 1e-3) for entry in record.entries] or [1.0, 1e5]
     edges = [float(np.log10(min(costs))) - 0.4, float(np.log10(max(costs))) + 0.4]
     levels = [
-        _level(name, loss, colour, edges)
-        for (name, loss), colour in zip(record.baselines.items(), itertools.cycle(LEVELS))
+        _level(name, loss, color, edges)
+        for (name, loss), color in zip(record.baselines.items(), itertools.cycle(LEVELS))
     ]
     empty = "Train a model on this text: it will appear here."
     ticks = {"dtick": "D2", "tickformat": "~s" if by == "parameters" else "~g"}
@@ -94,18 +94,18 @@ def leaderboard(record: Leaderboard, by: Literal["parameters", "seconds"]) -> go
 LEVELS = [GREY, PURPLE, BROWN]
 
 
-def _level(name: str, loss: float, colour: str, edges: list[float]) -> dict[str, Any]:
+def _level(name: str, loss: float, color: str, edges: list[float]) -> dict[str, Any]:
     return {
         "type": "scatter",
         "name": f"{name}: {loss:.3f}",
         "mode": "lines",
         "x": [10 ** edges[0], 10 ** edges[1]],
         "y": [loss, loss],
-        "line": {"color": colour, "width": 2, "dash": DASHES[1 + LEVELS.index(colour)]},
+        "line": {"color": color, "width": 2, "dash": DASHES[1 + LEVELS.index(color)]},
     }
 
 
-def _points(name: str, entries: Sequence[Entry], by: str, colour: str, size: int) -> dict[str, Any]:
+def _points(name: str, entries: Sequence[Entry], by: str, color: str, size: int) -> dict[str, Any]:
     return {
         "type": "scatter",
         "name": name,
@@ -114,7 +114,7 @@ def _points(name: str, entries: Sequence[Entry], by: str, colour: str, size: int
         "y": [entry.dev for entry in entries],
         "text": [escape(entry.name) for entry in entries],
         "customdata": [[entry.parameters, entry.seconds] for entry in entries],
-        "marker": {"color": colour, "size": size},
+        "marker": {"color": color, "size": size},
         "hovertemplate": "%{text}<br>dev %{y:.4f}<br>%{customdata[0]:,} parameters"
         "<br>%{customdata[1]:.1f} s<extra></extra>",
     }

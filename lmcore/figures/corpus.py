@@ -3,10 +3,10 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from lmcore.corpora import Summary
+from lmcore.data.corpora import Summary
 from lmcore.figures.style import BLUE, SKY, characters, figure
 
-MOST_BARS = 30
+MAX_BARS = 30
 
 
 def length_histogram(summary: Summary) -> go.Figure:
@@ -26,7 +26,7 @@ def length_histogram(summary: Summary) -> go.Figure:
 
 def character_frequencies(summary: Summary) -> go.Figure:
     """The shares of the most frequent characters, in falling order."""
-    table = summary.vocabulary.sort_values("count", ascending=False).head(MOST_BARS)
+    table = summary.vocabulary.sort_values("count", ascending=False).head(MAX_BARS)
     bars = {
         "type": "bar",
         "x": np.arange(len(table)),

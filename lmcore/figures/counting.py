@@ -7,10 +7,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from lmcore.bigrams import Broadcasting, PairMatrix
 from lmcore.figures.style import BLUE, GREY, ORANGE, RED, SEQUENTIAL, SKY, characters, escape, figure
-from lmcore.one_layer import Descent, LogCounts, Stage
-from lmcore.sampling import Throw
+from lmcore.generation.sampling import Throw
+from lmcore.inspection.neural_bigram import Descent, LogCounts, Stage
+from lmcore.inspection.ngrams import Broadcasting, PairMatrix
 
 Values = NDArray[np.float64]
 LEGIBLE = 30  # characters up to which every cell is written into
@@ -166,9 +166,9 @@ def growth(table: pd.DataFrame) -> go.Figure:
             "mode": "lines+markers",
             "x": table["order"],
             "y": table[split].replace(np.inf, np.nan),
-            "line": {"color": colour, "width": 3},
+            "line": {"color": color, "width": 3},
         }
-        for split, colour in (("train", ORANGE), ("dev", RED))
+        for split, color in (("train", ORANGE), ("dev", RED))
     ]
     seen = {
         "type": "scatter",
@@ -237,9 +237,9 @@ def two_objectives(right: Descent, wrong: Descent) -> go.Figure:
             "name": name,
             "x": np.arange(len(descent.mean_of_logarithms)),
             "y": descent.mean_of_logarithms.astype(np.float32),
-            "line": {"color": colour, "width": 3},
+            "line": {"color": color, "width": 3},
         }
-        for name, descent, colour in (
+        for name, descent, color in (
             ("trained on −mean(log p)", right, BLUE),
             ("trained on −log(mean p)", wrong, RED),
         )
@@ -248,7 +248,7 @@ def two_objectives(right: Descent, wrong: Descent) -> go.Figure:
 
 
 def probabilities(matrix: PairMatrix, title: str = "", top: float | None = None) -> go.Figure:
-    """A model's probabilities as a heatmap, with nothing written into it; the brightest colour stands for ``top``."""
+    """A model's probabilities as a heatmap, with nothing written into it; the brightest color stands for ``top``."""
     heatmap = _heatmap(matrix.probabilities, {"tickformat": ".0%"}) | {
         "zmin": 0,
         "zmax": float(matrix.probabilities.max()) if top is None else top,

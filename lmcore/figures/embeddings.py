@@ -6,10 +6,10 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from lmcore.embeddings import KINDS, Positions
 from lmcore.figures.style import BLUE, GREY, ORANGE, characters, escape, figure
+from lmcore.inspection.embeddings import KINDS, Positions
 
-COLOURS = dict(zip(KINDS, (ORANGE, BLUE, GREY), strict=True))
+COLORS = dict(zip(KINDS, (ORANGE, BLUE, GREY), strict=True))
 
 
 def embedding_map(record: Positions, height: int = 620) -> go.Figure:
@@ -35,7 +35,7 @@ def embedding_map(record: Positions, height: int = 620) -> go.Figure:
 def _traces(record: Positions, at: int) -> list[dict[str, Any]]:
     points = record.points[at].astype(np.float32)
     traces = []
-    for kind, colour in COLOURS.items():
+    for kind, color in COLORS.items():
         chosen = [i for i, other in enumerate(record.kinds) if other == kind]
         names = [escape(record.labels[i]) for i in chosen]
         trace = {
@@ -46,7 +46,7 @@ def _traces(record: Positions, at: int) -> list[dict[str, Any]]:
             "customdata": chosen,
             "textfont": {"size": 15 if points.shape[1] == 2 else 13},
             "textposition": "top center",
-            "marker": {"color": colour, "size": 11 if points.shape[1] == 2 else 5, "opacity": 0.75},
+            "marker": {"color": color, "size": 11 if points.shape[1] == 2 else 5, "opacity": 0.75},
             "hovertemplate": "%{text}<extra></extra>",
         }
         traces.append(trace | {axis: points[chosen, i] for i, axis in enumerate("xyz"[: points.shape[1]])})

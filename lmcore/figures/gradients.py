@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from lmcore.figures.style import BLUE, GREY, ORANGE, figure
-from lmcore.gradients import STEPS, Check, Floats
+from lmcore.inspection.gradient_check import STEPS, Check, Floats
 
 LEAST, MOST = 1e-17, 10.0  # of the axis: no error at all is drawn as the least
 
@@ -26,10 +26,10 @@ def error_bars(names: Sequence[str], errors: Mapping[str, Floats], x: str, y: st
             "name": way,
             "x": list(names),
             "y": np.maximum(values, LEAST),
-            "marker": {"color": colour},
+            "marker": {"color": color},
             "hovertemplate": "%{x}: %{y:.1e}<extra></extra>",
         }
-        for (way, values), colour in zip(errors.items(), (BLUE, ORANGE), strict=True)
+        for (way, values), color in zip(errors.items(), (BLUE, ORANGE), strict=True)
     ]
     axes = {"title": x, "tickangle": -45}, {"title": y} | _logarithmic(LEAST, MOST)
     return figure(traces, *axes, height=420, **layout)
@@ -44,9 +44,9 @@ def rounding_and_truncation(records: Sequence[Check]) -> go.Figure:
             "mode": "lines+markers",
             "x": STEPS,
             "y": np.maximum(record.curve, LEAST),
-            "line": {"color": colour, "width": 3},
+            "line": {"color": color, "width": 3},
         }
-        for record, colour in zip(records, (BLUE, ORANGE), strict=False)
+        for record, color in zip(records, (BLUE, ORANGE), strict=False)
     ]
     h = records[0].h
     line = {"color": GREY, "dash": "dash", "width": 2}

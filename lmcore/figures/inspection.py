@@ -8,9 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from lmcore.figures.style import BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, RED, SKY, escape, figure, message
-from lmcore.inspection import GOOD, Histograms, Level, Saturation, Unit, Updates
+from lmcore.inspection.activations import GOOD, Histograms, Level, Saturation, Unit, Updates
 
-COLOURS = [BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY, BROWN]
+COLORS = [BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY, BROWN]
 FAINT = "rgba(128,128,128,0.35)"
 NIGHT = "#12304a"  # of a unit that learns; white stands out on it, in light and dark
 
@@ -24,14 +24,14 @@ def histograms(record: Histograms, title: str, multiples: bool = False) -> go.Fi
             "type": "scatter",
             "name": name,
             "mode": "lines",
-            "line": {"shape": "hvh", "width": 2, "color": colour},
+            "line": {"shape": "hvh", "width": 2, "color": color},
             "fill": "tozeroy" if multiples else "none",
             "x": centres,
             "y": shares.astype(np.float32),
             "yaxis": f"y{row + 1}" if multiples and row else "y",
             "hovertemplate": f"{name} %{{x:.3g}}: %{{y:.1%}}<extra></extra>",
         }
-        for row, ((name, shares), colour) in enumerate(zip(record.shares.items(), itertools.cycle(COLOURS)))
+        for row, ((name, shares), color) in enumerate(zip(record.shares.items(), itertools.cycle(COLORS)))
     ]
     layout: dict[str, Any] = {}
     for row in range(rows if multiples else 0):
@@ -54,9 +54,9 @@ def updates(record: Updates, gradients: bool = False) -> go.Figure:
             "mode": "lines",
             "x": record.steps,
             "y": column.astype(np.float32),
-            "line": {"color": colour, "width": 2},
+            "line": {"color": color, "width": 2},
         }
-        for name, column, colour in zip(record.names, values.T, itertools.cycle(COLOURS))
+        for name, column, color in zip(record.names, values.T, itertools.cycle(COLORS))
     ]
     shapes = [_level(GOOD)] if len(record.steps) and not gradients else []
     return figure(
@@ -130,7 +130,7 @@ def unit(record: Unit) -> go.Figure:
     return figure(traces, {"title": "pre-activation", "range": [-edge, edge]}, y, height=340, yaxis2=right)
 
 
-def _curve(name: str, x: Any, y: Any, colour: str) -> dict[str, Any]:
+def _curve(name: str, x: Any, y: Any, color: str) -> dict[str, Any]:
     return {
         "type": "scatter",
         "name": name,
@@ -138,12 +138,12 @@ def _curve(name: str, x: Any, y: Any, colour: str) -> dict[str, Any]:
         "x": x.astype(np.float32),
         "y": y.astype(np.float32),
         "yaxis": "y2",
-        "line": {"color": colour, "width": 3},
+        "line": {"color": color, "width": 3},
     }
 
 
 def tree(levels: Sequence[Level], context: str, chosen: tuple[int, int]) -> go.Figure:
-    """The model over a context: its levels from the characters up, and all that the chosen position sees, in colour.
+    """The model over a context: its levels from the characters up, and all that the chosen position sees, in color.
 
     Args:
         levels: from the bottom to the top.
@@ -168,7 +168,7 @@ def _is_seen(levels: Sequence[Level], chosen: tuple[int, int], y: int, span: tup
 
 
 def _edges(levels: Sequence[Level], chosen: tuple[int, int]) -> list[dict[str, Any]]:
-    """The lines from each position to those that it fuses: first the faint ones, then those in colour."""
+    """The lines from each position to those that it fuses: first the faint ones, then those in color."""
     ends: dict[bool, tuple[list[Any], list[Any]]] = {False: ([], []), True: ([], [])}
     for y in range(1, len(levels)):
         for first, last in levels[y].spans:
@@ -188,7 +188,7 @@ def _nodes(levels: Sequence[Level], context: str, chosen: tuple[int, int]) -> di
     """A mark for each position of each level; those at the bottom are written under with their characters."""
     places = [(y, i, span) for y, level in enumerate(levels) for i, span in enumerate(level.spans)]
     characters = [escape(context[first:last]) for _, _, (first, last) in places]
-    colours = [
+    colors = [
         ORANGE if (y, i) == chosen else SKY if _is_seen(levels, chosen, y, span) else FAINT for y, i, span in places
     ]
     return {
@@ -201,6 +201,6 @@ def _nodes(levels: Sequence[Level], context: str, chosen: tuple[int, int]) -> di
         "textfont": {"size": 18},
         "customdata": [[y, i, seen] for (y, i, _), seen in zip(places, characters, strict=True)],
         "cliponaxis": False,
-        "marker": {"color": colours, "size": 22, "line": {"width": 1, "color": GREY}},
+        "marker": {"color": colors, "size": 22, "line": {"width": 1, "color": GREY}},
         "hovertemplate": "sees %{customdata[2]}<extra></extra>",
     }

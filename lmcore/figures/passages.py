@@ -8,14 +8,14 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from lmcore.figures.style import BLUE, ORANGE, RED, SKY, escape, figure, message
-from lmcore.passages import Draw, Passage
+from lmcore.generation.passages import Draw, Passage
 
 COLUMNS = 50  # characters a row
 PALE_BOTH_WAYS = [[0, "#7fb8dc"], [0.5, "#ffffff"], [1, "#f2a477"]]  # black letters can be read on all of it
 
 
 def passage(record: Passage, title: str, signed: bool = False) -> go.Figure:
-    """A text as rows of characters, each on the colour of its number; a click on one gives its place.
+    """A text as rows of characters, each on the color of its number; a click on one gives its place.
 
     Args:
         title: what the number is, with its unit.
@@ -38,7 +38,7 @@ def surprise_map(
     title: str = "surprise (nats)",
     signed: bool = False,
 ) -> go.Figure:
-    """Characters in rows, as many as fill them, each on the colour of its number.
+    """Characters in rows, as many as fill them, each on the color of its number.
 
     Args:
         values: shape (L,), nan where no character stands.
@@ -105,14 +105,14 @@ def how_drawn(record: Draw, labels: Sequence[str]) -> go.Figure:
 
 def _stacked(p: NDArray[np.float64], chosen: int, labels: Sequence[str], y: int) -> dict[str, Any]:
     shown = np.flatnonzero(p)
-    colours = [ORANGE if i == chosen else (SKY if i % 2 else BLUE) for i in shown.tolist()]
+    colors = [ORANGE if i == chosen else (SKY if i % 2 else BLUE) for i in shown.tolist()]
     return {
         "type": "bar",
         "orientation": "h",
         "y": np.full(len(shown), y),
         "x": p[shown],
         "base": (p.cumsum() - p)[shown],
-        "marker": {"color": colours},
+        "marker": {"color": colors},
         "text": [escape(labels[i]) if p[i] > 0.012 else "" for i in shown.tolist()],
         "textposition": "inside",
         "insidetextanchor": "middle",

@@ -6,15 +6,15 @@ import numpy as np
 import plotly.graph_objects as go
 
 from lmcore.figures.style import BLUE, GREEN, GREY, ORANGE, PALE, RED, escape, figure, message
-from lmcore.history import LossCurve
-from lmcore.recipes import Board, Targets, Verdict
+from lmcore.recipes.recipes import Board, Targets, Verdict
+from lmcore.training.history import LossCurve
 
 LOOK: dict[Verdict, tuple[str, str]] = {
     "reached": (GREEN, "circle"),
     "differs": (RED, "x"),
     "not yet": (GREY, "circle-open"),
 }
-"""Colour and symbol of a verdict; the symbol tells it without the colour."""
+"""Color and symbol of a verdict; the symbol tells it without the color."""
 
 FARTHEST = 3.0
 """Tolerances from the published number; what is farther off is drawn here."""
@@ -26,7 +26,7 @@ def recipe_board(board: Board) -> go.Figure:
         return figure([], "", "", annotations=[message("Choose a recipe.")])
     rows = np.arange(len(board.names))
     traces: list[dict[str, Any]] = []
-    for verdict, (colour, symbol) in LOOK.items():
+    for verdict, (color, symbol) in LOOK.items():
         at = [row for row in rows if board.verdicts[row] == verdict]
         traces.append(
             {
@@ -35,7 +35,7 @@ def recipe_board(board: Board) -> go.Figure:
                 "name": verdict,
                 "x": np.nan_to_num(np.clip(board.distances[at], -FARTHEST, FARTHEST)).astype(np.float32),
                 "y": at,
-                "marker": {"color": colour, "symbol": symbol, "size": 16, "line": {"width": 2, "color": colour}},
+                "marker": {"color": color, "symbol": symbol, "size": 16, "line": {"width": 2, "color": color}},
                 "text": [escape(board.words[row]) for row in at],
                 "hovertemplate": "%{text}<extra></extra>",
                 "showlegend": True,
@@ -99,14 +99,14 @@ def recipe_curve(curve: LossCurve, targets: Targets, steps: int) -> go.Figure:
     )
 
 
-def _line(name: str, x: Any, y: Any, colour: str, width: int) -> dict[str, Any]:
-    line = {"color": colour, "width": width}
+def _line(name: str, x: Any, y: Any, color: str, width: int) -> dict[str, Any]:
+    line = {"color": color, "width": width}
     shown = {"x": x.astype(np.float32), "y": y.astype(np.float32), "line": line}
     return {"type": "scatter", "name": name, "mode": "lines" if len(x) > 1 else "lines+markers"} | shown
 
 
 def _targets(targets: Targets) -> dict[str, Any]:
-    colours = [LOOK[verdict][0] for verdict in targets.verdicts]
+    colors = [LOOK[verdict][0] for verdict in targets.verdicts]
     return {
         "type": "scatter",
         "mode": "markers",
@@ -116,8 +116,8 @@ def _targets(targets: Targets) -> dict[str, Any]:
         "marker": {
             "symbol": ["star" if verdict == "reached" else "star-open" for verdict in targets.verdicts],
             "size": 18,
-            "color": colours,
-            "line": {"width": 2, "color": colours},
+            "color": colors,
+            "line": {"width": 2, "color": colors},
         },
         "text": [escape(words) for words in targets.words],
         "hovertemplate": "%{text}<extra></extra>",

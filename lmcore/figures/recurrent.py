@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 
 from lmcore.figures.gradients import error_bars
 from lmcore.figures.style import BLUE, GREEN, GREY, figure
-from lmcore.scratch.unrolled import Fading, GradientCheck
+from lmcore.inspection.backprop_through_time import Fading, GradientCheck
 
 
 def fading(record: Fading) -> go.Figure:
@@ -18,9 +18,9 @@ def fading(record: Fading) -> go.Figure:
             "mode": "lines+markers",
             "x": back,
             "y": np.maximum(values, 1e-300),
-            "line": {"color": colour, "width": 3, "dash": dash},
+            "line": {"color": color, "width": 3, "dash": dash},
         }
-        for name, values, colour, dash in (
+        for name, values, color, dash in (
             ("through tanh", record.norms, BLUE, "solid"),
             ("if its slope were 1", record.linear, GREY, "dash"),
         )

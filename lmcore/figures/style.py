@@ -9,7 +9,7 @@ BLUE, ORANGE, GREEN, RED, GREY = "#1B86C9", "#E69F00", "#009E73", "#D55E00", "#8
 SKY, PURPLE, BROWN = "#56B4E9", "#CC79A7", "#8C6D31"
 PALE = "rgba(86,180,233,0.4)"
 GRID = "rgba(128,128,128,0.18)"
-SEQUENTIAL = "Viridis"  # perceptually even, safe for the colour-blind, good on light and dark
+SEQUENTIAL = "Viridis"  # perceptually even, safe for the color-blind, good on light and dark
 
 
 def figure(

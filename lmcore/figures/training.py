@@ -22,8 +22,8 @@ from lmcore.figures.style import (
     figure,
     message,
 )
-from lmcore.history import Change, Floats, LossCurve
-from lmcore.lr_finder import Finding
+from lmcore.training.history import Change, Floats, LossCurve
+from lmcore.training.lr_finder import Finding
 
 NOTHING_YET = "Press Start to train."
 
@@ -61,7 +61,7 @@ def loss_curve(curve: LossCurve, log_x: bool = False, log_y: bool = False) -> go
 
 
 def _line(
-    name: str, x: Floats, y: Floats, colour: str, width: int, dash: str = "solid", symbol: str = ""
+    name: str, x: Floats, y: Floats, color: str, width: int, dash: str = "solid", symbol: str = ""
 ) -> dict[str, Any]:
     return {
         "type": "scatter",
@@ -69,7 +69,7 @@ def _line(
         "x": x.astype(np.float32),
         "y": y.astype(np.float32),
         "mode": "lines+markers" if symbol else "lines",
-        "line": {"color": colour, "width": width, "dash": dash},
+        "line": {"color": color, "width": width, "dash": dash},
         "marker": {"symbol": symbol or "circle", "size": 7},
     }
 
@@ -123,8 +123,8 @@ RACE = [BLUE, ORANGE, GREEN, RED, PURPLE, SKY]
 def race(curves: dict[str, LossCurve], log_x: bool = False) -> go.Figure:
     """The smoothed losses of several runs on one chart, by name, with the line of guessing."""
     traces = [
-        _line(name, curve.steps, curve.smoothed, colour, 3)
-        for (name, curve), colour in zip(curves.items(), itertools.cycle(RACE))
+        _line(name, curve.steps, curve.smoothed, color, 3)
+        for (name, curve), color in zip(curves.items(), itertools.cycle(RACE))
     ]
     guessing = next((curve.guessing for curve in curves.values()), 0.0)
     last = max([1.0, *(curve.steps[-1] for curve in curves.values() if len(curve.steps))])
@@ -161,9 +161,9 @@ def rate_finder(finding: Finding, limits: tuple[float, float]) -> go.Figure:
             "mode": "markers",
             "x": [rate],
             "y": [np.interp(np.log(rate), np.log(finding.rates), finding.mean)],
-            "marker": {"color": colour, "size": 14, "line": {"width": 2, "color": "white"}},
+            "marker": {"color": color, "size": 14, "line": {"width": 2, "color": "white"}},
         }
-        for (name, rate), colour in zip(finding.suggestions.items(), itertools.cycle(RACE[1:]))
+        for (name, rate), color in zip(finding.suggestions.items(), itertools.cycle(RACE[1:]))
     ]
     traces = [
         band | {"y": finding.low.astype(np.float32), "showlegend": False},
@@ -186,13 +186,13 @@ def values(groups: dict[str, NDArray[np.float32]], title: str, bins: int = 60) -
             "type": "scatter",
             "name": name,
             "mode": "lines",
-            "line": {"shape": "hvh", "width": 2, "color": colour},
+            "line": {"shape": "hvh", "width": 2, "color": color},
             "fill": "tozeroy",
             "x": ((edges[:-1] + edges[1:]) / 2).astype(np.float32),
             "y": (np.histogram(group, edges)[0] / group.size).astype(np.float32),
             "hovertemplate": "%{x:.2f}: %{y:.1%}<extra></extra>",
         }
-        for (name, group), colour in zip(groups.items(), itertools.cycle(RACE))
+        for (name, group), color in zip(groups.items(), itertools.cycle(RACE))
     ]
     return figure(traces, title, {"title": "share", "tickformat": ".0%"}, height=300, showlegend=len(groups) > 1)
 
@@ -235,7 +235,7 @@ def next_character(probabilities: NDArray[np.float32] | None, labels: Sequence[s
         "type": "heatmap",
         "z": probabilities.astype(np.float32),
         "zmin": 0,
-        "zmax": 0.4,  # fixed, so that colours can be compared over time
+        "zmax": 0.4,  # fixed, so that colors can be compared over time
         "colorscale": SEQUENTIAL,
         "xgap": 1,
         "ygap": 1,

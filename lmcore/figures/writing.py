@@ -8,13 +8,13 @@ import plotly.graph_objects as go
 
 from lmcore.figures.passages import surprise_map
 from lmcore.figures.style import BLUE, GREY, ORANGE, escape, figure, message
-from lmcore.writing import Reading, Written
+from lmcore.generation.scoring import Reading, Written
 
 SIGNS = {"new": "new", "seen in training": "training", "seen in dev": "dev", "seen in test": "test", "unfinished": "…"}
 
 
 def written(record: Written, columns: int = 50, model: int = 0) -> go.Figure:
-    """Texts as rows of characters, coloured by surprise, with a word on how new each is; a click gives the place.
+    """Texts as rows of characters, colored by surprise, with a word on how new each is; a click gives the place.
 
     Args:
         columns: characters a row; longer texts go on in the next one.
@@ -40,7 +40,7 @@ def written(record: Written, columns: int = 50, model: int = 0) -> go.Figure:
 
 
 def reading(record: Reading) -> go.Figure:
-    """A heatmap: a row a model, a column a character of the text, coloured by the loss, which is written in."""
+    """A heatmap: a row a model, a column a character of the text, colored by the loss, which is written in."""
     if not record.losses:
         return figure([], "", "", height=200, annotations=[message("Choose a model.")])
     z = np.array(list(record.losses.values()))

@@ -7,12 +7,12 @@ import torch
 
 from lmcore.config import Config, Field
 from lmcore.errors import UserError
-from lmcore.layers import Sequential
 from lmcore.models.mlp import MLPConfig, build_mlp
 from lmcore.models.neural_bigram import NeuralBigramConfig, build_neural_bigram
+from lmcore.models.numpy_rnn import RNNConfig
 from lmcore.models.recurrent import RecurrentConfig
 from lmcore.models.wavenet import WaveNetConfig, build_wavenet, flat_rival
-from lmcore.scratch.rnn import RNNConfig
+from lmcore.nn.layers import Sequential
 
 
 class Family(NamedTuple):

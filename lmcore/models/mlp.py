@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lmcore.config import Config, Field
-from lmcore.layers import BatchNorm1d, Embedding, FlattenConsecutive, Layer, Linear, Parallel, ReLU, Sequential, Tanh
+from lmcore.nn.layers import BatchNorm1d, Embedding, FlattenConsecutive, Layer, Linear, Parallel, ReLU, Sequential, Tanh
 
 Scheme = Literal["normal", "kaiming", "uniform", "pytorch", "zeros"]
 SCHEMES = (
@@ -35,10 +35,10 @@ class MLPConfig(Config):
         False, description="Direct connections from the embeddings to the logits (Bengio et al. 2003, equation 1)."
     )
     batch_norm: Literal["none", "hidden", "all"] = Field(
-        "none", description="Batch normalisation: none, before each activation, or of the logits too."
+        "none", description="Batch normalization: none, before each activation, or of the logits too."
     )
     norm_momentum: float = Field(
-        0.1, gt=0, le=1, description="Share of each batch in the running statistics of batch normalisation."
+        0.1, gt=0, le=1, description="Share of each batch in the running statistics of batch normalization."
     )
     embedding_scheme: Literal["normal", "uniform", "zeros"] = Field(
         "normal", description="Starting embeddings: standard normal, uniform from 0 to 1, zeros."
@@ -77,7 +77,7 @@ def build_mlp(
     the direct connections (which start as the output weights do). The gain of the hidden layers is that of their
     activation, of the output layer 1. With the defaults the first loss is near ln V.
 
-    What is normalised has no bias of its own. Where the logits are, `output_scale` is where their gain starts.
+    What is normalized has no bias of its own. Where the logits are, `output_scale` is where their gain starts.
     """
     gain = GAINS[config.activation]
 
@@ -118,5 +118,5 @@ def build_mlp(
 
 
 def batch_norm(features: int, gain: float, momentum: float, dtype: torch.dtype) -> BatchNorm1d:
-    """A batch normalisation as it starts: one gain for all features, no shift."""
+    """A batch normalization as it starts: one gain for all features, no shift."""
     return BatchNorm1d(torch.full((features,), gain, dtype=dtype), torch.zeros(features, dtype=dtype), momentum)

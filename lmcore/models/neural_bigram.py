@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 
 from lmcore.config import Config, Field
-from lmcore.layers import Embedding, FlattenConsecutive, Sequential
+from lmcore.nn.layers import Embedding, FlattenConsecutive, Sequential
 
 
 class NeuralBigramConfig(Config):

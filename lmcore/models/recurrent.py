@@ -1,7 +1,7 @@
 """Recurrent networks in PyTorch: plain, GRU and LSTM, of one to three layers.
 
 Dimensions: B texts at once, T characters of a sequence, E numbers an embedding, H hidden units a layer, V characters
-in the vocabulary. Their gradients are autograd's; `lmcore.scratch.rnn` has them by hand.
+in the vocabulary. Their gradients are autograd's; `lmcore.models.numpy_rnn` has them by hand.
 """
 
 import math
@@ -23,7 +23,7 @@ CELLS: dict[str, type[nn.RNN] | type[nn.GRU] | type[nn.LSTM]] = {"rnn": nn.RNN, 
 GATES: dict[str, int] = {"rnn": 1, "gru": 3, "lstm": 4}
 """How many vectors of H numbers each layer computes for each character."""
 
-MOST_HIDDEN = 1024
+MAX_HIDDEN = 1024
 
 
 class RecurrentConfig(Config):
@@ -32,7 +32,7 @@ class RecurrentConfig(Config):
     family: Literal["recurrent"] = Field("recurrent", description="Name of the model family.")
     cell: Cell = Field("lstm", description="What carries the memory on: a plain layer, one with gates, or with a cell.")
     embedding: int = Field(32, ge=1, le=512, description="Numbers that describe each character.")
-    hidden: int = Field(128, ge=1, le=MOST_HIDDEN, description="Units of each layer.")
+    hidden: int = Field(128, ge=1, le=MAX_HIDDEN, description="Units of each layer.")
     layers: int = Field(1, ge=1, le=3, description="Layers, each of which reads what the one below remembers.")
     dropout: float = Field(
         0.0, ge=0, lt=1, description="Share of the units above and below each layer that a step leaves out."
@@ -132,7 +132,7 @@ class RecurrentNet(nn.Module):
             return x
         return x * torch.empty_like(x).bernoulli_(keep, generator=dice).div_(keep)
 
-    # ------------------------------------------------------------ reading, as lmcore.sampling.Remembering
+    # ------------------------------------------------------------ reading, as lmcore.generation.sampling.Remembering
 
     def initial(self, count: int) -> list[Carried]:
         """What is carried before any character, for so many texts: zeros."""
@@ -177,7 +177,7 @@ def size(config: RecurrentConfig, vocabulary_size: int) -> int:
 def rival(config: RecurrentConfig, cell: Cell, vocabulary_size: int) -> RecurrentConfig:
     """The same network with another cell, and so many hidden units that it has about as many parameters."""
     wanted = size(config, vocabulary_size)
-    candidates = (config.model_copy(update={"cell": cell, "hidden": hidden}) for hidden in range(1, MOST_HIDDEN + 1))
+    candidates = (config.model_copy(update={"cell": cell, "hidden": hidden}) for hidden in range(1, MAX_HIDDEN + 1))
     return min(candidates, key=lambda candidate: abs(size(candidate, vocabulary_size) - wanted))
 
 

@@ -6,8 +6,8 @@ from typing import Literal
 import torch
 
 from lmcore.config import Config, Field
-from lmcore.layers import Embedding, FlattenConsecutive, Layer, Linear, Sequential, Tanh
 from lmcore.models.mlp import MLPConfig, batch_norm
+from lmcore.nn.layers import Embedding, FlattenConsecutive, Layer, Linear, Sequential, Tanh
 
 
 class WaveNetConfig(Config):
@@ -17,9 +17,9 @@ class WaveNetConfig(Config):
     context: Literal[2, 4, 8, 16, 32] = Field(8, description="Characters the model sees before it guesses the next.")
     embedding: int = Field(10, ge=1, le=256, description="Numbers that describe each character.")
     hidden: int = Field(68, ge=1, le=1024, description="Units of each level.")
-    batch_norm: bool = Field(True, description="Batch normalisation before each activation.")
+    batch_norm: bool = Field(True, description="Batch normalization before each activation.")
     norm_momentum: float = Field(
-        0.1, gt=0, le=1, description="Share of each batch in the running statistics of batch normalisation."
+        0.1, gt=0, le=1, description="Share of each batch in the running statistics of batch normalization."
     )
     hidden_scale: float = Field(
         1.0, ge=0, le=100, description="Number that the starting weights, normal / sqrt(inputs), are multiplied by."

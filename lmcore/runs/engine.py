@@ -21,18 +21,18 @@ from numpy.typing import NDArray
 
 from lmcore.config import PaceConfig
 from lmcore.errors import UserError
-from lmcore.history import Change, History, Snapshot
 from lmcore.runs import executors
 from lmcore.runs.run import Fork, Run, Status, fork_steps
-from lmcore.runs.slices import advance, loss_on_test
 from lmcore.runs.store import TRASH_DAYS, Header, Store
-from lmcore.trainers import AnyRunConfig
+from lmcore.runs.worker import advance, loss_on_test
+from lmcore.training.history import Change, History, Snapshot
+from lmcore.training.trainers import AnyRunConfig
 
 SAVE_EVERY = 3.0  # seconds between two checkpoints of a running run, at least
 SAVE_SHARE = 1 / 200  # of the time goes into encoding checkpoints of a run, at most: large ones are saved less often
 DEADLINE = 120.0  # seconds after which a slice counts as lost
-MOST_DEATHS = 4  # workers that may die under a run in a row, before the run is held to be the cause
-MOST_IDLE = 60  # runs at rest that stay in memory; older ones are read from disk when looked at
+MAX_DEATHS = 4  # workers that may die under a run in a row, before the run is held to be the cause
+MAX_IDLE = 60  # runs at rest that stay in memory; older ones are read from disk when looked at
 
 _log = logging.getLogger(__name__)
 
@@ -439,7 +439,7 @@ class Engine:
         except (BrokenExecutor, CancelledError):
             self._replace_workers(generation)
             seat.deaths += 1
-            if seat.deaths > MOST_DEATHS:
+            if seat.deaths > MAX_DEATHS:
                 self._fail(
                     seat, "Its worker died several times in a row, perhaps for want of memory: try a smaller model."
                 )
@@ -505,7 +505,7 @@ class Engine:
 
     def _forget_oldest(self) -> None:
         idle = [seat for seat in self._seats.values() if not seat.run.status.is_active and not seat.run.warning]
-        for seat in idle[: max(0, len(idle) - MOST_IDLE)]:
+        for seat in idle[: max(0, len(idle) - MAX_IDLE)]:
             if seat.run.id not in self._unsaved:
                 self._release(seat)
                 del self._seats[seat.run.id]

@@ -4,4 +4,4 @@ from lmcore.runs.executors import give_way
 
 give_way()  # before torch is loaded, which takes seconds that the first visitor's page wants
 
-import lmcore.runs.slices  # noqa: E402, F401
+import lmcore.runs.worker  # noqa: E402, F401

@@ -14,8 +14,8 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from lmcore.errors import UserError
-from lmcore.history import Change, History, Snapshot, extended, under
-from lmcore.trainers import AnyRunConfig
+from lmcore.training.history import Change, History, Snapshot, extended, under
+from lmcore.training.trainers import AnyRunConfig
 
 
 class Status(StrEnum):

@@ -18,10 +18,10 @@ from pydantic import field_validator
 from safetensors import SafetensorError, safe_open
 
 from lmcore.config import Config, Field
+from lmcore.data.files import write_atomically
 from lmcore.errors import UserError
-from lmcore.files import write_atomically
 from lmcore.runs.run import Fork, Run, Status
-from lmcore.trainers import AnyRunConfig, config_of
+from lmcore.training.trainers import AnyRunConfig, config_of
 
 ID = "[0-9a-f]{20}"
 TRASH = ".trash"

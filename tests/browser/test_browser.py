@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import Server, idle, visit
-from ui.sections import DEFAULT, SECTIONS
+from ui.navigation import DEFAULT, SECTIONS
 
 
 def step(page: Page) -> int:
@@ -236,7 +236,7 @@ def test_the_exam_knows_a_right_answer(page: Page, server: Server) -> None:
 
 
 def test_a_race_is_live_on_one_chart(page: Page, server: Server) -> None:
-    visit(page, f"{server.url}/initialisation?locales=de_DE&init_steps=100000")
+    visit(page, f"{server.url}/initialization?locales=de_DE&init_steps=100000")
     button(page, "Start the race").click()
     page.wait_for_function(
         "() => [...document.querySelectorAll('.js-plotly-plot')].at(-1)?._fullData"
@@ -251,7 +251,7 @@ def test_a_race_is_live_on_one_chart(page: Page, server: Server) -> None:
 def test_the_code_unfolds(page: Page, server: Server) -> None:
     visit(page, f"{server.url}/dataset")
     page.get_by_text("Show the code").click()
-    expect(page.get_by_text("lmcore.corpora.from_text")).to_be_visible()
+    expect(page.get_by_text("lmcore.data.corpora.from_text")).to_be_visible()
 
 
 def test_a_setting_in_the_address_is_taken(page: Page, server: Server) -> None:
@@ -296,7 +296,7 @@ def test_a_killed_server_leaves_a_run_that_the_page_resumes(browser: Browser, ow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1280])
 @pytest.mark.parametrize(
-    "path", [Path(file).stem if file != DEFAULT else "" for files in SECTIONS.values() for file in files]
+    "path", ["" if page.folder == DEFAULT else page.url_path for pages in SECTIONS.values() for page in pages]
 )
 def test_no_page_is_wider_than_its_window(browser: Browser, server: Server, path: str, width: int, scheme: str) -> None:
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
@@ -304,10 +304,10 @@ def test_no_page_is_wider_than_its_window(browser: Browser, server: Server, path
     visit(page, f"{server.url}/{path}")
     page.wait_for_selector(".js-plotly-plot")
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= width
-    colours = page.evaluate(
+    colors = page.evaluate(
         """() => ['stApp', 'stMain'].map(id => getComputedStyle(document.querySelector(`[data-testid=${id}]`)))
             .map(style => style.color)"""
     )
-    bright = int(re.findall(r"\d+", colours[0])[0]) > 128
+    bright = int(re.findall(r"\d+", colors[0])[0]) > 128
     assert bright == (scheme == "dark")
     context.close()

@@ -2,9 +2,9 @@ import math
 
 import pytest
 
-from lmcore import advice
-from lmcore.history import Change, Snapshot
-from lmcore.training import TrainConfig
+from lmcore.inspection import advice
+from lmcore.training.history import Change, Snapshot
+from lmcore.training.training import TrainConfig
 
 LN = math.log(27)
 

@@ -5,11 +5,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lmcore import backprop, figures
-from lmcore.backprop import BACKWARD, QUESTIONS, RULES, Pass
-from lmcore.corpora import Corpus, from_text
+from lmcore import figures
+from lmcore.data.corpora import Corpus, from_text
 from lmcore.errors import UserError
-from lmcore.expressions import evaluate
+from lmcore.inspection import backprop
+from lmcore.inspection.backprop import BACKWARD, QUESTIONS, RULES, Pass
+from lmcore.inspection.expressions import evaluate
 
 SEED = 2147483647
 NAMES = from_text("emma\nolivia\nava\nisabella\nsophia\nmia\n" * 20)
@@ -209,12 +210,12 @@ def test_a_large_vocabulary_is_cut_when_drawn_and_a_larger_one_refused() -> None
     def chinese(V: int) -> Corpus:
         return from_text("".join(chr(0x4E00 + i) for i in range(V)) * 2)
 
-    record = backprop.forward_backward(chinese(backprop.MOST_CHARACTERS), SEED)
+    record = backprop.forward_backward(chinese(backprop.MAX_CHARACTERS), SEED)
     assert all(backprop.grade(record, question, question.rule.gradient).is_right for question in QUESTIONS)
     assert backprop.stage(record, "W2").shape == (64, 128)
     assert backprop.stage(record, "C").shape == (128, 10)
     with pytest.raises(UserError, match="at most 999"):
-        backprop.forward_backward(chinese(backprop.MOST_CHARACTERS + 1), SEED)
+        backprop.forward_backward(chinese(backprop.MAX_CHARACTERS + 1), SEED)
 
 
 def test_a_text_too_short_is_refused_in_words() -> None:

@@ -1,4 +1,4 @@
-"""Batch normalisation taken apart: known answers, hand-written loops, and a net that folds."""
+"""Batch normalization taken apart: known answers, hand-written loops, and a net that folds."""
 
 import math
 
@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from lmcore import batch_norm, figures, models
-from lmcore.batch_norm import Batches
-from lmcore.corpora import from_text
+from lmcore import figures, models
+from lmcore.data.corpora import from_text
 from lmcore.errors import UserError
-from lmcore.layers import BatchNorm1d, Linear, Sequential, Tanh
+from lmcore.inspection import batch_norm
+from lmcore.inspection.batch_norm import Batches
 from lmcore.models import MLPConfig, WaveNetConfig
-from lmcore.training import RunConfig, TrainConfig, Trainer
+from lmcore.nn.layers import BatchNorm1d, Linear, Sequential, Tanh
+from lmcore.training.training import RunConfig, TrainConfig, Trainer
 from tests.lmcore.test_training import small_corpus
 
 MLP = MLPConfig(hidden=7, hidden_scheme="normal", batch_norm="hidden")
@@ -93,7 +94,7 @@ def test_running_statistics_are_those_of_a_plain_loop(momentum: float) -> None:
         assert (record.mean[step], record.deviation[step]) == pytest.approx((mean, math.sqrt(variance)))
     example = source.inputs[0, 0]
     assert record.alone == pytest.approx((example - mean) / math.sqrt(variance + 1e-5))
-    assert record.in_its_batch == record.alone  # in evaluation mode neighbours do not count
+    assert record.in_its_batch == record.alone  # in evaluation mode neighbors do not count
     assert record.by_truth == pytest.approx((example - source.mean) / math.sqrt(source.variance + 1e-5))
 
 
@@ -174,7 +175,7 @@ def test_a_folded_net_has_no_batch_norm_and_the_same_logits(net: str, dtype: tor
     theta = model.theta.clone()
     folded = batch_norm.fold(model)
     assert [name for name in model.leaves if name not in folded.leaves] == gone
-    assert not folded.normalises
+    assert not folded.normalizes
     assert not folded.statistics
     with model.evaluating():
         expected = model.forward(X).clone()

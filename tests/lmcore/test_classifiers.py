@@ -11,18 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from lmcore import classifiers, datasets, trainers
-from lmcore.classifiers import CLIPPED, RATE, STOPPED, ClassifierRunConfig, ClassifierTrainer
-from lmcore.datasets import DataConfig
+from lmcore.data import datasets
+from lmcore.data.datasets import DataConfig
 from lmcore.errors import UserError
+from lmcore.generation.sampling import SampleConfig
+from lmcore.models import numpy_linear, numpy_mlp
+from lmcore.models.numpy_linear import LinearClassifier, LogisticConfig, SoftmaxConfig
+from lmcore.models.numpy_mlp import MLPClassifier, MLPClassifierConfig
 from lmcore.runs.run import Run, Status
-from lmcore.runs.slices import advance
 from lmcore.runs.store import Store
-from lmcore.sampling import SampleConfig
-from lmcore.scratch import linear, mlp
-from lmcore.scratch.linear import LinearClassifier, LogisticConfig, SoftmaxConfig
-from lmcore.scratch.mlp import MLPClassifier, MLPClassifierConfig
-from lmcore.training import DivergedError, StoppedEarly, train_for
+from lmcore.runs.worker import advance
+from lmcore.training import classifiers, trainers
+from lmcore.training.classifiers import CLIPPED, RATE, STOPPED, ClassifierRunConfig, ClassifierTrainer
+from lmcore.training.training import DivergedError, StoppedEarly, train_for
 
 REFERENCE = {"features": 3, "classes": 4, "learning_rate": 0.01}
 
@@ -193,10 +194,10 @@ def test_the_fast_loop_has_the_numbers_of_the_plain_one(
     N: int, D: int, K: int, rate: float, clip: float, seed: int
 ) -> None:
     generator = np.random.default_rng(seed)
-    X, y = linear.augmented(generator.standard_normal((N, D))), generator.integers(0, K, N)
+    X, y = numpy_linear.augmented(generator.standard_normal((N, D))), generator.integers(0, K, N)
     ours = generator.standard_normal((D + 1, K))
     theirs = ours.copy()
-    losses, clipped = linear.stochastic(ours, X, y, [rate] * N, clip)
+    losses, clipped = numpy_linear.stochastic(ours, X, y, [rate] * N, clip)
     np.testing.assert_allclose(losses, plain(theirs, X, y, rate, clip), rtol=1e-9, atol=1e-11)
     np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-11)
     assert (clip == math.inf) <= (clipped == [])
@@ -217,8 +218,8 @@ def test_the_fast_loop_serves_logistic_regression_too() -> None:
 
 def test_no_score_is_too_large() -> None:
     huge = np.array([[1e6, -1e6, 0.0]])
-    np.testing.assert_allclose(linear.log_softmax(huge), [[0, -2e6, -1e6]])
-    np.testing.assert_array_equal(linear.sigmoid(np.array([-1e6, 0, 1e6])), [0, 0.5, 1])
+    np.testing.assert_allclose(numpy_linear.log_softmax(huge), [[0, -2e6, -1e6]])
+    np.testing.assert_array_equal(numpy_linear.sigmoid(np.array([-1e6, 0, 1e6])), [0, 0.5, 1])
 
 
 # ---------------------------------------------------------------- schedules, clipping, stopping
@@ -264,12 +265,12 @@ def test_early_stopping_can_watch_the_test_loss() -> None:
 
 def test_clipping_by_norm_and_by_value_holds_back_and_is_noted() -> None:
     gradient = np.array([3.0, -4.0, 0.0])
-    assert mlp.clip(gradient, "norm", 1.0)
+    assert numpy_mlp.clip(gradient, "norm", 1.0)
     np.testing.assert_allclose(gradient, [0.6, -0.8, 0])
-    assert not mlp.clip(gradient, "norm", 1.0 + 1e-9)
-    assert mlp.clip(gradient, "value", 0.7)
+    assert not numpy_mlp.clip(gradient, "norm", 1.0 + 1e-9)
+    assert numpy_mlp.clip(gradient, "value", 0.7)
     np.testing.assert_allclose(gradient, [0.6, -0.7, 0])
-    assert not mlp.clip(gradient, "value", 0.7)
+    assert not numpy_mlp.clip(gradient, "value", 0.7)
     for by in ("norm", "value"):
         trainer = trained(**QUICK, clip=by, clip_at=0.01, steps=20)
         assert events(trainer, CLIPPED) == [[1, 20, 20]]  # every one of the first twenty steps

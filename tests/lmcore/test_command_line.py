@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from lmcore import initialisation, lr_finder
 from lmcore.__main__ import main
+from lmcore.inspection import initialization
+from lmcore.training import lr_finder
 
 FAST = ["--set", "locales=de_DE", "--set", "hidden=20"]
 
@@ -41,7 +42,7 @@ def test_training_prints_one_object() -> None:
     assert result["loss"]["dev"] < 3.0 < result["first_batch_loss"]
 
 
-NAIVE = [f"--set={name}={value}" for name, value in initialisation.PRESETS["everything standard normal"].items()]
+NAIVE = [f"--set={name}={value}" for name, value in initialization.PRESETS["everything standard normal"].items()]
 
 
 def test_names_train_as_published(names_path: Path) -> None:
@@ -248,7 +249,7 @@ def test_early_stopping_is_told_on_the_command_line() -> None:
 def test_a_classifier_learns_from_a_table(tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     table.write_text("size,kind\n" + "".join(f"{i},{'small' if i < 30 else 'large'}\n" for i in range(60)))
-    code, out, _ = run("train", "logistic-regression", "--data", str(table), "--set", "normalise=true", "--json")
+    code, out, _ = run("train", "logistic-regression", "--data", str(table), "--set", "normalize=true", "--json")
     assert code == 0
     assert json.loads(out)["accuracy"]["train"] > 0.9
 

@@ -9,19 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmcore import comparison, corpora, figures
-from lmcore.comparison import Entry
+from lmcore import figures
 from lmcore.config import TaskConfig
-from lmcore.corpora import CorpusConfig
+from lmcore.data import corpora
+from lmcore.data.corpora import CorpusConfig
 from lmcore.errors import UserError
 from lmcore.figures import style
-from lmcore.history import Change
-from lmcore.models.counting import CountConfig, NGram
+from lmcore.models.ngram import CountConfig, NGram
+from lmcore.runs import comparison
+from lmcore.runs.comparison import Entry
 from lmcore.runs.engine import RunView
 from lmcore.runs.run import Fork, Run, Status
-from lmcore.runs.slices import advance
 from lmcore.runs.store import About, Header
-from lmcore.training import RunConfig
+from lmcore.runs.worker import advance
+from lmcore.training.history import Change
+from lmcore.training.training import RunConfig
 
 SMALL = {"locales": ("de_DE",), "hidden": 10, "steps": 400, "evaluate_every": 100}
 

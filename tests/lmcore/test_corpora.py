@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmcore import corpora, texts
-from lmcore.corpora import SPLITS, Corpus, CorpusConfig, context_table, from_text
+from lmcore.data import corpora, sources
+from lmcore.data.corpora import SPLITS, Corpus, CorpusConfig, context_table, from_text
 from lmcore.errors import UserError
 
 LINES = CorpusConfig(units="lines")
@@ -159,47 +159,47 @@ def test_built_in_texts_load_without_a_network(source: str) -> None:
 
 
 def test_given_names_are_lower_case_letters_of_many_countries() -> None:
-    names = texts.given_names()
+    names = sources.given_names()
     assert 15_000 < len(names) < 20_000
     assert set("".join(names)) == set("abcdefghijklmnopqrstuvwxyz")
-    assert set(texts.given_names(("fr_FR",))) < set(names)
-    assert "adèle" in texts.given_names(("fr_FR",), "latin")
-    assert len(texts.given_names((), "any")) > len(texts.given_names((), "latin")) > len(names)
+    assert set(sources.given_names(("fr_FR",))) < set(names)
+    assert "adèle" in sources.given_names(("fr_FR",), "latin")
+    assert len(sources.given_names((), "any")) > len(sources.given_names((), "latin")) > len(names)
 
 
 def test_unknown_countries_are_named() -> None:
     with pytest.raises(UserError, match="xx_XX"):
-        texts.given_names(("xx_XX",))
+        sources.given_names(("xx_XX",))
 
 
 def test_a_text_of_ones_own_is_kept_under_its_content() -> None:
-    name = texts.keep(texts.decode(b"emma\nolivia\nava"), "My <b>names</b>.txt")
-    assert name == texts.keep(texts.decode("emma\r\nolivia\r\nava".encode("utf-16")), "My <b>names</b>.txt")
+    name = sources.keep(sources.decode(b"emma\nolivia\nava"), "My <b>names</b>.txt")
+    assert name == sources.keep(sources.decode("emma\r\nolivia\r\nava".encode("utf-16")), "My <b>names</b>.txt")
     corpus = corpora.load(CorpusConfig(source=name))
     assert corpus.documents == ("emma", "olivia", "ava")
     assert "<" not in corpus.title
 
 
 def test_a_file_in_the_data_folder_can_be_chosen() -> None:
-    (texts.data_folder() / "mine.txt").write_text("hello world, this is one long line of text")
-    assert "file:mine.txt" in [source.name for source in texts.sources()]
-    assert corpora.load(CorpusConfig(source=texts.resolve("file:mine.txt"))).title == "mine"
+    (sources.data_folder() / "mine.txt").write_text("hello world, this is one long line of text")
+    assert "file:mine.txt" in [source.name for source in sources.sources()]
+    assert corpora.load(CorpusConfig(source=sources.resolve("file:mine.txt"))).title == "mine"
 
 
 @pytest.mark.parametrize("name", ["text:../../etc/passwd", "text:" + "0" * 24 + "-x", "file:../x", "/etc/passwd", ""])
 def test_a_source_name_never_becomes_a_path(name: str) -> None:
     with pytest.raises(UserError):
-        texts.read(name)
+        sources.read(name)
 
 
-def test_a_catalogue_text_that_is_missing_or_altered_says_what_to_do() -> None:
+def test_a_catalog_text_that_is_missing_or_altered_says_what_to_do() -> None:
     with pytest.raises(UserError, match="Download it"):
-        texts.read("names")
-    (texts.data_folder() / "names.txt").write_text("emma\n")
+        sources.read("names")
+    (sources.data_folder() / "names.txt").write_text("emma\n")
     with pytest.raises(UserError, match="hash differs"):
-        texts.read("names")
+        sources.read("names")
 
 
 def test_the_canonical_file_dropped_into_the_data_folder_counts_as_downloaded(names_path: Path) -> None:
-    (texts.data_folder() / "names.txt").write_bytes(names_path.read_bytes())
+    (sources.data_folder() / "names.txt").write_bytes(names_path.read_bytes())
     assert len(corpora.load(CorpusConfig(source="names", split_seed=7)).documents) == 32033

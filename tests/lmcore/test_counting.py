@@ -9,11 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lmcore import texts
-from lmcore.corpora import SPLITS, Corpus, CorpusConfig, from_text
+from lmcore.data import sources
+from lmcore.data.corpora import SPLITS, Corpus, CorpusConfig, from_text
 from lmcore.errors import UserError
-from lmcore.models.counting import CountConfig, NGram, bigram_counts, mean_loss, normalise, score, table_size
-from lmcore.sampling import SampleConfig, WindowReader, sample, sample_in_turn
+from lmcore.generation.sampling import SampleConfig, WindowReader, sample, sample_in_turn
+from lmcore.models.ngram import CountConfig, NGram, bigram_counts, mean_loss, normalize, score, table_size
 
 LINES = CorpusConfig(units="lines")
 
@@ -57,7 +57,7 @@ def test_the_names_have_the_published_bigrams(names: Corpus, counts: np.ndarray)
 def test_the_names_cost_what_was_published(
     names: Corpus, counts: np.ndarray, smoothing: float, expected: float
 ) -> None:
-    assert mean_loss(counts, normalise(counts, smoothing)) == pytest.approx(expected, abs=5e-7)
+    assert mean_loss(counts, normalize(counts, smoothing)) == pytest.approx(expected, abs=5e-7)
     assert NGram(names, CountConfig(smoothing=smoothing)).loss(names, "all") == pytest.approx(expected, abs=5e-7)
 
 
@@ -81,7 +81,7 @@ def test_the_published_samples_come_out(names: Corpus) -> None:
 
 
 def test_counting_a_novel_is_quick_and_exact(novel_path: Path) -> None:
-    corpus = from_text(texts.decode(novel_path.read_bytes()).text, config=CorpusConfig(units="running"))
+    corpus = from_text(sources.decode(novel_path.read_bytes()).text, config=CorpusConfig(units="running"))
     V = len(corpus.vocabulary)
     began = time.perf_counter()
     counts = bigram_counts(corpus.stream, V, documents=False)
@@ -173,7 +173,7 @@ def test_back_off_helps_where_nothing_was_seen(names: Corpus) -> None:
 
 
 def test_a_table_beyond_the_limit_is_refused_in_words(novel_path: Path) -> None:
-    corpus = from_text(texts.decode(novel_path.read_bytes()).text, config=CorpusConfig(units="running"))
+    corpus = from_text(sources.decode(novel_path.read_bytes()).text, config=CorpusConfig(units="running"))
     assert table_size(corpus, 5).cells > 5_000_000
     big = from_text("".join(map(chr, range(300, 5300))) * 2, config=CorpusConfig(units="running"))
     with pytest.raises(UserError, match="lower order"):
@@ -191,7 +191,7 @@ def test_scoring_names_unknown_characters_and_asks_for_a_word(names: Corpus) -> 
 
 
 def test_a_row_that_was_never_seen_is_uniform() -> None:
-    assert normalise(np.array([[0, 0], [3, 1]])).tolist() == [[0.5, 0.5], [0.75, 0.25]]
+    assert normalize(np.array([[0, 0], [3, 1]])).tolist() == [[0.5, 0.5], [0.75, 0.25]]
 
 
 def test_a_count_model_samples_through_its_log_probabilities() -> None:

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits, make_classification
 from sklearn.model_selection import train_test_split
 
-from lmcore import cifar, datasets, tables, texts
-from lmcore.cifar import FOLDER, RECORD, Archive
-from lmcore.datasets import DataConfig
+from lmcore.data import cifar10, datasets, sources, tables
+from lmcore.data.cifar10 import FOLDER, RECORD, Archive
+from lmcore.data.datasets import DataConfig
 from lmcore.errors import UserError
 
 
@@ -52,8 +52,8 @@ def test_too_many_classes_for_the_clouds_are_refused_in_words() -> None:
         datasets.load(DataConfig(features=2, classes=6))
 
 
-def test_normalised_features_have_mean_0_and_deviation_1_and_can_be_turned_back() -> None:
-    plain, normal = (datasets.load(DataConfig(source="blobs", normalise=switch)) for switch in (False, True))
+def test_normalized_features_have_mean_0_and_deviation_1_and_can_be_turned_back() -> None:
+    plain, normal = (datasets.load(DataConfig(source="blobs", normalize=switch)) for switch in (False, True))
     np.testing.assert_allclose(normal.X_train.mean(0), 0, atol=1e-12)
     np.testing.assert_allclose(normal.X_train.std(0), 1, atol=1e-12)
     np.testing.assert_allclose(normal.raw(normal.X_test), plain.X_test, atol=1e-12)
@@ -225,7 +225,7 @@ GOOD = {
 
 
 def test_a_good_archive_gives_its_pictures_pixel_by_pixel() -> None:
-    read = cifar.read(placed(packed(GOOD)))
+    read = cifar10.read(placed(packed(GOOD)))
     everything = np.concatenate([records(7), records(5, 1), records(3, 2)])
     np.testing.assert_array_equal(read.labels, everything[:, 0])
     red, green, blue = everything[4, 1:].reshape(3, 32, 32)
@@ -234,14 +234,14 @@ def test_a_good_archive_gives_its_pictures_pixel_by_pixel() -> None:
 
 
 def test_the_published_archive_is_pinned() -> None:
-    assert cifar.CIFAR.size == 170_052_171
-    assert cifar.CIFAR.sha256 == "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
+    assert cifar10.CIFAR.size == 170_052_171
+    assert cifar10.CIFAR.sha256 == "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
 
 
 def test_a_data_set_of_photographs_is_drawn_from_the_archive(monkeypatch: pytest.MonkeyPatch) -> None:
     archive = placed(packed(GOOD))
-    monkeypatch.setattr(cifar, "read", lambda read=cifar.read: read(archive))
-    data = datasets.load(DataConfig(source="cifar-10", examples=15, normalise=True))
+    monkeypatch.setattr(cifar10, "read", lambda read=cifar10.read: read(archive))
+    data = datasets.load(DataConfig(source="cifar-10", examples=15, normalize=True))
     assert data.X_train.dtype == np.float32
     assert data.X_train.shape == (12, 3072)
     assert data.pictures(data.X_train).shape == (12, 32, 32, 3)
@@ -273,26 +273,26 @@ def cut(content: bytes) -> bytes:
 )
 def test_an_archive_that_is_not_right_is_refused_in_words(content: bytes, words: str) -> None:
     archive = placed(content)
-    before = sorted(texts.data_folder().rglob("*"))
+    before = sorted(sources.data_folder().rglob("*"))
     with pytest.raises(UserError, match=words):
-        cifar.read(archive)
-    assert sorted(texts.data_folder().rglob("*")) == before  # nothing was written anywhere
+        cifar10.read(archive)
+    assert sorted(sources.data_folder().rglob("*")) == before  # nothing was written anywhere
 
 
 def test_another_size_or_hash_is_refused_before_anything_is_unpacked() -> None:
     archive = placed(packed(GOOD))
     with pytest.raises(UserError, match="the published one has"):
-        cifar.read(replace(archive, size=archive.size + 1))
+        cifar10.read(replace(archive, size=archive.size + 1))
     with pytest.raises(UserError, match="its hash differs"):
-        cifar.read(replace(archive, sha256="0" * 64))
+        cifar10.read(replace(archive, sha256="0" * 64))
     archive.path.unlink()
     with pytest.raises(UserError, match="not on this computer yet"):
-        cifar.read(archive)
+        cifar10.read(archive)
 
 
 def test_a_dropped_archive_is_not_listed_as_a_text() -> None:
     placed(packed(GOOD))
-    assert not [source for source in texts.sources() if "cifar" in source.name]
+    assert not [source for source in sources.sources() if "cifar" in source.name]
 
 
 # ---------------------------------------------------------------- download
@@ -349,38 +349,38 @@ def at(shelf: Shelf) -> Archive:
 def test_a_broken_download_goes_on_where_it_broke_off(shelf: Shelf) -> None:
     shelf.breaks_after = 20_000
     with pytest.raises(UserError, match="the connection broke off"):
-        cifar.download(archive=at(shelf))
+        cifar10.download(archive=at(shelf))
     kept = at(shelf).partial.stat().st_size
-    assert 20_000 - cifar.CHUNK < kept <= 20_000
+    assert 20_000 - cifar10.CHUNK < kept <= 20_000
     shelf.breaks_after = None
     told: list[tuple[int, int]] = []
-    cifar.download(lambda *numbers: told.append(numbers), at(shelf))
+    cifar10.download(lambda *numbers: told.append(numbers), at(shelf))
     assert ranges == ["", f"bytes={kept}-"]
     assert told[0][0] > kept
     assert told[-1] == (at(shelf).size, at(shelf).size)
-    assert len(cifar.read(at(shelf)).labels) == 15
+    assert len(cifar10.read(at(shelf)).labels) == 15
     assert not at(shelf).partial.exists()
 
 
 def test_a_server_that_knows_no_ranges_starts_again(shelf: Shelf) -> None:
     shelf.breaks_after, shelf.knows_ranges = 20_000, False
     with pytest.raises(UserError):
-        cifar.download(archive=at(shelf))
+        cifar10.download(archive=at(shelf))
     shelf.breaks_after = None
-    cifar.download(archive=at(shelf))
+    cifar10.download(archive=at(shelf))
     assert at(shelf).path.read_bytes() == shelf.content
 
 
 def test_what_is_not_the_published_file_is_thrown_away(shelf: Shelf) -> None:
     with pytest.raises(UserError, match="its hash differs"):
-        cifar.download(archive=replace(at(shelf), sha256="0" * 64))
+        cifar10.download(archive=replace(at(shelf), sha256="0" * 64))
     assert not at(shelf).path.exists()
     assert not at(shelf).partial.exists()
     with pytest.raises(UserError, match="its hash differs"):
-        cifar.download(archive=replace(at(shelf), size=at(shelf).size - 5))  # longer than it may be
+        cifar10.download(archive=replace(at(shelf), size=at(shelf).size - 5))  # longer than it may be
     assert not at(shelf).path.exists()
 
 
 def test_without_a_server_the_words_say_so() -> None:
     with pytest.raises(UserError, match="no connection to the server"):
-        cifar.download(archive=Archive("http://127.0.0.1:9/none", 5, "0" * 64), timeout=1)
+        cifar10.download(archive=Archive("http://127.0.0.1:9/none", 5, "0" * 64), timeout=1)

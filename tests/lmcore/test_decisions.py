@@ -10,13 +10,14 @@ import plotly.graph_objects as go
 import pytest
 from PIL import Image
 
-from lmcore import datasets, decisions, pictures
-from lmcore.classifiers import ClassifierRunConfig, ClassifierTrainer
-from lmcore.datasets import DataConfig
+from lmcore.data import datasets, images
+from lmcore.data.datasets import DataConfig
 from lmcore.errors import UserError
 from lmcore.figures import classifiers as figures
-from lmcore.history import History
-from lmcore.training import train_for
+from lmcore.inspection import decision_regions
+from lmcore.training.classifiers import ClassifierRunConfig, ClassifierTrainer
+from lmcore.training.history import History
+from lmcore.training.training import train_for
 
 
 def trainer_of(steps: int = 0, **given: Any) -> ClassifierTrainer:
@@ -48,7 +49,7 @@ UPRIGHT = [[0, 0], [0, 4], [0, 0]]
 
 def test_regions_follow_the_known_weights() -> None:
     trainer = with_weights(UPRIGHT, classes=2)
-    record = decisions.regions(trainer.model, trainer.data, points=41)
+    record = decision_regions.regions(trainer.model, trainer.data, points=41)
     assert record.axes == ("x1", "x2")
     right = record.x > 0
     assert (record.winner == right).all()
@@ -63,46 +64,46 @@ def test_regions_follow_the_known_weights() -> None:
     assert ((y == 1) != (X[:, 0] > 0)).sum() <= wrong
 
 
-def test_regions_of_normalised_data_are_drawn_in_their_own_units() -> None:
-    trainer = with_weights(UPRIGHT, classes=2, source="blobs", normalise=True)
-    record = decisions.regions(trainer.model, trainer.data, points=41)
+def test_regions_of_normalized_data_are_drawn_in_their_own_units() -> None:
+    trainer = with_weights(UPRIGHT, classes=2, source="blobs", normalize=True)
+    record = decision_regions.regions(trainer.model, trainer.data, points=41)
     assert (record.winner[0] == (record.x > trainer.data.mean[0])).all()
 
 
 def test_more_features_are_seen_in_their_principal_components() -> None:
     data = datasets.load(DataConfig(source="blobs", features=5))
-    plane = decisions.plane(data)
+    plane = decision_regions.plane(data)
     np.testing.assert_allclose(plane.directions @ plane.directions.T, np.eye(2), atol=1e-12)
     first, second = plane.project(data.X_train).var(0)
     assert first >= second >= data.X_train.var(0).min()
     share = first / data.X_train.var(0).sum()
     assert f"({share:.0%} of the variance)" in plane.axes[0]
     trainer = trainer_of(200, source="blobs", features=5)
-    drawn(figures.regions(decisions.regions(trainer.model, trainer.data, 20)), "principal component 1")
+    drawn(figures.regions(decision_regions.regions(trainer.model, trainer.data, 20)), "principal component 1")
 
 
 def test_planes_lie_where_the_two_first_classes_are_equally_probable() -> None:
     trainer = trainer_of(500, features=3, classes=4, learning_rate=0.5)
-    record = decisions.space(trainer.model, trainer.data)
+    record = decision_regions.space(trainer.model, trainer.data)
     assert record.facets
     for facet in record.facets:
         points = np.stack([facet.x, facet.y, facet.z], -1).reshape(-1, 3)
         points = points[np.isfinite(points).all(1)]
         assert len(points)
-        p = np.sort(decisions.probabilities(trainer.model, points), axis=1)
+        p = np.sort(decision_regions.probabilities(trainer.model, points), axis=1)
         np.testing.assert_allclose(p[:, -1], p[:, -2], atol=1e-6)
-        named = decisions.probabilities(trainer.model, points)[:, list(facet.classes)]
+        named = decision_regions.probabilities(trainer.model, points)[:, list(facet.classes)]
         np.testing.assert_allclose(named.max(1), p[:, -1], atol=1e-6)
     drawn(figures.space(record), "x3", "between A | B")
     with pytest.raises(UserError, match="three features"):
-        decisions.space(trainer_of().model, trainer_of().data)
+        decision_regions.space(trainer_of().model, trainer_of().data)
 
 
 def test_planes_of_logistic_regression() -> None:
     trainer = trainer_of(100, features=3, classes=2, family="logistic-regression")
-    (facet,) = decisions.space(trainer.model, trainer.data).facets
+    (facet,) = decision_regions.space(trainer.model, trainer.data).facets
     points = np.stack([facet.x, facet.y, facet.z], -1).reshape(-1, 3)
-    p = decisions.probabilities(trainer.model, points[np.isfinite(points).all(1)])
+    p = decision_regions.probabilities(trainer.model, points[np.isfinite(points).all(1)])
     np.testing.assert_allclose(p, 0.5, atol=1e-9)
 
 
@@ -110,7 +111,7 @@ def test_the_confusion_counts_and_what_follows_from_it() -> None:
     trainer = with_weights(UPRIGHT, classes=2)
     X, y = trainer.data.part("test")
     guesses = (X[:, 0] > 0).astype(int)
-    record = decisions.confusion(trainer.model, trainer.data)
+    record = decision_regions.confusion(trainer.model, trainer.data)
     for i in (0, 1):
         for j in (0, 1):
             assert record.counts[i, j] == ((y == i) & (guesses == j)).sum()
@@ -122,18 +123,18 @@ def test_the_confusion_counts_and_what_follows_from_it() -> None:
 
 def test_a_class_that_is_never_guessed_has_no_precision() -> None:
     trainer = with_weights([[0, 0, -9], [0, 4, 0], [0, 0, 0]])
-    record = decisions.confusion(trainer.model, trainer.data)
+    record = decision_regions.confusion(trainer.model, trainer.data)
     assert math.isnan(record.precision[2])
     assert record.recall[2] == 0
 
 
 def test_the_worst_mistakes_are_those_it_was_surest_of() -> None:
     trainer = trainer_of(300, source="digits")
-    record = decisions.worst(trainer.model, trainer.data, most=6)
+    record = decision_regions.worst(trainer.model, trainer.data, most=6)
     assert record.pictures.shape == (6, 8, 8, 1)
     assert all(true != guess for true, guess in zip(record.classes, record.guesses, strict=True))
     X, y = trainer.data.part("test")
-    p = decisions.probabilities(trainer.model, X)
+    p = decision_regions.probabilities(trainer.model, X)
     wrong = p.argmax(1) != y
     losses = -np.log(p[np.arange(len(y)), y])
     first = np.flatnonzero(wrong)[losses[wrong].argmax()]
@@ -143,32 +144,32 @@ def test_the_worst_mistakes_are_those_it_was_surest_of() -> None:
 
 
 def test_without_mistakes_the_gallery_says_so() -> None:
-    none = decisions.Gallery(np.zeros((0, 8, 8, 1)), ())
+    none = decision_regions.Gallery(np.zeros((0, 8, 8, 1)), ())
     assert "No mistakes" in figures.gallery(none).layout.annotations[0].text
 
 
 def test_the_gallery_shows_every_class() -> None:
-    record = decisions.gallery(datasets.load(DataConfig(source="digits", examples=2000)), 3)
+    record = decision_regions.gallery(datasets.load(DataConfig(source="digits", examples=2000)), 3)
     assert record.classes == tuple(str(digit) for digit in range(10) for _ in range(3))
     drawn(figures.gallery(record))
 
 
 def test_weights_are_pictures_of_their_rows() -> None:
     trainer = trainer_of(50, source="digits")
-    record = decisions.weight_pictures(trainer.model, trainer.data)
+    record = decision_regions.weight_pictures(trainer.model, trainer.data)
     row = trainer.model.matrix[1:, 3]  # without the bias
     np.testing.assert_allclose(record.pictures[3].ravel(), row / np.abs(row).max())
     assert record.names[3] == "3"
     drawn(figures.weights(record), "3")
     net = trainer_of(1, source="digits", family="mlp-classifier")
-    layer = decisions.weight_pictures(net.model, net.data, most=5)
+    layer = decision_regions.weight_pictures(net.model, net.data, most=5)
     np.testing.assert_allclose(layer.pictures[4].ravel(), net.model.W[0][:, 4] / np.abs(net.model.W[0][:, 4]).max())
     with pytest.raises(UserError, match="where the examples are pictures"):
-        decisions.weight_pictures(trainer_of().model, trainer_of().data)
+        decision_regions.weight_pictures(trainer_of().model, trainer_of().data)
 
 
-def test_colour_pictures_are_drawn_in_colour() -> None:
-    record = decisions.WeightPictures(np.random.default_rng(0).uniform(-1, 1, (3, 32, 32, 3)), ("a", "b", "c"))
+def test_color_pictures_are_drawn_in_color() -> None:
+    record = decision_regions.WeightPictures(np.random.default_rng(0).uniform(-1, 1, (3, 32, 32, 3)), ("a", "b", "c"))
     image = drawn(figures.weights(record)).data[0]
     assert image.type == "image"
 
@@ -177,33 +178,33 @@ def test_a_unit_that_nothing_switches_on_is_dead() -> None:
     trainer = trainer_of(1, source="digits", family="mlp-classifier", hidden=6)
     trainer.model.b[0][2] = -1000
     trainer.model.b[0][4] = 1000
-    record = decisions.units(trainer.model, trainer.data)
+    record = decision_regions.units(trainer.model, trainer.data)
     assert record.shares[0][2] == 0
     assert record.shares[0][4] == 1
     assert record.dead == ((record.shares[0] == 0).sum(),)
     drawn(figures.units(record), "hidden layer 1", "dead", "is above zero")
     tanh = trainer_of(1, source="digits", family="mlp-classifier", hidden=6, activation="tanh")
     tanh.model.b[0][2] = -1000
-    assert decisions.units(tanh.model, tanh.data).dead == (1,)
+    assert decision_regions.units(tanh.model, tanh.data).dead == (1,)
 
 
 def test_the_product_multiplies_out() -> None:
     trainer = trainer_of(20)
-    record = decisions.product(trainer.model, trainer.data)
+    record = decision_regions.product(trainer.model, trainer.data)
     assert record.X.shape == (8, 3)
     assert (record.X[:, 0] == 1).all()
     np.testing.assert_allclose(record.X @ record.theta, record.scores)
     np.testing.assert_allclose(record.probabilities.sum(1), 1)
     drawn(figures.product(record), "X augmented (160 × 3)", "theta augmented (3 × 3)", "scores (160 × 3)")
     two = trainer_of(20, source="moons", family="logistic-regression")
-    record = decisions.product(two.model, two.data)
+    record = decision_regions.product(two.model, two.data)
     assert record.scores.shape == record.probabilities.shape == (8, 1)
     np.testing.assert_allclose(record.probabilities, 1 / (1 + np.exp(-record.scores)))
 
 
 def test_the_loss_surface_is_the_loss_and_paths_start_together() -> None:
     config = ClassifierRunConfig.from_flat({"source": "moons", "family": "logistic-regression", "learning_rate": 0.3})
-    record = decisions.surface(config, 1, 2, passes=10, points=9)
+    record = decision_regions.surface(config, 1, 2, passes=10, points=9)
     assert record.names == ("x1 → B", "x2 → B")
     assert set(record.paths) == {"batch", "minibatch", "stochastic"}
     starts = np.stack([path[0] for path in record.paths.values()])
@@ -217,17 +218,17 @@ def test_the_loss_surface_is_the_loss_and_paths_start_together() -> None:
     drawn(figures.surface(record), "weight x1", "stochastic", "nats")
     for first, second in ((1, 1), (-1, 0), (0, 3)):
         with pytest.raises(UserError, match="two different weights"):
-            decisions.surface(config, first, second)
+            decision_regions.surface(config, first, second)
     with pytest.raises(UserError, match="linear"):
-        decisions.surface(ClassifierRunConfig.from_flat({"family": "mlp-classifier"}), 0, 1)
+        decision_regions.surface(ClassifierRunConfig.from_flat({"family": "mlp-classifier"}), 0, 1)
 
 
-def learned(axis: decisions.Axis, **given: Any) -> decisions.Learning:
+def learned(axis: decision_regions.Axis, **given: Any) -> decision_regions.Learning:
     trainer = ClassifierTrainer(ClassifierRunConfig.from_flat({"steps": 100, "examples": 100, "batch_size": 8} | given))
     result = train_for(trainer, 60)
     history = History()
     history.add(result.losses)
-    return decisions.learning(history, tuple(result.snapshots), 3, axis)
+    return decision_regions.learning(history, tuple(result.snapshots), 3, axis)
 
 
 def test_the_curve_shows_where_schedule_clipping_and_stopping_acted() -> None:
@@ -255,7 +256,7 @@ def test_the_curve_can_be_read_against_passes_and_seconds() -> None:
 
 def test_an_untrained_curve_says_what_to_do() -> None:
     trainer = trainer_of()
-    record = decisions.learning(History(), (trainer.snapshot(),), 3)
+    record = decision_regions.learning(History(), (trainer.snapshot(),), 3)
     assert "Press Start" in figures.learning(record).layout.annotations[0].text
     assert record.curve.guessing == pytest.approx(math.log(3))
 
@@ -275,36 +276,36 @@ def stroke(thickness: int = 14, at: tuple[int, int] = (60, 100)) -> np.ndarray:
     return paper
 
 
-def test_a_drawn_digit_is_cut_out_centred_and_counted_in_blocks() -> None:
-    seen = pictures.as_digit(pictures.ink(stroke(40))).reshape(8, 8)
+def test_a_drawn_digit_is_cut_out_centered_and_counted_in_blocks() -> None:
+    seen = images.as_digit(images.ink(stroke(40))).reshape(8, 8)
     np.testing.assert_array_equal(seen[:, 3:5], 1)  # 40 of 160 wide: a quarter of the height, in the middle
     assert seen.sum() == 16
-    np.testing.assert_array_equal(seen, pictures.as_digit(pictures.ink(stroke(40, (150, 0)))).reshape(8, 8))
-    np.testing.assert_array_equal(seen, pictures.as_digit(pictures.ink(1 - stroke(40))).reshape(8, 8))  # white on black
+    np.testing.assert_array_equal(seen, images.as_digit(images.ink(stroke(40, (150, 0)))).reshape(8, 8))
+    np.testing.assert_array_equal(seen, images.as_digit(images.ink(1 - stroke(40))).reshape(8, 8))  # white on black
 
 
 def test_an_empty_sheet_is_told_in_words() -> None:
     with pytest.raises(UserError, match="nothing to see yet"):
-        pictures.as_digit(pictures.ink(np.ones((50, 50, 3))))
+        images.as_digit(images.ink(np.ones((50, 50, 3))))
 
 
 def test_an_upload_is_read_or_refused_in_words() -> None:
     buffer = io.BytesIO()
     Image.fromarray((stroke() * 255).astype(np.uint8)).save(buffer, "PNG")
-    np.testing.assert_allclose(pictures.read(buffer.getvalue()), stroke())
+    np.testing.assert_allclose(images.read(buffer.getvalue()), stroke())
     for data in (b"", b"no picture", buffer.getvalue()[:200], b"\x89PNG\r\n\x1a\n" + b"\0" * 50, bytes(10_000_001)):
         with pytest.raises(UserError):
-            pictures.read(data)
+            images.read(data)
     buffer = io.BytesIO()
     Image.new("1", (6000, 6000)).save(buffer, "PNG")
     with pytest.raises(UserError, match="6000 × 6000"):
-        pictures.read(buffer.getvalue())
+        images.read(buffer.getvalue())
 
 
 def test_a_photograph_becomes_the_middle_square() -> None:
     wide = np.zeros((64, 128, 3))
     wide[:, 32:96] = [1, 0.5, 0]
-    np.testing.assert_allclose(pictures.as_photograph(wide).reshape(32, 32, 3)[..., 0], 1)
+    np.testing.assert_allclose(images.as_photograph(wide).reshape(32, 32, 3)[..., 0], 1)
 
 
 def test_digits_of_the_data_set_survive_being_drawn_again() -> None:
@@ -312,6 +313,6 @@ def test_digits_of_the_data_set_survive_being_drawn_again() -> None:
     trainer = trainer_of(2000, source="digits", learning_rate=0.3)
     X, _ = trainer.data.part("test")
     sheets = 1 - np.kron(X[:100].reshape(-1, 8, 8), np.ones((7, 7)))
-    again = np.stack([pictures.prepared(np.repeat(sheet[..., None], 3, 2), trainer.data) for sheet in sheets])
-    before = decisions.probabilities(trainer.model, X[:100]).argmax(1)
-    assert (decisions.probabilities(trainer.model, again).argmax(1) == before).mean() > 0.75
+    again = np.stack([images.prepared(np.repeat(sheet[..., None], 3, 2), trainer.data) for sheet in sheets])
+    before = decision_regions.probabilities(trainer.model, X[:100]).argmax(1)
+    assert (decision_regions.probabilities(trainer.model, again).argmax(1) == before).mean() > 0.75

@@ -4,13 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics.pairwise import cosine_similarity
 
-from lmcore import embeddings, figures
-from lmcore.corpora import CorpusConfig, from_text
-from lmcore.embeddings import ARRAY
+from lmcore import figures
+from lmcore.data.corpora import CorpusConfig, from_text
 from lmcore.errors import UserError
-from lmcore.history import Snapshot
+from lmcore.inspection import embeddings
+from lmcore.inspection.embeddings import ARRAY
 from lmcore.models.mlp import MLPConfig
-from lmcore.training import RunConfig, TrainConfig, Trainer
+from lmcore.training.history import Snapshot
+from lmcore.training.training import RunConfig, TrainConfig, Trainer
 
 LABELS = list(".abcdefghijkl")
 
@@ -90,9 +91,9 @@ def test_embeddings_of_zeros_have_no_direction_and_break_nothing() -> None:
     assert sorted(embeddings.clustered(embeddings.similarity(zeros))) == list(range(5))
 
 
-def test_neighbours_are_the_nearest_by_each_measure() -> None:
+def test_neighbors_are_the_nearest_by_each_measure() -> None:
     values = np.array([[1, 0], [10, 1], [1.1, 0.5], [-1, 0]], np.float32)
-    table = embeddings.neighbours(values, list("abcd"), 0)
+    table = embeddings.neighbors(values, list("abcd"), 0)
     assert table["by cosine"].tolist() == ["b", "c", "d"]
     assert table["by distance"].tolist() == ["c", "d", "b"]
     assert table["distance"][1] == pytest.approx(2)

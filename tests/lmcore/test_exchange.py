@@ -16,13 +16,15 @@ import safetensors.numpy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lmcore import exchange, scripts, texts, trainers
-from lmcore.classifiers import ClassifierRunConfig
+from lmcore.data import sources
 from lmcore.errors import UserError
+from lmcore.runs import exchange, scripts
 from lmcore.runs.run import Run, Status, read_checkpoint, record_text
-from lmcore.runs.slices import advance
 from lmcore.runs.store import Store, runs_folder
-from lmcore.training import RunConfig
+from lmcore.runs.worker import advance
+from lmcore.training import trainers
+from lmcore.training.classifiers import ClassifierRunConfig
+from lmcore.training.training import RunConfig
 
 CORPUS = {"source": "given-names", "locales": ("de_DE",)}
 
@@ -41,7 +43,7 @@ def trained(changes: dict[int, dict[str, Any]] | None = None, **flat: Any) -> Ru
 
 @pytest.fixture(scope="module")
 def run() -> Run:
-    return trained({10: {"optimiser": "adam", "learning_rate": 0.01}})
+    return trained({10: {"optimizer": "adam", "learning_rate": 0.01}})
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +66,7 @@ def zipped(contents: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> by
 
 def files() -> set[Path]:
     """Everything in the folders of the user."""
-    return {path for folder in (texts.data_folder(), runs_folder()) for path in folder.rglob("*")}
+    return {path for folder in (sources.data_folder(), runs_folder()) for path in folder.rglob("*")}
 
 
 def refused(data: bytes, words: str = "") -> None:
@@ -82,11 +84,11 @@ def refused(data: bytes, words: str = "") -> None:
     "flat",
     [
         {},
-        {"batch_norm": "all", "optimiser": "momentum", "learning_rate": 0.01},
+        {"batch_norm": "all", "optimizer": "momentum", "learning_rate": 0.01},
         {"family": "wavenet"},
         {"family": "neural-bigram"},
         {"family": "rnn"},
-        {"family": "recurrent", "layers": 2, "optimiser": "adam", "learning_rate": 0.01},
+        {"family": "recurrent", "layers": 2, "optimizer": "adam", "learning_rate": 0.01},
         {"family": "recurrent", "cell": "gru", "hidden": 300, "embedding": 64, "batch_size": 4},
     ],
 )
@@ -157,7 +159,7 @@ def test_changes_on_the_way_come_along(run: Run, packed: bytes) -> None:
     again = Store().load(exchange.unpack(packed, Store()).id)
     assert again.changes == run.changes
     assert again.status == Status.FINISHED
-    assert again.current.train.optimiser == "adam"
+    assert again.current.train.optimizer == "adam"
 
 
 def test_a_run_that_was_training_comes_in_paused(run: Run) -> None:
@@ -212,7 +214,7 @@ OWN = "anna\nberta\ncäcilie\ndora\nemil\n" * 30
 
 
 def own_run() -> Run:
-    return trained(source=texts.keep(texts.decode(OWN.encode()), "my names.txt"), locales=(), units="lines")
+    return trained(source=sources.keep(sources.decode(OWN.encode()), "my names.txt"), locales=(), units="lines")
 
 
 def test_a_text_of_ones_own_comes_along_and_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -222,7 +224,7 @@ def test_a_text_of_ones_own_comes_along_and_is_kept(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("LMCORE_DATA", str(tmp_path / "elsewhere"))
     again = Store().load(exchange.unpack(packed, Store()).id)
     assert again.config == run.config
-    assert texts.read(run.config.corpus.source) == OWN
+    assert sources.read(run.config.corpus.source) == OWN
 
 
 def test_a_long_text_of_ones_own_stays_and_the_file_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -251,7 +253,7 @@ def test_a_text_that_cannot_be_kept_leaves_no_run(monkeypatch: pytest.MonkeyPatc
         raise UserError("The disk is full.")
 
     packed = exchange.pack(own_run())
-    monkeypatch.setattr(texts, "keep", full)
+    monkeypatch.setattr(sources, "keep", full)
     refused(packed, "disk is full")
 
 
@@ -329,9 +331,9 @@ def test_a_member_that_grows_too_much_is_refused(packed: bytes) -> None:
 
 
 def test_members_that_are_too_large_together_are_refused(packed: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange, "MOST_UNPACKED", 100_000)
+    monkeypatch.setattr(exchange, "MAX_UNPACKED", 100_000)
     refused(packed, "would grow to")
-    monkeypatch.setattr(exchange, "MOST_PACKED", 10_000)
+    monkeypatch.setattr(exchange, "MAX_PACKED", 10_000)
     refused(packed, "bytes, at most")
 
 
@@ -461,7 +463,7 @@ def test_a_giant_model_is_refused_before_it_is_built(packed: bytes, monkeypatch:
 
 def test_a_giant_recurrent_network_is_refused_before_it_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     packed = exchange.pack(trained(family="rnn"))
-    monkeypatch.setattr(exchange, "MOST_WEIGHTS", 4_000_000)
+    monkeypatch.setattr(exchange, "MAX_WEIGHTS", 4_000_000)
     monkeypatch.setattr(trainers, "make", None)
     refused(with_cover(packed, lambda c: c["config"]["model"].update(hidden=2048)), "weights, at most")
 
@@ -469,7 +471,7 @@ def test_a_giant_recurrent_network_is_refused_before_it_is_built(monkeypatch: py
 def test_a_text_of_too_many_characters_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     packed = exchange.pack(own_run())
     monkeypatch.setenv("LMCORE_DATA", str(tmp_path / "elsewhere"))
-    monkeypatch.setattr(exchange, "MOST_CHARACTERS", 5)
+    monkeypatch.setattr(exchange, "MAX_CHARACTERS", 5)
     refused(packed, "different characters")
 
 
@@ -596,7 +598,7 @@ def first_snapshot(**values: Any) -> Callable[[dict[str, Any]], Any]:
         (put("changes", [{"step": 3, "settings": {"learning_rate": 1e9}}]), "learning_rate"),
         (put("changes", [{"step": 3, "settings": {"__class__": 1}}]), "cannot change"),
         (put("changes", [{"step": 99, "settings": {}}]), "order"),
-        (put("changes", [{"step": 3, "settings": {"optimiser": {"a": 1}}}]), "changes"),
+        (put("changes", [{"step": 3, "settings": {"optimizer": {"a": 1}}}]), "changes"),
         (put("snapshots", "many"), "snapshots"),
         (first_snapshot(step=-1), "step"),
         (first_snapshot(step=7), "order"),

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lmcore import expressions
 from lmcore.errors import UserError
-from lmcore.expressions import evaluate
+from lmcore.inspection import expressions
+from lmcore.inspection.expressions import evaluate
 
 generator = torch.Generator().manual_seed(1)
 n, V = 4, 5

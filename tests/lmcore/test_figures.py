@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 
-from lmcore import bigrams, figures, one_layer, recipes
-from lmcore.corpora import CorpusConfig, from_text, summary
+from lmcore import figures
+from lmcore.data.corpora import CorpusConfig, from_text, summary
 from lmcore.figures import style
-from lmcore.history import Change, History, Snapshot, loss_curve
-from lmcore.training import RunConfig
+from lmcore.inspection import neural_bigram, ngrams
+from lmcore.recipes import recipes
+from lmcore.training.history import Change, History, Snapshot, loss_curve
+from lmcore.training.training import RunConfig
 
 
 def curve(steps: int, changes: tuple[Change, ...] = (), lost: int = 0):
@@ -66,7 +68,7 @@ def test_pictures_of_a_text_count_what_is_there(units: str) -> None:
 
 def test_a_tensor_shows_its_shape_and_gradients_are_signed() -> None:
     corpus = from_text("emma\nolivia\nava\n" * 5)
-    stages = one_layer.slow_motion(corpus, "emma", 1, 1.0, 1).stages
+    stages = neural_bigram.slow_motion(corpus, "emma", 1, 1.0, 1).stages
     for stage in stages:
         for gradient in (False, True):
             drawn = figures.tensor(stage, gradient)
@@ -77,12 +79,12 @@ def test_a_tensor_shows_its_shape_and_gradients_are_signed() -> None:
 
 def test_the_net_and_the_counts_are_drawn_on_one_scale() -> None:
     corpus = from_text("emma\nolivia\nava\n" * 5)
-    counts = bigrams.counted(corpus)
-    matrix = bigrams.pair_matrix(corpus, counts, 1.0)
+    counts = ngrams.counted(corpus)
+    matrix = ngrams.pair_matrix(corpus, counts, 1.0)
     assert figures.probabilities(matrix, "p", top=0.5).data[0].zmax == 0.5
-    record = one_layer.log_counts(matrix.counts, matrix.probabilities, matrix.labels)
+    record = neural_bigram.log_counts(matrix.counts, matrix.probabilities, matrix.labels)
     assert len(figures.log_counts(record).data[1].x) == (matrix.counts > 0).sum()
-    both = [one_layer.descend(counts, 5, 1.0, 1, o) for o in ("mean of logarithms", "logarithm of the mean")]
+    both = [neural_bigram.descend(counts, 5, 1.0, 1, o) for o in ("mean of logarithms", "logarithm of the mean")]
     assert [trace.name for trace in figures.two_objectives(*both).data] == [
         "trained on −mean(log p)",
         "trained on −log(mean p)",
@@ -98,8 +100,8 @@ def test_a_race_draws_each_run_and_the_line_of_guessing() -> None:
 
 
 def test_a_change_to_another_word_is_written_beside_its_mark() -> None:
-    drawn = figures.loss_curve(curve(500, (Change(100, {"optimiser": "adam", "one_batch": True}),)))
-    assert drawn.layout.annotations[0].text == "optimiser adam<br>one batch on"
+    drawn = figures.loss_curve(curve(500, (Change(100, {"optimizer": "adam", "one_batch": True}),)))
+    assert drawn.layout.annotations[0].text == "optimizer adam<br>one batch on"
 
 
 def test_histograms_share_their_bins_and_sum_to_one() -> None:

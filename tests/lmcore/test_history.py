@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmcore.history import Change, History, Snapshot, loss_curve, over_seconds
+from lmcore.training.history import Change, History, Snapshot, loss_curve, over_seconds
 
 
 def test_a_short_history_is_kept_exactly() -> None:

@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from lmcore import figures, inspection
-from lmcore.corpora import Corpus
-from lmcore.history import History
-from lmcore.inspection import CASES, TREATMENTS, LayerRecord
+from lmcore import figures
+from lmcore.data.corpora import Corpus
+from lmcore.inspection import activations
+from lmcore.inspection.activations import CASES, TREATMENTS, LayerRecord
 from lmcore.models import MLPConfig, WaveNetConfig
 from lmcore.models.mlp import GAINS
-from lmcore.training import MOST_KEPT, RunConfig, TrainConfig, Trainer, measured_steps
+from lmcore.training.history import History
+from lmcore.training.training import MAX_KEPT, RunConfig, TrainConfig, Trainer, measured_steps
 from tests.lmcore.test_training import small_corpus
 
 CORPUS = small_corpus()
@@ -25,26 +26,26 @@ def test_a_snapshot_is_looked_into_as_it_was() -> None:
     trainer = Trainer(CONFIG, CORPUS)
     trainer.train(20)
     snapshot = trainer.snapshot()
-    rows = inspection.probe(trainer)
-    expected = inspection.on_batch(trainer, rows)
+    rows = activations.probe(trainer)
+    expected = activations.on_batch(trainer, rows)
     trainer.train(30)
-    seen = inspection.look(CONFIG, snapshot, CORPUS)
+    seen = activations.look(CONFIG, snapshot, CORPUS)
     assert seen.loss == expected.loss
     assert np.array_equal(seen.layers["tanh2"].grad_out, expected.layers["tanh2"].grad_out)
-    assert seen.loss != inspection.look(CONFIG, None, CORPUS).loss
+    assert seen.loss != activations.look(CONFIG, None, CORPUS).loss
     assert seen.contexts == ["".join(CORPUS.vocabulary.labels[i] for i in trainer.X[row]) for row in rows]
 
 
 def test_looking_takes_no_step_and_no_dice() -> None:
     looked, other = Trainer(CONFIG, CORPUS), Trainer(CONFIG, CORPUS)
-    inspection.on_batch(looked, inspection.probe(looked))
+    activations.on_batch(looked, activations.probe(looked))
     assert np.array_equal(looked.train(10), other.train(10))
 
 
 def test_gradients_of_outputs_are_those_of_autograd() -> None:
     trainer = Trainer(RunConfig(model=WaveNetConfig(hidden=6), train=CONFIG.train), CORPUS)
-    rows = inspection.probe(trainer)
-    inside = inspection.on_batch(trainer, rows)
+    rows = activations.probe(trainer)
+    inside = activations.on_batch(trainer, rows)
     x, kept = trainer.X[rows].long(), {}
     for name, made in trainer.model.layers.items():
         x = made.plain(x, made.parameters).requires_grad_() if name == "embedding" else made.plain(x, made.parameters)
@@ -58,7 +59,7 @@ def test_gradients_of_outputs_are_those_of_autograd() -> None:
 
 
 def test_the_summary_has_a_line_for_each_layer() -> None:
-    table = inspection.summary(inspection.look(CONFIG, None, CORPUS))
+    table = activations.summary(activations.look(CONFIG, None, CORPUS))
     assert table["layer"].tolist() == ["embedding", "flatten", "hidden", "tanh", "hidden2", "tanh2", "output"]
     assert table["parameters"].sum() == Trainer(CONFIG, CORPUS).parameters
     assert table["output"].tolist()[:4] == ["32 × 3 × 10", "32 × 30", "32 × 12", "32 × 12"]
@@ -66,27 +67,27 @@ def test_the_summary_has_a_line_for_each_layer() -> None:
 
 
 def test_histograms_share_their_bins_and_count_everything_within() -> None:
-    record = inspection.histograms({"a": np.array([-1, 0.1, 0.2, 5], np.float32), "b": np.ones(4, np.float32)}, 2.0, 4)
+    record = activations.histograms({"a": np.array([-1, 0.1, 0.2, 5], np.float32), "b": np.ones(4, np.float32)}, 2.0, 4)
     assert record.edges.tolist() == [-2, -1, 0, 1, 2]
     assert record.shares["a"].tolist() == [0, 0.25, 0.5, 0]  # 5 lies beyond
     assert record.shares["b"].tolist() == [0, 0, 0, 1]
-    assert inspection.limit_of({"a": np.arange(1001, dtype=np.float32), "b": np.ones(5, np.float32)}) == 999
-    assert inspection.limit_of({"zeros": np.zeros(3, np.float32)}) == 1
+    assert activations.limit_of({"a": np.arange(1001, dtype=np.float32), "b": np.ones(5, np.float32)}) == 999
+    assert activations.limit_of({"zeros": np.zeros(3, np.float32)}) == 1
 
 
 def test_a_hierarchy_is_a_tree_whose_positions_see_twice_as_far_from_level_to_level() -> None:
     config = RunConfig(model=WaveNetConfig(hidden=6), train=CONFIG.train)
-    levels = inspection.levels(inspection.look(config, None, CORPUS), 8)
+    levels = activations.levels(activations.look(config, None, CORPUS), 8)
     assert [level.names[-1] for level in levels] == ["embedding", "tanh", "tanh2", "output"]
     assert [len(level.spans) for level in levels] == [8, 4, 2, 1]
     assert levels[2].spans == [(0, 4), (4, 8)]
     assert levels[1].shapes[-1] == (32, 4, 6)
-    flat = inspection.levels(inspection.look(CONFIG, None, CORPUS), 3)
+    flat = activations.levels(activations.look(CONFIG, None, CORPUS), 3)
     assert [level.spans for level in flat] == [[(0, 1), (1, 2), (2, 3)], [(0, 3)]]
     drawn = figures.tree(levels, "....<b>a", (2, 1))
-    colours = drawn.data[2].marker.color
-    assert colours[13] == figures.inspection.ORANGE
-    assert [colour == figures.inspection.SKY for colour in colours[:8]] == [False] * 4 + [True] * 4
+    colors = drawn.data[2].marker.color
+    assert colors[13] == figures.inspection.ORANGE
+    assert [color == figures.inspection.SKY for color in colors[:8]] == [False] * 4 + [True] * 4
     assert drawn.data[2].text[4] == "&lt;"
 
 
@@ -107,12 +108,12 @@ def test_a_position_sees_what_the_tree_says() -> None:
 
 
 def test_a_unit_is_dead_that_is_stuck_for_every_example() -> None:
-    board = inspection.saturation(layer("Tanh", [[0.1, 3.0, -5.0], [2.5, 4.0, 0.0]]))
+    board = activations.saturation(layer("Tanh", [[0.1, 3.0, -5.0], [2.5, 4.0, 0.0]]))
     assert board.board.tolist() == [[False, True, True], [True, True, False]]
     assert board.dead == [1]
     assert board.share == pytest.approx(4 / 6)
-    assert inspection.saturation(layer("ReLU", [[-1.0, 2.0], [-0.5, -1.0]])).dead == [0]
-    assert inspection.saturation(layer("Tanh", [[3.0], [2.0]]), 0.999).dead == []
+    assert activations.saturation(layer("ReLU", [[-1.0, 2.0], [-0.5, -1.0]])).dead == [0]
+    assert activations.saturation(layer("Tanh", [[3.0], [2.0]]), 0.999).dead == []
 
 
 @pytest.mark.parametrize(
@@ -120,15 +121,15 @@ def test_a_unit_is_dead_that_is_stuck_for_every_example() -> None:
 )
 def test_the_change_of_bias_that_is_told_wakes_a_dead_unit(kind: str, z: list[list[float]]) -> None:
     dead = layer(kind, z)
-    assert inspection.saturation(dead).dead == [0]
-    shift = float(inspection.revival(dead, [0])["bias must move by"][0])
+    assert activations.saturation(dead).dead == [0]
+    shift = float(activations.revival(dead, [0])["bias must move by"][0])
     further = np.sign(shift) * 0.001
-    assert inspection.saturation(layer(kind, [[v[0] + shift + further] for v in z])).dead == []
-    assert inspection.saturation(layer(kind, [[v[0] + shift - 2 * further] for v in z])).dead == [0]
+    assert activations.saturation(layer(kind, [[v[0] + shift + further] for v in z])).dead == []
+    assert activations.saturation(layer(kind, [[v[0] + shift - 2 * further] for v in z])).dead == [0]
 
 
 def test_a_unit_names_the_texts_that_drive_it() -> None:
-    found = inspection.unit(CONFIG, None, "tanh", 4, corpus=CORPUS)
+    found = activations.unit(CONFIG, None, "tanh", 4, corpus=CORPUS)
     trainer = Trainer(CONFIG, CORPUS)
     trainer.model.forward(trainer.X.long())
     z = trainer.model.leaves["hidden"].out[:, 4]
@@ -143,7 +144,7 @@ def test_a_unit_names_the_texts_that_drive_it() -> None:
 def test_a_unit_of_a_hierarchy_sees_a_part_of_the_context() -> None:
     config = RunConfig(model=WaveNetConfig(hidden=6), train=CONFIG.train)
     for name, characters in (("tanh", 2), ("tanh2", 4), ("tanh3", 8)):
-        found = inspection.unit(config, None, name, 1, corpus=CORPUS)
+        found = activations.unit(config, None, name, 1, corpus=CORPUS)
         assert all(len(text) == characters for text in found.highest["text"])
 
 
@@ -177,16 +178,16 @@ def test_verdicts_say_what_moves_too_much_and_what_too_little() -> None:
     history = History()
     sizes = np.array([1e-3, 1e-6, 5e-2, np.nan], np.float32)
     history.add_ratios(np.arange(1, 21), np.tile(np.stack([sizes, sizes], 1), (20, 1, 1)))
-    record = inspection.updates(history, ["fine", "slow", "wild", "zero"])
+    record = activations.updates(history, ["fine", "slow", "wild", "zero"])
     assert record.updates.shape == (20, 4)
-    words = inspection.verdicts(record)
+    words = activations.verdicts(record)
     assert words[0] == "slow barely moves: by 10^-6.0 of its size a step."
     assert words[1] == "wild moves 50 times as far as it should."
     assert words[2] == "zero does not move at all."
     fine = History()
     fine.add_ratios(np.arange(1, 3), np.full((2, 1, 2), 1e-3, np.float32))
-    assert "as it should" in inspection.verdicts(inspection.updates(History.from_arrays(fine.arrays()), ["fine"]))[0]
-    assert inspection.verdicts(inspection.updates(History(), ["a"])) == []
+    assert "as it should" in activations.verdicts(activations.updates(History.from_arrays(fine.arrays()), ["fine"]))[0]
+    assert activations.verdicts(activations.updates(History(), ["a"])) == []
 
 
 # ---------------------------------------------------------------- treatments, figures
@@ -196,7 +197,7 @@ def test_verdicts_say_what_moves_too_much_and_what_too_little() -> None:
 @pytest.mark.parametrize("model", [MLPConfig(hidden=8, hidden_scale=2), WaveNetConfig(hidden=8, batch_norm=False)])
 def test_a_treatment_changes_a_copy_only(treatment: str, model: MLPConfig | WaveNetConfig) -> None:
     config = RunConfig(model=model)
-    copy = inspection.treated(config, treatment)
+    copy = activations.treated(config, treatment)
     assert config.model == model
     if treatment == "BatchNorm":
         assert copy.model.batch_norm in (True, "hidden")
@@ -210,7 +211,7 @@ def test_a_treatment_changes_a_copy_only(treatment: str, model: MLPConfig | Wave
 
 def test_before_and_after_are_of_the_same_minibatch() -> None:
     config = RunConfig(corpus={"source": "given-names", "locales": ("de_DE",)}, model=MLPConfig(hidden=8))
-    before, after = (inspection.after(c, 5) for c in (config, inspection.treated(config, "BatchNorm")))
+    before, after = (activations.after(c, 5) for c in (config, activations.treated(config, "BatchNorm")))
     assert before.contexts == after.contexts
     assert before.loss != after.loss
 
@@ -218,10 +219,10 @@ def test_before_and_after_are_of_the_same_minibatch() -> None:
 def test_depth_does_what_the_cases_are_called_after(names: Corpus) -> None:
     """Five layers: outputs and gradients vanish, saturate or explode by the gain, and BatchNorm mends it."""
 
-    def inside(case: str) -> inspection.Inside:
+    def inside(case: str) -> activations.Inside:
         chosen = {name: value for name, value in CASES[case].items() if name in MLPConfig.model_fields}
         gain = CASES[case]["gain"] / GAINS[chosen["activation"]]
-        return inspection.look(RunConfig(model=MLPConfig(hidden_scale=gain, **chosen)), None, names)
+        return activations.look(RunConfig(model=MLPConfig(hidden_scale=gain, **chosen)), None, names)
 
     def spread(case: str) -> np.ndarray:
         return np.array([layer.out.std() for layer in inside(case).activations.values()])
@@ -231,11 +232,11 @@ def test_depth_does_what_the_cases_are_called_after(names: Corpus) -> None:
     assert vanishing[-1] < 0.05 * healthy[-1]
     assert exploding[-1] > 10 * exploding[0]
     stuck = {
-        case: inspection.summary(inside(case))["saturated"].max() for case in ("saturated", "rescued by BatchNorm")
+        case: activations.summary(inside(case))["saturated"].max() for case in ("saturated", "rescued by BatchNorm")
     }
     assert stuck["saturated"] > 0.4
     assert stuck["rescued by BatchNorm"] < 0.1
-    assert inspection.saturation(inside("dead units").layers["tanh"]).dead
+    assert activations.saturation(inside("dead units").layers["tanh"]).dead
     for case, words in {
         "healthy": "keep their spread",
         "vanishing": "Outputs fade",
@@ -244,41 +245,41 @@ def test_depth_does_what_the_cases_are_called_after(names: Corpus) -> None:
         "dead units": "units are dead",
         "rescued by BatchNorm": "keep their spread",
     }.items():
-        assert any(words in sentence for sentence in inspection.findings(inside(case))), case
+        assert any(words in sentence for sentence in activations.findings(inside(case))), case
 
 
 def test_snapshots_of_large_models_keep_no_weights() -> None:
     config = RunConfig(model=MLPConfig(hidden=2048, hidden_layers=2))
     trainer = Trainer(config, CORPUS)
-    assert trainer.parameters > MOST_KEPT
-    assert not inspection.can_look(trainer.snapshot())
-    assert inspection.can_look(Trainer(CONFIG, CORPUS).snapshot())
+    assert trainer.parameters > MAX_KEPT
+    assert not activations.can_look(trainer.snapshot())
+    assert activations.can_look(Trainer(CONFIG, CORPUS).snapshot())
 
 
 def test_figures_draw_what_the_records_hold() -> None:
-    inside = inspection.look(CONFIG, None, CORPUS)
+    inside = activations.look(CONFIG, None, CORPUS)
     groups = {name: layer.out for name, layer in inside.activations.items()}
-    record = inspection.histograms(groups, 1.0)
+    record = activations.histograms(groups, 1.0)
     overlaid, below = figures.histograms(record, "output"), figures.histograms(record, "output", multiples=True)
     assert [trace.name for trace in overlaid.data] == ["tanh", "tanh2"]
     assert overlaid.layout.xaxis.range == (-1, 1)
     assert below.data[1].yaxis == "y2"
     assert below.layout.yaxis2.domain[1] <= below.layout.yaxis.domain[0]
-    board = inspection.saturation(layer("Tanh", [[3.0, 0.0], [4.0, 1.0]]))
+    board = activations.saturation(layer("Tanh", [[3.0, 0.0], [4.0, 1.0]]))
     drawn = figures.saturation_board(board)
     assert drawn.data[0].z.tolist() == [[1, 0], [1, 0]]
     assert list(drawn.data[1].x) == [0]
     assert (drawn.layout.xaxis.title.text, drawn.layout.yaxis.title.text) == ("unit", "example")
     for kind in ("tanh", "relu"):
         config = RunConfig(model=MLPConfig(hidden=4, activation=kind), train=CONFIG.train)
-        unit = figures.unit(inspection.unit(config, None, kind, 0, corpus=CORPUS))
+        unit = figures.unit(activations.unit(config, None, kind, 0, corpus=CORPUS))
         assert unit.layout.xaxis.title.text == "pre-activation"
-    empty = figures.updates(inspection.updates(History(), ["a"]))
+    empty = figures.updates(activations.updates(History(), ["a"]))
     assert "leave a mark" in empty.layout.annotations[0].text
     trainer = Trainer(CONFIG, CORPUS)
     trainer.train(5)
     history = History()
     history.add_ratios(*trainer.take_ratios())
-    lines = figures.updates(inspection.updates(history, list(trainer.model.matrices)))
+    lines = figures.updates(activations.updates(history, list(trainer.model.matrices)))
     assert lines.layout.shapes[0].y0 == -3
     assert len(lines.data) == 4

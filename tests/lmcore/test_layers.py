@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lmcore import initialisation, models
-from lmcore.corpora import Corpus
+from lmcore import models
+from lmcore.data.corpora import Corpus
 from lmcore.errors import UserError
-from lmcore.layers import BatchNorm1d, FlattenConsecutive, Linear, Parallel, ReLU, Sequential, Tanh
+from lmcore.inspection import initialization
 from lmcore.models import MLPConfig, NeuralBigramConfig, WaveNetConfig
-from lmcore.runs.slices import advance
-from lmcore.training import RunConfig, TrainConfig, Trainer, cross_entropy
+from lmcore.nn.layers import BatchNorm1d, FlattenConsecutive, Linear, Parallel, ReLU, Sequential, Tanh
+from lmcore.runs.worker import advance
+from lmcore.training.training import RunConfig, TrainConfig, Trainer, cross_entropy
 from tests.lmcore.test_training import small_corpus
 
 DICE = torch.Generator()
@@ -119,7 +120,7 @@ def test_every_model_agrees_with_autograd(
         torch.testing.assert_close(gradient, parameters[name].grad, rtol=1e-10, atol=1e-10)
 
 
-# ---------------------------------------------------------------- batch normalisation
+# ---------------------------------------------------------------- batch normalization
 
 
 @pytest.mark.parametrize("shape", [(32, 5), (8, 4, 5)])
@@ -158,7 +159,7 @@ def test_examples_depend_on_each_other_in_training_only() -> None:
     assert model.leaves["norm"].training
 
 
-def test_neighbours_are_fused_in_order() -> None:
+def test_neighbors_are_fused_in_order() -> None:
     layer = FlattenConsecutive(2)
     x = torch.arange(12.0).view(1, 4, 3)
     assert layer.forward(x).tolist() == [[[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]]
@@ -166,7 +167,7 @@ def test_neighbours_are_fused_in_order() -> None:
     assert FlattenConsecutive(4).forward(x).shape == (1, 12)
 
 
-def test_a_batch_of_one_is_refused_where_it_is_normalised() -> None:
+def test_a_batch_of_one_is_refused_where_it_is_normalized() -> None:
     config = RunConfig(model=MLPConfig(batch_norm="hidden"), train=TrainConfig(batch_size=1))
     with pytest.raises(UserError, match="at least 2"):
         Trainer(config, small_corpus()).train(1)
@@ -208,15 +209,15 @@ def test_models_have_as_many_parameters_as_published(config: models.ModelConfig,
 
 
 def test_the_first_batch_with_batch_norm_costs_what_is_published(names: Corpus) -> None:
-    config = RunConfig(model=MLPConfig(**initialisation.PRESETS["output × 0.01, hidden Kaiming, BatchNorm"]))
-    record = initialisation.start(config, names)
+    config = RunConfig(model=MLPConfig(**initialization.PRESETS["output × 0.01, hidden Kaiming, BatchNorm"]))
+    record = initialization.start(config, names)
     assert record.loss == pytest.approx(3.3239, abs=5e-5)
     assert record.saturated["tanh"] == pytest.approx(0.004, abs=0.0005)
 
 
 def test_training_with_batch_norm_equals_a_plain_autograd_loop(names: Corpus) -> None:
     steps = 3000
-    model = MLPConfig(**initialisation.PRESETS["output × 0.01, hidden Kaiming, BatchNorm"])
+    model = MLPConfig(**initialization.PRESETS["output × 0.01, hidden Kaiming, BatchNorm"])
     trainer = Trainer(RunConfig(model=model, train=TrainConfig(steps=steps)), names)
     losses = trainer.train(steps)
 
@@ -252,7 +253,7 @@ def test_training_with_batch_norm_equals_a_plain_autograd_loop(names: Corpus) ->
 
 
 def test_the_deep_net_is_as_published(names: Corpus) -> None:
-    """Five hidden layers with batch normalisation everywhere, as in makemore, part 3."""
+    """Five hidden layers with batch normalization everywhere, as in makemore, part 3."""
     model = MLPConfig(
         hidden=100, hidden_layers=5, batch_norm="all", hidden_scale=3 / 5, output_scheme="kaiming", output_scale=0.1
     )

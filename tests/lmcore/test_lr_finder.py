@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 
-from lmcore import figures, lr_finder
-from lmcore.corpora import CorpusConfig, from_text
+from lmcore import figures
+from lmcore.data.corpora import CorpusConfig, from_text
 from lmcore.errors import UserError
-from lmcore.lr_finder import JURY, Finding, SweepConfig
 from lmcore.models.mlp import MLPConfig
-from lmcore.training import RunConfig, TrainConfig, Trainer
+from lmcore.training import lr_finder
+from lmcore.training.lr_finder import JURY, Finding, SweepConfig
+from lmcore.training.training import RunConfig, TrainConfig, Trainer
 
 CORPUS = from_text("emma\nolivia\nava\nisabella\nsophia\nmia\nnoah\nliam\n" * 9, config=CorpusConfig(units="lines"))
 CONFIG = RunConfig(model=MLPConfig(hidden=20), train=TrainConfig(seed=5))

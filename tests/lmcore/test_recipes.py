@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from lmcore import recipes, texts
-from lmcore.history import History, Snapshot
+from lmcore.data import sources
 from lmcore.models import count_parameters
-from lmcore.recipes import RECIPES, Published, Recipe, Start
+from lmcore.recipes import recipes
+from lmcore.recipes.recipes import RECIPES, Published, Recipe, Start
 from lmcore.runs.run import Run, Status
-from lmcore.runs.slices import advance
-from lmcore.training import RunConfig, Trainer
+from lmcore.runs.worker import advance
+from lmcore.training.history import History, Snapshot
+from lmcore.training.training import RunConfig, Trainer
 
 TRAINED = [name for name, recipe in RECIPES.items() if recipe.config is not None]
 
@@ -88,7 +89,7 @@ def test_every_recipe_is_complete(name: str) -> None:
     whats = [one.what for one in recipe.published]
     assert len(set(whats)) == len(whats)
     assert all(math.isfinite(one.value) and one.tolerance >= 0 for one in recipe.published)
-    assert recipe.needs in {source.name for source in texts.catalogue()}
+    assert recipe.needs in {source.name for source in sources.catalog()}
 
 
 @pytest.mark.parametrize("name", TRAINED)

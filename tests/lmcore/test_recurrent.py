@@ -8,22 +8,23 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lmcore import passages, trainers
-from lmcore.corpora import CorpusConfig, from_text
+from lmcore.data.corpora import CorpusConfig, from_text
 from lmcore.errors import UserError
-from lmcore.history import MOST_KEPT_ALWAYS
+from lmcore.generation import passages
+from lmcore.generation.sampling import SampleConfig
 from lmcore.models import recurrent
+from lmcore.models.numpy_rnn import RNN, RNNConfig
 from lmcore.models.recurrent import CELLS, Lanes, RecurrentConfig, RecurrentNet
 from lmcore.runs.run import Run
-from lmcore.runs.slices import advance
-from lmcore.sampling import SampleConfig
-from lmcore.scratch.rnn import RNN, RNNConfig
-from lmcore.training import DivergedError, RunConfig, TrainConfig, train_for
+from lmcore.runs.worker import advance
+from lmcore.training import trainers
+from lmcore.training.history import MAX_KEPT_ALWAYS
+from lmcore.training.training import DivergedError, RunConfig, TrainConfig, train_for
 
 TEXT = "The cat said no. The dog said yes, of course.\nA bird in 1984 sang on.\n" * 60
 NOVEL = from_text(TEXT, config=CorpusConfig(units="running"))
 NAMES = from_text("emma\nolivia\nava\nisabella\nsophia\nmia\n" * 40, config=CorpusConfig(units="lines"))
-TRAIN = TrainConfig(steps=120, batch_size=4, optimiser="adam", learning_rate=0.01, seed=5, evaluate_every=100)
+TRAIN = TrainConfig(steps=120, batch_size=4, optimizer="adam", learning_rate=0.01, seed=5, evaluate_every=100)
 CONFIG = RunConfig(model=RecurrentConfig(embedding=6, hidden=16, sequence=12), train=TRAIN)
 SHAPES = st.builds(
     RecurrentConfig,
@@ -187,7 +188,7 @@ def test_another_batch_size_begins_the_text_anew() -> None:
 
 
 def test_a_step_clips_the_norm_of_the_whole_gradient() -> None:
-    config = config_of(clip_at=1e-3).updated(train=TRAIN.updated(optimiser="sgd", learning_rate=1.0).model_dump())
+    config = config_of(clip_at=1e-3).updated(train=TRAIN.updated(optimizer="sgd", learning_rate=1.0).model_dump())
     trainer = trainers.InTorch(config, NOVEL)
     before = trainer.theta.copy()
     trainer.train(1)
@@ -214,7 +215,7 @@ def test_the_loss_of_a_split_leaves_nothing_out() -> None:
 
 
 def test_a_rate_far_too_high_is_told() -> None:
-    config = CONFIG.updated(train=TRAIN.updated(learning_rate=1000.0, optimiser="sgd").model_dump())
+    config = CONFIG.updated(train=TRAIN.updated(learning_rate=1000.0, optimizer="sgd").model_dump())
     with pytest.raises(DivergedError, match="learning rate of 100"):
         trainers.InTorch(config, NOVEL).train(200)
 
@@ -226,7 +227,7 @@ def test_snapshots_of_large_networks_keep_the_last_weights_only() -> None:
         result = train_for(trainers.InTorch(config, NOVEL), math.inf, until=10)
         assert len(result.snapshots) == 5
         parameters = recurrent.size(config.model, len(NOVEL.vocabulary))
-        assert (parameters > MOST_KEPT_ALWAYS) == (config is large)
+        assert (parameters > MAX_KEPT_ALWAYS) == (config is large)
         report = result._asdict() | {"step": 10, "parameters": parameters}
         run.fold(b"", report)
         keeping = [snapshot.step for snapshot in run.snapshots if "last/theta" in snapshot.arrays]

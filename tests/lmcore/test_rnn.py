@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.rnn import difference
-from lmcore import corpora, sampling, texts
-from lmcore.corpora import CorpusConfig
+from lmcore.data import corpora, sources
+from lmcore.data.corpora import CorpusConfig
 from lmcore.errors import UserError
-from lmcore.sampling import SampleConfig, StateReader
-from lmcore.scratch import rnn, unrolled
-from lmcore.scratch.rnn import RNN, AdaGrad, Clip, RNNConfig, Stream
+from lmcore.generation import sampling
+from lmcore.generation.sampling import SampleConfig, StateReader
+from lmcore.inspection import backprop_through_time
+from lmcore.models import numpy_rnn
+from lmcore.models.numpy_rnn import RNN, AdaGrad, Clip, RNNConfig, Stream
 
 TEXT = np.random.default_rng(3).integers(0, 7, 400)
 
@@ -39,7 +41,7 @@ def test_gradients_equal_central_differences_and_autograd(hidden: int, T: int, K
     dice = np.random.default_rng(seed)
     model = model_of(hidden, T, K, 0.25, seed)  # neither saturated nor with gradients that are all rounding
     ids, h = dice.integers(0, K, T + 1), np.tanh(dice.standard_normal(hidden))
-    record = unrolled.check(model, ids[:-1], ids[1:], h, entries=10**6)
+    record = backprop_through_time.check(model, ids[:-1], ids[1:], h, entries=10**6)
     errors = dict(zip(record.names, record.differences, strict=True))
     assert max(errors[name] for name in "WUV") < 1e-6
     assert max(errors[name] for name in "bc") < 1e-8
@@ -49,7 +51,7 @@ def test_gradients_equal_central_differences_and_autograd(hidden: int, T: int, K
 def test_gradients_of_the_reference_size_are_exact() -> None:
     model = model_of(100, 25, 56, 0.01)
     ids = np.random.default_rng(0).integers(0, 56, 26)
-    record = unrolled.check(model, ids[:-1], ids[1:], np.full(100, 0.5), entries=5)
+    record = backprop_through_time.check(model, ids[:-1], ids[1:], np.full(100, 0.5), entries=5)
     assert record.autograd.max() < 1e-10
     assert record.differences.max() < 1e-8
 
@@ -62,7 +64,7 @@ def test_a_wrong_backward_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         self.gradients["W"] *= 1.01
 
     monkeypatch.setattr(RNN, "backward", forgetful)
-    record = unrolled.check(model_of(), TEXT[:6], TEXT[1:7], np.zeros(8))
+    record = backprop_through_time.check(model_of(), TEXT[:6], TEXT[1:7], np.zeros(8))
     for errors in (record.differences, record.autograd):
         assert errors[0] == pytest.approx(0.01, rel=0.02)
         assert errors[1:].max() < 1e-8
@@ -93,10 +95,10 @@ def test_starting_weights_are_drawn_in_a_fixed_order() -> None:
 
 
 def test_the_state_is_carried_and_reset_at_each_epoch() -> None:
-    model, optimiser, stream = ready(TEXT[:20])  # three sequences of 6 an epoch
+    model, optimizer, stream = ready(TEXT[:20])  # three sequences of 6 an epoch
     began, ended = [], []
     for _ in range(7):
-        rnn.step(model, optimiser, stream, 0.1)
+        numpy_rnn.step(model, optimizer, stream, 0.1)
         began.append(model.h[0].copy())
         ended.append(model.h[-1].copy())
     assert stream.epoch == 2
@@ -119,19 +121,19 @@ def test_an_epoch_reads_every_whole_sequence_once() -> None:
 def test_a_restored_run_goes_on_bit_for_bit(dtype: Any) -> None:
     run, other = ready(dtype=dtype), ready(dtype=dtype, seed=1)
     for _ in range(100):
-        rnn.step(*run, 0.1)
-    held = rnn.state(*run)
-    expected = [rnn.step(*run, 0.1) for _ in range(100)]
-    rnn.restore(*other, held)
-    assert [rnn.step(*other, 0.1) for _ in range(100)] == expected
-    for name, array in rnn.state(*run).items():
-        assert np.array_equal(array, rnn.state(*other)[name])
+        numpy_rnn.step(*run, 0.1)
+    held = numpy_rnn.state(*run)
+    expected = [numpy_rnn.step(*run, 0.1) for _ in range(100)]
+    numpy_rnn.restore(*other, held)
+    assert [numpy_rnn.step(*other, 0.1) for _ in range(100)] == expected
+    for name, array in numpy_rnn.state(*run).items():
+        assert np.array_equal(array, numpy_rnn.state(*other)[name])
 
 
 def test_a_state_of_another_model_is_refused() -> None:
-    held = rnn.state(*ready())
+    held = numpy_rnn.state(*ready())
     with pytest.raises(UserError, match=r"float64, this model has .* float32"):
-        rnn.restore(*ready(dtype=np.float32), held)
+        numpy_rnn.restore(*ready(dtype=np.float32), held)
 
 
 @pytest.mark.parametrize(
@@ -146,41 +148,41 @@ def test_a_state_of_another_model_is_refused() -> None:
 )
 def test_clipping(clip: Clip, at: float, expected: list[float]) -> None:
     grad = np.array([3.0, -6.0, 6.0, 0.0])  # of norm 9
-    rnn.hold_back(grad, clip, at)
+    numpy_rnn.hold_back(grad, clip, at)
     assert grad == pytest.approx(expected)
 
 
 def test_a_step_clips_and_adagrad_scales() -> None:
-    model, optimiser, stream = ready()
+    model, optimizer, stream = ready()
     before = model.theta.copy()
-    rnn.step(model, optimiser, stream, 0.1, "values", 1e-2)
+    numpy_rnn.step(model, optimizer, stream, 0.1, "values", 1e-2)
     assert np.abs(model.grad).max() == 1e-2
-    assert optimiser.memory == pytest.approx(1e-8 + model.grad**2)
+    assert optimizer.memory == pytest.approx(1e-8 + model.grad**2)
     assert model.theta == pytest.approx(before - 0.1 * model.grad / np.sqrt(1e-8 + model.grad**2))
-    rnn.step(model, optimiser, stream, 0.1, "norm", 1e-2)
+    numpy_rnn.step(model, optimizer, stream, 0.1, "norm", 1e-2)
     assert np.linalg.norm(model.grad) == pytest.approx(1e-2)
 
 
 def test_a_text_with_a_rhythm_is_learned() -> None:
-    model, optimiser, stream = ready(np.tile([0, 1, 2, 3, 1, 5], 50))  # what follows 1 depends on what came before it
-    losses = [rnn.step(model, optimiser, stream, 0.1) for _ in range(300)]
+    model, optimizer, stream = ready(np.tile([0, 1, 2, 3, 1, 5], 50))  # what follows 1 depends on what came before it
+    losses = [numpy_rnn.step(model, optimizer, stream, 0.1) for _ in range(300)]
     assert losses[0] > 6 * math.log(7) / 2
     assert losses[-1] < 0.1
 
 
 def test_smoothing_starts_where_it_is_told() -> None:
-    assert rnn.smoothed([20.0, 0.0], 10.0, 0.9) == pytest.approx([11.0, 9.9])
-    assert rnn.smoothed([100.0], 0.0) == pytest.approx([0.1])
+    assert numpy_rnn.smoothed([20.0, 0.0], 10.0, 0.9) == pytest.approx([11.0, 9.9])
+    assert numpy_rnn.smoothed([100.0], 0.0) == pytest.approx([0.1])
 
 
 def test_war_and_peace(novel_path: Path) -> None:
-    text = texts.decode(novel_path.read_bytes()).text
+    text = sources.decode(novel_path.read_bytes()).text
     ids = corpora.from_text(text, config=CorpusConfig(units="running", lower_case=True)).stream
     K, config = int(ids.max()) + 1, RNNConfig()
     model = RNN(config, K, np.random.Generator(np.random.PCG64(42)))
     run = model, AdaGrad(model.theta), Stream(ids, config.sequence, config.hidden)
     start = config.sequence * math.log(K)
-    averages = rnn.smoothed((rnn.step(*run, rate=0.1) for _ in range(10_000)), start)
+    averages = numpy_rnn.smoothed((numpy_rnn.step(*run, rate=0.1) for _ in range(10_000)), start)
     assert averages[0] == pytest.approx(start, abs=0.01)
     assert averages[-1] < 60  # 51.9 to 58.9 over 32 seeds, 53.2 for this one; rounding, too, decides where chaos leads
 
@@ -204,7 +206,7 @@ def test_advancing_one_by_one_is_reading() -> None:
     h = model.initial(3)
     for t, index in enumerate(TEXT[:6]):
         logits, h = model.advance(np.full(3, index), h)
-        assert rnn.log_softmax(logits) == pytest.approx(np.tile(log_p[t], (3, 1)))
+        assert numpy_rnn.log_softmax(logits) == pytest.approx(np.tile(log_p[t], (3, 1)))
         assert h == pytest.approx(np.tile(states[t], (3, 1)))
 
 
@@ -226,7 +228,7 @@ def test_samples_follow_the_probabilities() -> None:
 def test_unrolled_tensors_obey_the_equations() -> None:
     model, h = model_of(), np.full(8, 0.3)
     ids, targets = TEXT[:6], TEXT[1:7]
-    shown = unrolled.unroll(model, ids, targets, h)
+    shown = backprop_through_time.unroll(model, ids, targets, h)
     for t in range(6):
         before = h if t == 0 else shown.h[t - 1]
         assert shown.a[t] == pytest.approx(model.W @ before + model.U[:, ids[t]] + model.b)
@@ -245,7 +247,7 @@ def test_unrolled_tensors_obey_the_equations() -> None:
 
 def test_an_unrolled_record_outlives_the_next_step() -> None:
     model, h = model_of(), np.zeros(8)
-    shown = unrolled.unroll(model, TEXT[:6], TEXT[1:7], h)
+    shown = backprop_through_time.unroll(model, TEXT[:6], TEXT[1:7], h)
     arrays = [array for array in vars(shown).values() if isinstance(array, np.ndarray)] + [*shown.gradients.values()]
     held = [array.copy() for array in arrays]
     model.forward(TEXT[10:16], TEXT[11:17], h)
@@ -256,8 +258,10 @@ def test_an_unrolled_record_outlives_the_next_step() -> None:
 def test_the_last_loss_fades_and_explodes_with_the_radius() -> None:
     model = model_of(hidden=60, sequence=25, scale=0.01)
     ids, targets, h = TEXT[:25], TEXT[1:26], np.zeros(60)
-    weak, strong = (unrolled.fading(model, ids, targets, h, radius) for radius in (0.5, 1.5))
-    assert unrolled.spectral_radius(model.W) == pytest.approx(unrolled.fading(model, ids, targets, h).radius)
+    weak, strong = (backprop_through_time.fading(model, ids, targets, h, radius) for radius in (0.5, 1.5))
+    assert backprop_through_time.spectral_radius(model.W) == pytest.approx(
+        backprop_through_time.fading(model, ids, targets, h).radius
+    )
     for record, radius in ((weak, 0.5), (strong, 1.5)):
         assert record.radius == radius
         assert (record.linear[24] / record.linear[12]) ** (1 / 12) == pytest.approx(radius, rel=0.1)
@@ -267,8 +271,8 @@ def test_the_last_loss_fades_and_explodes_with_the_radius() -> None:
 
 def test_the_gradient_of_the_last_loss_is_that_of_autograd() -> None:
     model, h = model_of(), np.full(8, 0.3)
-    record = unrolled.fading(model, TEXT[:6], TEXT[1:7], h, 0.8)
-    W = torch.from_numpy(model.W * (0.8 / unrolled.spectral_radius(model.W)))
+    record = backprop_through_time.fading(model, TEXT[:6], TEXT[1:7], h, 0.8)
+    W = torch.from_numpy(model.W * (0.8 / backprop_through_time.spectral_radius(model.W)))
     states = [torch.from_numpy(h).requires_grad_()]
     for x in TEXT[:6]:
         states.append(torch.tanh(W @ states[-1] + torch.from_numpy(model.U[:, x] + model.b)))
@@ -279,4 +283,4 @@ def test_the_gradient_of_the_last_loss_is_that_of_autograd() -> None:
 
 def test_a_matrix_of_zeros_has_no_radius_to_change() -> None:
     with pytest.raises(UserError, match="scale above 0"):
-        unrolled.fading(model_of(scale=0.0), TEXT[:6], TEXT[1:7], np.zeros(8), 1.5)
+        backprop_through_time.fading(model_of(scale=0.0), TEXT[:6], TEXT[1:7], np.zeros(8), 1.5)

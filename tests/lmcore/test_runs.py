@@ -18,16 +18,16 @@ import psutil
 import pytest
 import safetensors.numpy
 
+from lmcore.data.files import write_atomically
 from lmcore.errors import UserError
-from lmcore.files import write_atomically
 from lmcore.runs import executors
 from lmcore.runs.disk import disk_use, limit_from_environment
 from lmcore.runs.engine import Engine, RunView
 from lmcore.runs.executors import Workers
 from lmcore.runs.run import Fork, Run, Status
-from lmcore.runs.slices import advance
 from lmcore.runs.store import TRASH_DAYS, About, Store, runs_folder
-from lmcore.training import RunConfig, Trainer
+from lmcore.runs.worker import advance
+from lmcore.training.training import RunConfig, Trainer
 
 CONFIG = RunConfig.from_flat({"locales": ("de_DE",), "hidden": 30, "steps": 4000, "evaluate_every": 1000})
 
@@ -268,10 +268,10 @@ def assert_same(one: Run, other: Run) -> None:
     "settings",
     [
         {"hidden": 20},
-        {"hidden": 20, "optimiser": "adam", "learning_rate": 0.01, "schedule": "cosine"},
-        {"hidden": 20, "optimiser": "momentum", "batch_norm": "hidden"},
+        {"hidden": 20, "optimizer": "adam", "learning_rate": 0.01, "schedule": "cosine"},
+        {"hidden": 20, "optimizer": "momentum", "batch_norm": "hidden"},
         {"family": "rnn", "hidden": 20, "learning_rate": 0.1},
-        {"family": "recurrent", "hidden": 8, "sequence": 8, "batch_size": 2, "dropout": 0.2, "optimiser": "adam"},
+        {"family": "recurrent", "hidden": 8, "sequence": 8, "batch_size": 2, "dropout": 0.2, "optimizer": "adam"},
     ],
     ids=["sgd", "adam", "momentum and BatchNorm", "rnn", "lstm with dropout"],
 )
@@ -287,7 +287,7 @@ def test_a_fork_with_equal_settings_takes_the_steps_of_its_parent(settings: dict
     assert child.origin == Fork(parent.id, at)
 
 
-@pytest.mark.parametrize("changed", [{"learning_rate": 0.3}, {"batch_size": 16}, {"optimiser": "adam"}])
+@pytest.mark.parametrize("changed", [{"learning_rate": 0.3}, {"batch_size": 16}, {"optimizer": "adam"}])
 def test_a_fork_with_another_setting_shares_the_beginning_only(changed: dict[str, Any]) -> None:
     parent = trained({"hidden": 20}, 600)
     child = parent.fork(100)
@@ -681,7 +681,7 @@ SERVER = """
 import sys, time
 from lmcore.runs.engine import Engine
 from lmcore.runs import executors
-from lmcore.training import RunConfig
+from lmcore.training.training import RunConfig
 if __name__ == "__main__":
     engine = Engine(make_workers=lambda: executors.process_pool(1))
     run_id = engine.start(RunConfig.model_validate_json(sys.argv[1]))

@@ -5,9 +5,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmcore.corpora import CorpusConfig, from_text
+from lmcore.data.corpora import CorpusConfig, from_text
 from lmcore.errors import UserError
-from lmcore.sampling import SampleConfig, WindowReader, choose, draw, probabilities, sample
+from lmcore.generation.sampling import SampleConfig, WindowReader, choose, draw, probabilities, sample
 
 CORPUS = from_text("ab\nba\nabba", config=CorpusConfig(units="lines"))
 

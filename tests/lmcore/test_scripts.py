@@ -10,13 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lmcore import scripts, texts
+from lmcore.data import sources
 from lmcore.errors import UserError
 from lmcore.models.mlp import MLPConfig
+from lmcore.runs import scripts
 from lmcore.runs.run import Run, Status
-from lmcore.runs.slices import advance
-from lmcore.scripts import Experiment
-from lmcore.training import RunConfig, Trainer
+from lmcore.runs.scripts import Experiment
+from lmcore.runs.worker import advance
+from lmcore.training.training import RunConfig, Trainer
 
 CORPUS = {"source": "given-names", "locales": ("de_DE",)}
 NEAR = 2e-4  # nats: what rounding in another order may do to a loss over these few dozen steps
@@ -42,7 +43,7 @@ def executed(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[st
     """The names that the script leaves behind."""
     path, text = folder / scripts.SCRIPT, folder / scripts.TEXT
     path.write_text(scripts.script(experiment(run)), encoding="utf-8")
-    text.write_text(scripts.text_of(run.config.corpus) or texts.read(run.config.corpus.source), encoding="utf-8")
+    text.write_text(scripts.text_of(run.config.corpus) or sources.read(run.config.corpus.source), encoding="utf-8")
     monkeypatch.setattr("sys.argv", [str(path), str(text)])
     return runpy.run_path(str(path))
 
@@ -73,16 +74,16 @@ CASES: dict[str, RunConfig] = {
     "mlp": config(),
     "deep": config({"hidden_layers": 3, "activation": "relu", "direct": True}, batch_size=8),
     "batch norm": config({"batch_norm": "hidden", "hidden_layers": 2, "norm_momentum": 0.3}),
-    "logits normalised": config({"batch_norm": "all", "output_scale": 0.1, "direct": True}),
+    "logits normalized": config({"batch_norm": "all", "output_scale": 0.1, "direct": True}),
     "everything normal": config({"hidden_scheme": "normal", "output_scheme": "normal", "output_bias_scheme": "normal"}),
     "zeros": config({"output_scheme": "zeros", "embedding_scheme": "zeros", "hidden_bias_scheme": "zeros"}),
     "uniform": config({"embedding_scheme": "uniform", "hidden_scheme": "uniform", "hidden_scale": 0.1}),
     "pytorch": config({"hidden_scheme": "pytorch", "output_scheme": "pytorch", "hidden_bias_scheme": "pytorch"}),
-    "momentum": config(optimiser="momentum", momentum=0.8, learning_rate=0.05),
-    "adam": config(optimiser="adam", learning_rate=0.002, schedule="cosine", warm_up=10),
-    "adamw": config(optimiser="adamw", learning_rate=0.002, weight_decay=0.5, schedule="exponential"),
-    "adagrad": config(optimiser="adagrad", learning_rate=0.02, schedule="step", decay_at=20),
-    "rmsprop": config(optimiser="rmsprop", learning_rate=0.001),
+    "momentum": config(optimizer="momentum", momentum=0.8, learning_rate=0.05),
+    "adam": config(optimizer="adam", learning_rate=0.002, schedule="cosine", warmup=10),
+    "adamw": config(optimizer="adamw", learning_rate=0.002, weight_decay=0.5, schedule="exponential"),
+    "adagrad": config(optimizer="adagrad", learning_rate=0.02, schedule="step", decay_at=20),
+    "rmsprop": config(optimizer="rmsprop", learning_rate=0.001),
     "penalties": config({"direct": True}, l2=0.001, l2_embedding=0.002, l2_hidden=0.003, l2_output=0.004),
     "one batch": config(one_batch=True),
     "wavenet": config({"family": "wavenet", "context": 8, "hidden": 12}, l2_hidden=0.001),
@@ -104,12 +105,12 @@ def test_the_script_gives_the_losses_of_the_run(name: str, tmp_path: Path, monke
 
 CHANGES: dict[str, tuple[RunConfig, dict[int, dict[str, Any]]]] = {
     "rate": (config(), {10: {"learning_rate": 0.02}, 25: {"learning_rate": 0.2, "batch_size": 50}}),
-    "optimiser": (
+    "optimizer": (
         config(learning_rate=0.01),
-        {8: {"optimiser": "adam"}, 20: {"optimiser": "sgd", "l2": 0.01}, 30: {"optimiser": "momentum"}},
+        {8: {"optimizer": "adam"}, 20: {"optimizer": "sgd", "l2": 0.01}, 30: {"optimizer": "momentum"}},
     ),
-    "momentum": (config(optimiser="momentum", learning_rate=0.02), {15: {"momentum": 0.5}}),
-    "schedule": (config(), {10: {"schedule": "cosine"}, 20: {"schedule": "step", "decay_at": 30}, 25: {"warm_up": 60}}),
+    "momentum": (config(optimizer="momentum", learning_rate=0.02), {15: {"momentum": 0.5}}),
+    "schedule": (config(), {10: {"schedule": "cosine"}, 20: {"schedule": "step", "decay_at": 30}, 25: {"warmup": 60}}),
     "one batch": (config(), {10: {"one_batch": True}, 20: {"one_batch": False}}),
     "full batch": (CASES["bigram"], {10: {"full_batch": True}, 20: {"full_batch": False, "learning_rate": 5.0}}),
     "nothing felt": (config(), {10: {"minutes": 5.0, "evaluate_every": 200}}),
@@ -133,7 +134,7 @@ TEXT = "Der Käse, 3 Stück; WAS? Na-na na!\n  So  ist \u00e9s\u2026 naja,\tund 
 def test_the_text_is_read_as_the_run_read_it(
     units: str, cleaning: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = texts.keep(texts.decode(TEXT.encode()), "own")
+    source = sources.keep(sources.decode(TEXT.encode()), "own")
     corpus = {"source": source, "locales": (), "units": units, "split_seed": 7} | cleaning
     run = trained(config(corpus=corpus, steps=12))
     names = executed(run, tmp_path, monkeypatch)
@@ -168,7 +169,7 @@ def test_any_mlp_is_written_down_rightly(data: st.DataObject, tmp_path: Path, mo
 
 
 def test_the_notebook_has_the_same_losses_cell_by_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = trained(*CHANGES["optimiser"])
+    run = trained(*CHANGES["optimizer"])
     written = json.loads(scripts.notebook(experiment(run)))
     assert (written["nbformat"], written["nbformat_minor"]) == (4, 5)
     assert len({cell["id"] for cell in written["cells"]}) == len(written["cells"])
@@ -193,7 +194,7 @@ def test_a_run_that_has_not_begun_is_written_down_whole() -> None:
 
 
 @pytest.mark.usefixtures("names_here")
-def test_a_text_of_the_catalogue_is_named_and_not_copied() -> None:
+def test_a_text_of_the_catalog_is_named_and_not_copied() -> None:
     written = scripts.script(Experiment.of(config(corpus={"source": "names"}), [], 0))
     assert "https://raw.githubusercontent.com/karpathy/makemore/" in written
     assert scripts.text_of(config(corpus={"source": "names"}).corpus) is None

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from lmcore import texts
+from lmcore.data import sources
+from lmcore.data.sources import Source, decode
 from lmcore.errors import UserError
-from lmcore.texts import Source, decode
 
 CONTENT = b"emma\nolivia\nava\n" * 5000
 
@@ -60,7 +60,7 @@ def source(url: str) -> Source:
 
 def test_a_download_is_verified_and_reports_its_progress(server: str) -> None:
     seen: list[tuple[int, int]] = []
-    path = texts.download(source(f"{server}/good"), lambda done, total: seen.append((done, total)))
+    path = sources.download(source(f"{server}/good"), lambda done, total: seen.append((done, total)))
     assert path.read_bytes() == CONTENT
     assert seen[-1] == (len(CONTENT), len(CONTENT))
 
@@ -72,9 +72,9 @@ def test_a_download_is_verified_and_reports_its_progress(server: str) -> None:
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_failed_download_leaves_nothing_and_says_what_to_do(server: str, path: str, words: str) -> None:
     with pytest.raises(UserError, match=words) as refused:
-        texts.download(source(f"{server}/{path}"), timeout=0.5)
+        sources.download(source(f"{server}/{path}"), timeout=0.5)
     assert "names.txt" in str(refused.value)
-    assert list(texts.data_folder().iterdir()) == []
+    assert list(sources.data_folder().iterdir()) == []
     del refused
     gc.collect()  # requests leaves a broken connection to the garbage collector: here, where that is expected
 
@@ -82,17 +82,17 @@ def test_a_failed_download_leaves_nothing_and_says_what_to_do(server: str, path:
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_without_a_network_the_message_says_so() -> None:
     with pytest.raises(UserError, match="no connection"):
-        texts.download(source("http://127.0.0.1:1/x"), timeout=0.5)
+        sources.download(source("http://127.0.0.1:1/x"), timeout=0.5)
     gc.collect()
 
 
-def test_the_catalogue_is_pinned_and_licensed() -> None:
-    listed = texts.catalogue()
+def test_the_catalog_is_pinned_and_licensed() -> None:
+    listed = sources.catalog()
     assert [entry.name for entry in listed] == ["names", "tiny-shakespeare", "war-and-peace"]
     for entry in listed:
         assert entry.url.startswith("https://")
         assert len(entry.sha256) == 64
-        assert entry.licence
+        assert entry.license
         assert not entry.available
     assert replace(listed[0], name="x").size == 228145
 
@@ -126,7 +126,7 @@ def test_line_ends_and_accents_become_one_form() -> None:
         (bytes(range(256)) * 20, "binary|encoding"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(200), "binary|encoding"),
         (b"PK\x03\x04\x14\x00\x06\x00\x08\x00" * 30, "binary|encoding"),
-        (b"a" * (texts.MAX_BYTES + 1), "at most"),
+        (b"a" * (sources.MAX_BYTES + 1), "at most"),
     ],
 )
 def test_what_is_no_text_is_refused_in_words(data: bytes, words: str) -> None:
@@ -139,4 +139,4 @@ def test_a_huge_file_is_refused_before_it_is_read(tmp_path_factory: pytest.TempP
     with path.open("wb") as file:
         file.truncate(200_000_000)
     with pytest.raises(UserError, match="200,000,000 bytes"):
-        texts.resolve(str(path))
+        sources.resolve(str(path))

@@ -7,14 +7,16 @@ import re
 import numpy as np
 import pytest
 
-from lmcore import figures, passages, sampling, trainers
-from lmcore.corpora import CorpusConfig, from_text
+from lmcore import figures
+from lmcore.data.corpora import CorpusConfig, from_text
 from lmcore.errors import UserError
-from lmcore.runs.slices import advance
-from lmcore.sampling import SampleConfig
-from lmcore.scratch import unrolled
-from lmcore.scratch.rnn import RNN, AdaGrad, RNNConfig, Stream, step
-from lmcore.training import DivergedError, RunConfig, TrainConfig, Trainer, train_for
+from lmcore.generation import passages, sampling
+from lmcore.generation.sampling import SampleConfig
+from lmcore.inspection import backprop_through_time
+from lmcore.models.numpy_rnn import RNN, AdaGrad, RNNConfig, Stream, step
+from lmcore.runs.worker import advance
+from lmcore.training import trainers
+from lmcore.training.training import DivergedError, RunConfig, TrainConfig, Trainer, train_for
 
 TEXT = 'The cat said "no". The dog said "yes, of course".\nA bird in 1984 sang on.\n' * 60
 NOVEL = from_text(TEXT, config=CorpusConfig(units="running"))
@@ -51,8 +53,8 @@ def test_plain_data_of_a_run_become_its_config_again() -> None:
 def test_training_takes_the_steps_of_the_network_from_scratch() -> None:
     losses = trainers.FromScratch(CONFIG, NOVEL).train(50)
     model = RNN(CONFIG.model, len(NOVEL.vocabulary), np.random.default_rng(5))
-    optimiser, stream = AdaGrad(model.theta), Stream(NOVEL.streams["train"], 10, 16)
-    expected = [step(model, optimiser, stream, 0.1) / 10 for _ in range(50)]
+    optimizer, stream = AdaGrad(model.theta), Stream(NOVEL.streams["train"], 10, 16)
+    expected = [step(model, optimizer, stream, 0.1) / 10 for _ in range(50)]
     assert losses == pytest.approx(expected, rel=1e-6)
     assert losses[0] == pytest.approx(math.log(len(NOVEL.vocabulary)), abs=0.01)
 
@@ -221,11 +223,11 @@ def test_pictures_of_time_have_logarithmic_axes() -> None:
     model = trained(100).model
     ids = NOVEL.streams["dev"][:21].astype(np.int64)
     h = np.zeros(16, np.float32)
-    record = unrolled.fading(model, ids[:-1], ids[1:], h, 0.5)
+    record = backprop_through_time.fading(model, ids[:-1], ids[1:], h, 0.5)
     drawn = figures.fading(record)
     assert drawn.layout.yaxis.type == "log"
     assert len(drawn.data[0].x) == 20
     assert drawn.data[0].y[-1] < drawn.data[0].y[0]
-    check = figures.time_check(unrolled.check(model, ids[:-1], ids[1:], h))
+    check = figures.time_check(backprop_through_time.check(model, ids[:-1], ids[1:], h))
     assert list(check.data[0].x) == ["W", "U", "V", "b", "c"]
     assert max(check.data[0].y) < 1e-6

@@ -8,12 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lmcore import initialisation, training
-from lmcore.corpora import Corpus, CorpusConfig, from_text
+from lmcore.data.corpora import Corpus, CorpusConfig, from_text
 from lmcore.errors import UserError
-from lmcore.layers import Embedding, Layer, Linear, Sequential, Tanh
+from lmcore.inspection import initialization
 from lmcore.models.mlp import MLPConfig, build_mlp, starting_values
-from lmcore.training import RunConfig, TrainConfig, Trainer, cross_entropy, is_snapshot_step, next_snapshot_step
+from lmcore.nn.layers import Embedding, Layer, Linear, Sequential, Tanh
+from lmcore.training import training
+from lmcore.training.training import (
+    RunConfig,
+    TrainConfig,
+    Trainer,
+    cross_entropy,
+    is_snapshot_step,
+    next_snapshot_step,
+)
 
 LINES = CorpusConfig(units="lines")
 
@@ -148,10 +156,10 @@ def test_equal_logits_cost_ln_v() -> None:
 def test_the_first_batch_of_the_names_is_as_published(
     names: Corpus, preset: str, loss: float, saturated: float
 ) -> None:
-    config = RunConfig(model=MLPConfig(**initialisation.PRESETS[preset]))
+    config = RunConfig(model=MLPConfig(**initialization.PRESETS[preset]))
     trainer = Trainer(config, names)
     assert trainer.parameters == 11897
-    record = initialisation.start(config, names)
+    record = initialization.start(config, names)
     assert record.expected == pytest.approx(math.log(27))
     assert record.loss == pytest.approx(loss, abs=5e-5)
     assert record.saturated["tanh"] == pytest.approx(saturated, abs=0.005 if saturated > 0.5 else 0.0005)
@@ -159,7 +167,7 @@ def test_the_first_batch_of_the_names_is_as_published(
 
 
 def test_an_output_of_zeros_starts_at_ln_v_exactly() -> None:
-    record = initialisation.start(RunConfig(model=MLPConfig(output_scheme="zeros")), small_corpus())
+    record = initialization.start(RunConfig(model=MLPConfig(output_scheme="zeros")), small_corpus())
     assert record.loss == pytest.approx(record.expected, abs=1e-6)
     assert np.allclose(record.probabilities, record.probabilities[0, 0])
 
@@ -335,7 +343,7 @@ def test_snapshots_are_log_spaced_and_regular() -> None:
         ({"hidden": 0}, "greater than or equal to 1"),
         ({"learning_rate": "fast"}, "valid number"),
         ({"learning_rate": float("nan")}, "finite"),
-        ({"colour": 1}, "There is no setting 'colour'"),
+        ({"color": 1}, "There is no setting 'color'"),
     ],
 )
 def test_settings_that_do_not_fit_are_named(given_settings: dict[str, object], words: str) -> None:
@@ -395,7 +403,7 @@ def test_an_unknown_family_is_named() -> None:
         RunConfig.from_flat({"family": "transformer"})
 
 
-# ---------------------------------------------------------------- optimisers, schedules, penalties
+# ---------------------------------------------------------------- optimizers, schedules, penalties
 
 
 def trained(blocks: list[int], **settings: object) -> Trainer:
@@ -422,33 +430,33 @@ OPTIMISERS = {
 
 @pytest.mark.parametrize("name", OPTIMISERS)
 def test_each_optimiser_equals_torchs_over_autograd(name: str) -> None:
-    settings = {"optimiser": name, "learning_rate": 0.01, "momentum": 0.8, "weight_decay": 0.05}
+    settings = {"optimizer": name, "learning_rate": 0.01, "momentum": 0.8, "weight_decay": 0.05}
     trainer = trained([], **settings)
     parameters = {key: p.clone().requires_grad_() for key, p in trainer.model.parameters.items()}
-    optimiser = OPTIMISERS[name](list(parameters.values()), 0.01)
+    optimizer = OPTIMISERS[name](list(parameters.values()), 0.01)
     dice = torch.Generator()
     dice.set_state(trainer.generator.get_state())
     trainer.train(40)
     for _ in range(40):
         rows = torch.randint(0, len(trainer.X), (32,), generator=dice)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         reference_loss(parameters, trainer.X[rows].long(), trainer.Y[rows].long()).backward()
-        optimiser.step()
+        optimizer.step()
     for key, p in parameters.items():
         torch.testing.assert_close(trainer.model.parameters[key], p.detach(), rtol=2e-3, atol=2e-4)
 
 
 @pytest.mark.parametrize("name", OPTIMISERS)
 def test_saving_and_restoring_on_the_way_changes_no_bit_with_any_optimiser(name: str) -> None:
-    settings = {"optimiser": name, "learning_rate": 0.01, "schedule": "cosine", "warm_up": 5}
+    settings = {"optimizer": name, "learning_rate": 0.01, "schedule": "cosine", "warmup": 5}
     whole, cut = trained([60], **settings), trained([1, 9, 20, 30], **settings)
     assert torch.equal(whole.model.theta, cut.model.theta)
 
 
 def test_another_optimiser_in_mid_run_begins_without_moments() -> None:
-    trainer = trained([10], optimiser="adam", learning_rate=0.01)
+    trainer = trained([10], optimizer="adam", learning_rate=0.01)
     assert any(name.startswith("moments/adam.") for name in trainer.state())
-    trainer.config = RunConfig(model=trainer.config.model, train=TrainConfig(optimiser="momentum"))
+    trainer.config = RunConfig(model=trainer.config.model, train=TrainConfig(optimizer="momentum"))
     trainer.train(1)
     assert {name.partition(".")[0] for name in trainer.state() if "." in name} == {"moments/momentum"}
 
@@ -463,7 +471,7 @@ def test_schedules_have_their_known_values() -> None:
     assert at([0, 69, 70, 100], schedule="step", decay_at=70) == [0.5, 0.5, 0.005, 0.005]
     assert at([0, 50, 100], schedule="exponential") == pytest.approx([0.5, 0.05, 0.005])
     assert at([0, 50, 100], schedule="cosine") == pytest.approx([0.5, (0.5 + 0.005) / 2, 0.005])
-    assert at([0, 1, 8, 9, 50], warm_up=9) == pytest.approx([0.05, 0.1, 0.45, 0.5, 0.5])
+    assert at([0, 1, 8, 9, 50], warmup=9) == pytest.approx([0.05, 0.1, 0.45, 0.5, 0.5])
 
 
 @pytest.mark.parametrize(
@@ -504,8 +512,8 @@ def test_one_batch_is_learned_down_to_what_its_contexts_leave_open() -> None:
 
 def test_twenty_thousand_steps_rank_the_starting_weights_as_published(names: Corpus) -> None:
     dev = {}
-    for name in list(initialisation.PRESETS)[:4]:
-        model = MLPConfig(**initialisation.PRESETS[name])
+    for name in list(initialization.PRESETS)[:4]:
+        model = MLPConfig(**initialization.PRESETS[name])
         trainer = Trainer(RunConfig(model=model, train=TrainConfig(steps=20_000)), names)
         for _ in range(100):
             trainer.train(200)

@@ -12,6 +12,7 @@ from lmcore.runs import executors
 from lmcore.runs.engine import Engine
 from lmcore.runs.executors import Workers
 from ui import server
+from ui.navigation import find
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,7 +39,7 @@ def app(engine: Engine) -> AppTest:
 
 
 def visit(app: AppTest, page: str) -> AppTest:
-    app.switch_page(str(ROOT / "pages" / page)).run()
+    app.switch_page(str(find(page).script)).run()
     assert not app.exception
     return app
 

@@ -5,11 +5,11 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lmcore.backprop import QUESTIONS
+from lmcore.inspection.backprop import QUESTIONS
+from pages.inside.backprop import exam as page_module
 from tests.pages.conftest import panels, visit
-from ui import backprop
 
-PAGE = "inside/backprop.py"
+PAGE = "inside/backprop"
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_one_walks_back_to_the_embeddings_and_forward_to_the_loss(app: AppTest) 
 def test_every_tensor_is_shown_on_names_and_on_running_text(app: AppTest, text: str) -> None:
     visit(app, PAGE)
     app.selectbox(key="text").select(text).run()
-    for name in backprop.FORWARD:
+    for name in page_module.FORWARD:
         app.select_slider(key="bp.at").set_value(name).run()
         assert not app.exception
         assert not app.error
@@ -134,7 +134,7 @@ def test_hint_and_answer_come_on_demand(exam: AppTest) -> None:
 
 
 def test_a_vocabulary_too_large_is_refused_in_words(app: AppTest) -> None:
-    visit(app, "text/dataset.py")
+    visit(app, "data/dataset")
     app.text_area(key="paste").set_value("".join(chr(0x4E00 + i) for i in range(1100)) * 2)
     app.button(key="use_paste").click().run()
     visit(app, PAGE).run()

@@ -10,7 +10,7 @@ TABS = ["One batch", "Running statistics", "3-D input", "Folding"]
 
 
 def open_tab(app: AppTest, tab: str, text: str = "given-names") -> AppTest:
-    visit(app, "inside/batch_norm.py")
+    visit(app, "inside/batch_norm")
     app.session_state["bn_tab"] = tab
     app.selectbox(key="text").select(text).run()
     assert not app.exception
@@ -112,10 +112,10 @@ def test_folded_nets_have_fewer_numbers_and_the_same_logits(app: AppTest) -> Non
 
 @pytest.mark.parametrize("tab", TABS)
 def test_a_text_that_is_too_short_is_refused_in_words(app: AppTest, tab: str) -> None:
-    visit(app, "text/dataset.py")
+    visit(app, "data/dataset")
     app.text_area(key="paste").set_value("abcab")
     app.button(key="use_paste").click().run()
-    visit(app, "inside/batch_norm.py")
+    visit(app, "inside/batch_norm")
     app.session_state["bn_tab"] = tab
     app.run()
     assert not app.exception
@@ -123,11 +123,11 @@ def test_a_text_that_is_too_short_is_refused_in_words(app: AppTest, tab: str) ->
 
 
 def test_a_text_too_short_for_positions_shows_the_other_tabs(app: AppTest) -> None:
-    visit(app, "text/dataset.py")
+    visit(app, "data/dataset")
     app.text_area(key="paste").set_value("abcabcab")
     app.button(key="use_paste").click().run()
     for tab in TABS[:3]:  # the workers of the tests do not see the text that a test gives
-        visit(app, "inside/batch_norm.py")
+        visit(app, "inside/batch_norm")
         app.session_state["bn_tab"] = tab
         app.run()
         assert not app.exception

@@ -12,7 +12,7 @@ TABS = ["Pairs", "Smoothing", "Loss", "Score words", "Sampling", "n-grams", "Bro
 
 def open_tab(app: AppTest, tab: str) -> AppTest:
     if "bigram_tab" not in app.session_state:
-        visit(app, "count/bigram.py")
+        visit(app, "counting/bigram")
     app.session_state["bigram_tab"] = tab
     app.run()
     assert not app.exception
@@ -27,14 +27,14 @@ def chart(app: AppTest, at: int = 0) -> dict:
 @pytest.mark.parametrize("tab", TABS)
 @pytest.mark.parametrize("text", ["given-names", "python-reference"])
 def test_every_tab_opens_on_names_and_on_running_text(app: AppTest, tab: str, text: str) -> None:
-    visit(app, "count/bigram.py")
+    visit(app, "counting/bigram")
     app.selectbox(key="text").select(text).run()
     open_tab(app, tab)
     assert not app.error
 
 
 def test_every_cell_of_the_names_is_written_into_and_zeros_are_blank(app: AppTest) -> None:
-    visit(app, "count/bigram.py")
+    visit(app, "counting/bigram")
     heatmap = chart(app)["data"][0]
     assert len(heatmap["text"]) == 27
     assert "texttemplate" in heatmap
@@ -92,12 +92,12 @@ def test_the_wrong_division_leaves_rows_that_do_not_sum_to_one(app: AppTest) -> 
 
 
 def test_hostile_text_breaks_no_tab_and_is_no_markup(app: AppTest) -> None:
-    visit(app, "text/dataset.py")
+    visit(app, "data/dataset")
     app.text_area(key="paste").set_value("<b>&amp;</b> $x$ 😀 שלום =1+1 `a`\n" * 40)
     app.button(key="use_paste").click().run()
     for tab in TABS:
         if tab == TABS[0]:
-            visit(app, "count/bigram.py")
+            visit(app, "counting/bigram")
         open_tab(app, tab)
     open_tab(app, "Pairs")
     assert "&lt;" in json.dumps(chart(app)["data"][0]["text"])

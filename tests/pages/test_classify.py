@@ -6,25 +6,25 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lmcore.classifiers import ClassifierRunConfig
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Status
+from lmcore.training.classifiers import ClassifierRunConfig
+from pages.classifiers.images import draw
 from tests.pages.conftest import ROOT, charts, until, visit
-from ui import draw
 
 CSV = b"size,name,kind\n" + b"".join(b"%d,n%d,%s\n" % (i, i, b"small" if i < 20 else b"large") for i in range(40))
 
 
 @pytest.fixture
 def linear(app: AppTest) -> AppTest:
-    visit(app, "classify/linear.py")
+    visit(app, "classifiers/linear")
     app.number_input(key="linear_steps").set_value(300)
     return app.run()
 
 
 @pytest.fixture
 def images(app: AppTest) -> AppTest:
-    visit(app, "classify/images.py")
+    visit(app, "classifiers/images")
     app.number_input(key="images_steps").set_value(600)
     app.number_input(key="images_learning_rate").set_value(0.3)
     return app.run()
@@ -147,12 +147,12 @@ def test_a_run_in_the_address_brings_its_settings_and_only_to_its_pages(
     run_id = linear.session_state["linear.run"]
     other = AppTest.from_file(ROOT / "ui" / "frame.py", default_timeout=60)
     other.query_params["run"] = run_id
-    visit(other, "classify/linear.py")
+    visit(other, "classifiers/linear")
     assert other.number_input(key="linear_steps").value == 300
     assert other.number_input(key="linear_data_seed").value == 7
     stranger = AppTest.from_file(ROOT / "ui" / "frame.py", default_timeout=60)
     stranger.query_params["run"] = run_id
-    visit(stranger, "train/mlp.py")
+    visit(stranger, "mlp/mlp")
     assert "belongs to another page" in stranger.warning[0].value
 
 
@@ -196,7 +196,7 @@ def test_a_drawn_digit_is_prepared_and_predicted(
     finish(images, engine, "images")
     ink = np.zeros((draw.SIDE, draw.SIDE))
     ink[8:48, 26:32] = 1
-    monkeypatch.setattr("ui.images.draw", lambda key: ink)
+    monkeypatch.setattr("pages.classifiers.images.parts.draw", lambda key: ink)
     opened(images, "images", "Draw or upload")
     said = next(text.value for text in images.text if "Prediction" in text.value)
     assert said.startswith("Prediction: 1 (")

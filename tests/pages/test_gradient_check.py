@@ -9,7 +9,7 @@ from tests.pages.conftest import charts, visit
 @pytest.fixture
 def page(app: AppTest) -> AppTest:
     app.session_state["bp_tab"] = "Gradient check"
-    visit(app, "inside/backprop.py")
+    visit(app, "inside/backprop")
     app.multiselect(key="locales").set_value(["de_DE"])
     return app.run()
 

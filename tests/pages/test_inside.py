@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 from lmcore.models import WaveNetConfig
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Status
-from lmcore.training import RunConfig, TrainConfig
+from lmcore.training.training import RunConfig, TrainConfig
 from tests.pages.conftest import charts, until, visit
 
 
@@ -16,7 +16,7 @@ def titles(app: AppTest) -> list[str]:
 
 @pytest.fixture
 def page(app: AppTest) -> AppTest:
-    visit(app, "inside/activations.py")
+    visit(app, "inside/activations")
     app.multiselect(key="locales").set_value(["de_DE"])
     app.number_input(key="act_hidden").set_value(20)
     app.number_input(key="act_steps").set_value(60)

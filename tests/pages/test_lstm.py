@@ -10,7 +10,7 @@ from tests.pages.conftest import charts, until, visit
 
 @pytest.fixture
 def page(app: AppTest) -> AppTest:
-    visit(app, "remember/lstm.py")
+    visit(app, "rnn/gru_lstm")
     app.number_input(key="lstm_hidden").set_value(12)
     app.number_input(key="lstm_sequence").set_value(10)
     app.number_input(key="lstm_steps").set_value(60)
@@ -27,7 +27,7 @@ def test_it_trains_with_adam_and_can_be_looked_into(page: AppTest, engine: Engin
     finish(page, engine)
     assert not page.exception
     view = engine.view(page.session_state["lstm.run"])
-    assert (view.config.model.cell, view.config.train.optimiser, view.step) == ("lstm", "adam", 60)
+    assert (view.config.model.cell, view.config.train.optimizer, view.step) == ("lstm", "adam", 60)
     assert "bits per character" in " ".join(text.value for text in page.text)
 
 

@@ -9,16 +9,18 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lmcore import bigrams, corpora, texts
+from lmcore.data import corpora, sources
+from lmcore.inspection import ngrams
 from lmcore.runs.engine import Engine
 from lmcore.runs.executors import Workers
 from lmcore.runs.run import Run, Status
-from lmcore.training import RunConfig, Trainer
+from lmcore.training.training import RunConfig, Trainer
 from tests.pages.conftest import ROOT, panels, until, visit
-from ui import run_panel, server
-from ui.sections import SECTIONS
+from ui import server
+from ui.navigation import SECTIONS
+from ui.run import panel
 
-PAGES = sorted(str(path.relative_to(ROOT / "pages")) for path in (ROOT / "pages").rglob("*.py"))
+PAGES = sorted(str(path.parent.relative_to(ROOT / "pages")) for path in (ROOT / "pages").rglob("page.py"))
 
 
 def parts(app: AppTest, kind: str) -> list[dict]:
@@ -48,7 +50,7 @@ def run_of(app: AppTest) -> str:
 
 
 def test_every_file_of_pages_is_in_the_navigation() -> None:
-    assert sorted(file for files in SECTIONS.values() for file in files) == PAGES
+    assert sorted(page.folder for pages in SECTIONS.values() for page in pages) == PAGES
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -64,7 +66,7 @@ def test_a_page_opens_with_a_title_a_sentence_and_its_code(app: AppTest, page: s
 
 
 def test_the_dataset_page_shows_the_windows_that_the_model_gets(app: AppTest) -> None:
-    visit(app, "text/dataset.py")
+    visit(app, "data/dataset")
     table = app.dataframe[0].value
     assert list(table["context"] + table["next"])[:2] == ["...e", "..em"]
     app.slider(key="context").set_value(5).run()
@@ -74,7 +76,7 @@ def test_the_dataset_page_shows_the_windows_that_the_model_gets(app: AppTest) ->
 
 
 def test_pasted_text_is_used_whatever_it_holds(app: AppTest) -> None:
-    visit(app, "text/dataset.py")
+    visit(app, "data/dataset")
     hostile = "<script>alert(1)</script> $x^2$ **bold** {{7*7}} 😀 שלום\n" * 30
     app.text_area(key="paste").set_value(hostile)
     app.button(key="use_paste").click().run()
@@ -88,7 +90,7 @@ def test_pasted_text_is_used_whatever_it_holds(app: AppTest) -> None:
 
 @pytest.mark.parametrize(("pasted", "words"), [("", "empty"), ("aaaa", "one distinct"), ("\0\0", "binary")])
 def test_what_cannot_be_used_is_refused_in_words_and_nothing_is_lost(app: AppTest, pasted: str, words: str) -> None:
-    visit(app, "text/dataset.py")
+    visit(app, "data/dataset")
     app.text_area(key="paste").set_value(pasted)
     app.button(key="use_paste").click().run()
     assert not app.exception
@@ -96,7 +98,7 @@ def test_what_cannot_be_used_is_refused_in_words_and_nothing_is_lost(app: AppTes
 
 
 def test_a_text_to_download_is_offered(app: AppTest) -> None:
-    visit(app, "text/dataset.py")
+    visit(app, "data/dataset")
     app.selectbox(key="text").select("names").run()
     assert app.button(key="download").label == "Download"
     assert "MIT" in app.info[0].value
@@ -104,21 +106,21 @@ def test_a_text_to_download_is_offered(app: AppTest) -> None:
 
 @pytest.mark.parametrize("source", ["python-reference", "python-source"])
 def test_running_text_works_on_every_page(app: AppTest, source: str) -> None:
-    visit(app, "text/dataset.py")
+    visit(app, "data/dataset")
     app.selectbox(key="text").select(source).run()
     assert not app.exception
     assert app.metric[0].value == "running text"
-    visit(app, "train/mlp.py")
+    visit(app, "mlp/mlp")
     assert app.selectbox(key="text").value == source
     assert not app.error
 
 
 def test_given_names_can_be_chosen_by_country(app: AppTest) -> None:
-    visit(app, "text/dataset.py")
+    visit(app, "data/dataset")
     everything = app.metric[0].value
     app.multiselect(key="locales").set_value(["fr_FR"]).run()
     app.selectbox(key="alphabet").select("latin").run()
-    assert app.metric[0].value == f"{len(texts.given_names(('fr_FR',), 'latin')):,}" != everything
+    assert app.metric[0].value == f"{len(sources.given_names(('fr_FR',), 'latin')):,}" != everything
 
 
 # ---------------------------------------------------------------- MLP
@@ -127,14 +129,14 @@ def test_given_names_can_be_chosen_by_country(app: AppTest) -> None:
 @pytest.fixture
 def small(app: AppTest) -> AppTest:
     """The MLP page with a small model on few names."""
-    visit(app, "train/mlp.py")
+    visit(app, "mlp/mlp")
     app.multiselect(key="locales").set_value(["de_DE"])
     app.number_input(key="mlp_hidden").set_value(20)
     return app.run()
 
 
 def test_the_untrained_model_is_shown_before_the_first_click(app: AppTest) -> None:
-    visit(app, "train/mlp.py")
+    visit(app, "mlp/mlp")
     assert number(app, 0) == "0"
     assert float(number(app, 1)) == pytest.approx(3.3, abs=0.1)
     assert "Start" in figure(app)["layout"]["annotations"][0]["text"]
@@ -200,13 +202,13 @@ def test_starting_weights_are_kept_while_a_run_hides_them(small: AppTest, engine
 def test_a_click_that_arrives_twice_counts_once(
     small: AppTest, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    once = run_panel._command
+    once = panel._command
 
     def twice(*args: Any) -> None:
         once(*args)
         once(*args)
 
-    monkeypatch.setattr(run_panel, "_command", twice)
+    monkeypatch.setattr(panel, "_command", twice)
     small.run()
     for steps in (1, 2):
         small.button(key="mlp.step").click().run()
@@ -236,10 +238,10 @@ def test_divergence_is_told_with_its_cure(small: AppTest, engine: Engine) -> Non
 
 
 def test_settings_that_allow_no_model_are_refused_in_words(app: AppTest) -> None:
-    visit(app, "text/dataset.py")
+    visit(app, "data/dataset")
     app.text_area(key="paste").set_value("abcabcab")
     app.button(key="use_paste").click().run()
-    visit(app, "train/mlp.py")
+    visit(app, "mlp/mlp")
     app.number_input(key="mlp_context").set_value(30).run()
     assert not app.exception
     assert "smaller context" in app.error[0].value
@@ -275,7 +277,7 @@ def test_interrupted_runs_are_offered(
     engine.store.save(run.id, run.to_bytes())
     engine = Engine(make_workers=lambda: Workers(workers.executor, workers.slots))  # the server starts again
     monkeypatch.setattr(server, "_make_engine", lambda: engine)
-    monkeypatch.setattr(run_panel, "at_the_server", lambda: True)
+    monkeypatch.setattr(panel, "at_the_server", lambda: True)
     app.run()
     app.button(key=f"mlp.open.{run.id}").click().run()
     assert not app.exception
@@ -288,10 +290,10 @@ def test_interrupted_runs_are_offered(
 def test_leaving_the_page_and_coming_back_shows_the_same_run(small: AppTest, engine: Engine) -> None:
     small.button(key="mlp.go").click().run()
     run_id = run_of(small)
-    visit(small, "text/dataset.py")
+    visit(small, "data/dataset")
     step = engine.view(run_id).step
     until(lambda: engine.view(run_id).step > step)
-    visit(small, "train/mlp.py")
+    visit(small, "mlp/mlp")
     assert run_of(small) == run_id
     assert small.number_input(key="mlp_hidden").value == 20
     small.button(key="mlp.go").click().run()
@@ -301,7 +303,7 @@ def test_leaving_the_page_and_coming_back_shows_the_same_run(small: AppTest, eng
 
 
 def test_the_neural_bigram_learns_what_counting_knows(app: AppTest, engine: Engine) -> None:
-    visit(app, "count/neural_bigram.py")
+    visit(app, "counting/neural_bigram")
     app.multiselect(key="locales").set_value(["de_DE"])
     app.number_input(key="nb_steps").set_value(1000).run()
     app.button(key="nb.go").click().run()
@@ -312,7 +314,7 @@ def test_the_neural_bigram_learns_what_counting_knows(app: AppTest, engine: Engi
     view = engine.view(run_id)
     assert view.config.train.full_batch
     corpus = corpora.load(view.config.corpus)
-    counted = bigrams.against_counts(corpus, view.snapshots[-1].arrays["next_character"]).counted_loss
+    counted = ngrams.against_counts(corpus, view.snapshots[-1].arrays["next_character"]).counted_loss
     assert view.snapshots[-1].train == pytest.approx(counted, abs=0.05)
     assert view.snapshots[-1].train > counted
     assert f"{counted:.4f}" in app.markdown[1].value
@@ -325,7 +327,7 @@ def test_no_page_directly_in_the_pages_folder() -> None:
 @pytest.mark.parametrize("tab", ["Step by step", "Smoothing = weight decay", "The common mistake"])
 @pytest.mark.parametrize("text", ["given-names", "python-reference"])
 def test_every_tab_of_the_neural_bigram_opens(app: AppTest, tab: str, text: str) -> None:
-    visit(app, "count/neural_bigram.py")
+    visit(app, "counting/neural_bigram")
     app.session_state["nb_tab"] = tab
     app.selectbox(key="text").select(text).run()
     assert not app.exception
@@ -334,7 +336,7 @@ def test_every_tab_of_the_neural_bigram_opens(app: AppTest, tab: str, text: str)
 
 
 def test_a_gradient_step_on_a_word_lowers_its_loss(app: AppTest) -> None:
-    visit(app, "count/neural_bigram.py")
+    visit(app, "counting/neural_bigram")
     app.session_state["nb_tab"] = "Step by step"
     app.run()
     app.button(key="nb.once").click().run()
@@ -349,7 +351,7 @@ def test_a_gradient_step_on_a_word_lowers_its_loss(app: AppTest) -> None:
 
 
 def test_the_button_moves_the_penalty_to_the_nearest(app: AppTest) -> None:
-    visit(app, "count/neural_bigram.py")
+    visit(app, "counting/neural_bigram")
     app.multiselect(key="locales").set_value(["de_DE"])
     app.session_state["nb_tab"] = "Smoothing = weight decay"
     app.run()
@@ -374,8 +376,8 @@ def test_tries_and_hints_follow_a_change(small: AppTest, engine: Engine) -> None
     assert not small.exception
     table = small.dataframe[0].value
     assert table["from step"].tolist() == [0, 1]
-    assert table["optimiser"].tolist() == ["sgd", "adam"]
-    assert "optimiser adam" in json.dumps(figure(small)["layout"]["annotations"])
+    assert table["optimizer"].tolist() == ["sgd", "adam"]
+    assert "optimizer adam" in json.dumps(figure(small)["layout"]["annotations"])
 
 
 def test_the_test_loss_is_shown_when_asked_for_and_each_look_counted(small: AppTest, engine: Engine) -> None:
@@ -415,11 +417,11 @@ def test_one_batch_is_a_run_of_its_own_that_says_why_zero_is_out_of_reach(small:
     small.button(key="mlp.reset").click().run()
 
 
-# ---------------------------------------------------------------- Initialisation
+# ---------------------------------------------------------------- Initialization
 
 
 def test_the_first_loss_is_shown_for_each_scheme_and_an_own_one(app: AppTest) -> None:
-    visit(app, "train/initialisation.py")
+    visit(app, "mlp/initialization")
     expected, first = (float(app.metric[i].value) for i in (0, 1))
     app.selectbox(key="init_preset").select("output zero").run()
     assert app.metric[0].value == app.metric[1].value
@@ -432,7 +434,7 @@ def test_the_first_loss_is_shown_for_each_scheme_and_an_own_one(app: AppTest) ->
 
 @pytest.mark.parametrize("kind", ["starting weights", "direct connections"])
 def test_a_race_runs_on_one_chart(app: AppTest, engine: Engine, kind: str) -> None:
-    visit(app, "train/initialisation.py")
+    visit(app, "mlp/initialization")
     app.multiselect(key="locales").set_value(["de_DE"])
     app.number_input(key="init_hidden").set_value(20)
     app.number_input(key="init_steps").set_value(1000).run()
@@ -456,7 +458,7 @@ def test_a_race_in_the_address_is_opened_and_a_lost_run_is_named(app: AppTest, e
     config = RunConfig.from_flat({"hidden": 8, "steps": 30, "locales": ("fr_FR",)})
     run_id = engine.start(config)
     until(lambda: not engine.view(run_id).status.is_active)
-    visit(app, "train/initialisation.py")
+    visit(app, "mlp/initialization")
     app.query_params["race"] = f"{run_id}.{'0' * 20}"
     app.run()
     assert "not on this computer" in app.warning[0].value
@@ -467,7 +469,7 @@ def test_a_race_in_the_address_is_opened_and_a_lost_run_is_named(app: AppTest, e
 
 
 def test_letters_are_drawn_before_the_start_and_can_be_played_at_rest(app: AppTest, engine: Engine) -> None:
-    visit(app, "train/embeddings.py")
+    visit(app, "mlp/embeddings")
     app.multiselect(key="locales").set_value(["de_DE"])
     app.number_input(key="emb_steps").set_value(200).run()
     before = json.loads(panels(app)[1][0]["figure"])
@@ -491,7 +493,7 @@ def test_letters_are_drawn_before_the_start_and_can_be_played_at_rest(app: AppTe
 def test_the_embeddings_page_shows_the_net_of_the_mlp_page(small: AppTest, engine: Engine) -> None:
     small.button(key="mlp.step").click().run()
     until(lambda: not engine.view(run_of(small)).status.is_active)
-    visit(small, "train/embeddings.py")
+    visit(small, "mlp/embeddings")
     assert small.session_state["emb.run"] == run_of(small)
     assert small.number_input(key="emb_embedding").value == 10
     for _ in range(2):  # a reset leaves that net, and stays with its own afterwards
@@ -516,8 +518,8 @@ def swept(app: AppTest) -> AppTest:
 
 
 def test_the_curve_grows_while_the_rates_do(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ui.finder.SLICE", 0.0)
-    visit(app, "train/learning_rate.py")
+    monkeypatch.setattr("pages.mlp.learning_rate.parts.SLICE", 0.0)
+    visit(app, "mlp/learning_rate")
     app.multiselect(key="locales").set_value(["de_DE"])
     app.number_input(key="lr_hidden").set_value(31).run()
     seen = []
@@ -533,7 +535,7 @@ def test_the_curve_grows_while_the_rates_do(app: AppTest, monkeypatch: pytest.Mo
 
 
 def test_the_jury_speaks_at_once_and_a_rate_is_taken_to_the_mlp(app: AppTest, engine: Engine) -> None:
-    visit(app, "train/learning_rate.py")
+    visit(app, "mlp/learning_rate")
     app.multiselect(key="locales").set_value(["de_DE"])
     app.number_input(key="lr_hidden").set_value(30)
     swept(app)
@@ -546,7 +548,7 @@ def test_the_jury_speaks_at_once_and_a_rate_is_taken_to_the_mlp(app: AppTest, en
 
 
 def test_a_range_that_never_diverges_is_told(app: AppTest) -> None:
-    visit(app, "train/learning_rate.py")
+    visit(app, "mlp/learning_rate")
     app.multiselect(key="locales").set_value(["de_DE"])
     app.number_input(key="lr_highest").set_value(0.001)
     swept(app)

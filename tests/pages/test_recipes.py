@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lmcore import exchange
-from lmcore.recipes import RECIPES
+from lmcore.recipes.recipes import RECIPES
+from lmcore.runs import exchange
 from lmcore.runs.engine import Engine
 from lmcore.runs.executors import Workers
 from lmcore.runs.run import Status
 from lmcore.runs.store import Store
+from pages.lab import shared
 from tests.pages.conftest import charts, until, visit
-from ui import take_home
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def choose(app: AppTest, name: str) -> AppTest:
 
 
 def test_without_the_names_it_offers_them_and_shows_what_is_to_come(app: AppTest) -> None:
-    visit(app, "lab/recipes.py")
+    visit(app, "lab/recipes")
     assert app.button(key="download").label == "Download"
     assert set(numbers(app).values()) == {"… not yet"}
     assert len(charts(app)) == 1
@@ -45,7 +45,7 @@ def test_without_the_names_it_offers_them_and_shows_what_is_to_come(app: AppTest
 
 @pytest.mark.usefixtures("names_here")
 def test_what_shows_at_once_is_ticked_before_the_first_click(app: AppTest) -> None:
-    visit(app, "lab/recipes.py")
+    visit(app, "lab/recipes")
     assert numbers(app) == {
         "parameters": "✓ reached",
         "first loss": "✓ reached",
@@ -60,7 +60,7 @@ def test_what_shows_at_once_is_ticked_before_the_first_click(app: AppTest) -> No
 
 @pytest.mark.usefixtures("names_here")
 def test_a_recipe_runs_to_its_published_numbers(app: AppTest, engine: Engine) -> None:
-    choose(visit(app, "lab/recipes.py"), "deep-batchnorm")
+    choose(visit(app, "lab/recipes"), "deep-batchnorm")
     app.button(key="recipes.go").click().run()
     run_id = app.session_state["recipes.run"]
     until(lambda: engine.view(run_id).status == Status.FINISHED)
@@ -80,7 +80,7 @@ def test_a_recipe_runs_to_its_published_numbers(app: AppTest, engine: Engine) ->
 @pytest.mark.parametrize("name", [name for name in RECIPES if name != "char-rnn"])
 def test_every_recipe_opens(app: AppTest, name: str) -> None:
     app.query_params["recipe"] = name
-    visit(app, "lab/recipes.py")
+    visit(app, "lab/recipes")
     assert app.selectbox(key="recipe").value == name
     assert app.query_params["recipe"] == name
     assert len(numbers(app)) == len(RECIPES[name].published)
@@ -91,7 +91,7 @@ def test_a_link_to_a_run_opens_its_recipe(app: AppTest, engine: Engine) -> None:
     run_id = engine.start(RECIPES["wavenet"].config, step_once=True)
     until(lambda: engine.view(run_id).status == Status.PAUSED)
     app.query_params["run"] = run_id
-    visit(app, "lab/recipes.py")
+    visit(app, "lab/recipes")
     assert app.selectbox(key="recipe").value == "wavenet"
     other = engine.start(RECIPES["wavenet"].config.updated(train={"steps": 1, "seed": 3}))
     app.query_params["run"] = other
@@ -101,7 +101,7 @@ def test_a_link_to_a_run_opens_its_recipe(app: AppTest, engine: Engine) -> None:
 
 def test_an_unknown_recipe_in_the_address_is_the_default(app: AppTest) -> None:
     app.query_params["recipe"] = "<b>cake</b>"
-    visit(app, "lab/recipes.py")
+    visit(app, "lab/recipes")
     assert app.selectbox(key="recipe").value == "mlp-kaiming"
 
 
@@ -110,13 +110,13 @@ def test_an_unknown_recipe_in_the_address_is_the_default(app: AppTest) -> None:
 
 @pytest.mark.usefixtures("names_here")
 def test_a_run_can_be_taken_along_and_brought_in(app: AppTest, engine: Engine) -> None:
-    choose(visit(app, "lab/recipes.py"), "deep-batchnorm")
+    choose(visit(app, "lab/recipes"), "deep-batchnorm")
     app.button(key="recipes.step").click().run()
     run_id = app.session_state["recipes.run"]
     until(lambda: engine.view(run_id).status == Status.PAUSED)
     app.run()
-    assert len(app.get("download_button")) == len(take_home.BUTTONS)
-    contents = {suffix: take_home._content(run_id, suffix)() for suffix in take_home.BUTTONS}
+    assert len(app.get("download_button")) == len(shared.BUTTONS)
+    contents = {suffix: shared._content(run_id, suffix)() for suffix in shared.BUTTONS}
     assert b"STEPS = 1\n" in contents[".py"]
     assert json.loads(contents[".ipynb"])["nbformat"] == 4
     assert contents[".csv"].startswith(b"step,")
@@ -133,7 +133,7 @@ def test_a_run_can_be_taken_along_and_brought_in(app: AppTest, engine: Engine) -
 
 @pytest.mark.usefixtures("names_here")
 def test_a_file_that_is_no_run_is_refused_in_plain_text(app: AppTest) -> None:
-    visit(app, "lab/recipes.py")
+    visit(app, "lab/recipes")
     app.get("file_uploader")[0].upload("run.zip", b"PK nothing", "application/zip").run()
     assert not app.exception
     assert app.error[0].value == "The run was not imported."
@@ -142,4 +142,4 @@ def test_a_file_that_is_no_run_is_refused_in_plain_text(app: AppTest) -> None:
 
 
 def test_every_way_out_has_its_button() -> None:
-    assert take_home.BUTTONS.keys() == exchange.WAYS.keys()
+    assert shared.BUTTONS.keys() == exchange.WAYS.keys()

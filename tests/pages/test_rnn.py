@@ -10,7 +10,7 @@ from tests.pages.conftest import charts, until, visit
 
 @pytest.fixture
 def page(app: AppTest) -> AppTest:
-    visit(app, "remember/rnn.py")
+    visit(app, "rnn/numpy_rnn")
     app.selectbox(key="text").select("python-reference")
     app.number_input(key="rnn_hidden").set_value(20)
     app.number_input(key="rnn_steps").set_value(200)

@@ -9,17 +9,17 @@ from streamlit.testing.v1 import AppTest
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Status
 from lmcore.runs.store import About
-from lmcore.training import RunConfig
+from lmcore.training.training import RunConfig
 from tests.pages.conftest import charts, until, visit
 
-PAGE = "lab/runs.py"
+PAGE = "lab/runs"
 HOSTILE = "<script>alert(1)</script> **bold** $x$ :red[x]"
 
 
 @pytest.fixture(autouse=True)
 def at_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """The visitor sits at the machine, and may see every run."""
-    monkeypatch.setattr("ui.run_panel.at_the_server", lambda: True)
+    monkeypatch.setattr("ui.run.panel.at_the_server", lambda: True)
 
 
 def finished(engine: Engine, **settings: Any) -> str:
@@ -198,7 +198,7 @@ def test_runs_beyond_the_limit_are_offered_and_only_deleted_on_a_click(
 def test_a_visitor_from_elsewhere_sees_only_their_own_runs_and_those_they_have_the_address_of(
     app: AppTest, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ui.run_panel.at_the_server", lambda: False)
+    monkeypatch.setattr("ui.run.panel.at_the_server", lambda: False)
     linked, hidden = finished(engine), finished(engine)
     visit(app, PAGE)
     assert "no runs yet" in app.info[0].value

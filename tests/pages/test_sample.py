@@ -6,13 +6,13 @@ from streamlit.testing.v1 import AppTest
 from lmcore.models.mlp import MLPConfig
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Status
-from lmcore.training import RunConfig, TrainConfig
+from lmcore.training.training import RunConfig, TrainConfig
 from tests.pages.conftest import charts, until, visit
 
 
 @pytest.fixture
 def page(app: AppTest) -> AppTest:
-    return visit(app, "lab/sample.py")
+    return visit(app, "lab/sample")
 
 
 def train(engine: Engine, config: RunConfig, owner: str = "me") -> str:
@@ -35,7 +35,7 @@ def test_runs_on_the_same_text_are_offered_and_write_with_the_same_dice(app: App
     train(engine, config.updated(corpus={"source": "python-reference"}))
     train(engine, config, "somebody else")
     app.session_state["visitor"] = "me"
-    page = visit(app, "lab/sample.py")
+    page = visit(app, "lab/sample")
     options = next(one for one in page.multiselect if one.label == "Models").options
     assert [option[-4:] for option in options if option.startswith("mlp")] == [run_id[:4]]
     assert any("another text" in caption.value for caption in page.caption)

@@ -15,7 +15,7 @@ def tree(app: AppTest) -> dict:
 
 @pytest.fixture
 def page(app: AppTest) -> AppTest:
-    visit(app, "train/wavenet.py")
+    visit(app, "mlp/wavenet")
     app.multiselect(key="locales").set_value(["de_DE"])
     app.number_input(key="wave_hidden").set_value(10)
     app.number_input(key="wave_steps").set_value(30)
@@ -40,7 +40,7 @@ def test_it_trains_and_rests_like_any_run(page: AppTest, engine: Engine) -> None
     page.number_input(key="wave_steps").set_value(60).run()
     page.button(key="wave.go").click().run()
     until(lambda: engine.view(page.session_state["wave.run"]).step == 60)
-    visit(page, "inside/activations.py")
+    visit(page, "inside/activations")
     assert page.session_state["act.run"] == page.session_state["wave.run"]
 
 

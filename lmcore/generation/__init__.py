@@ -1,0 +1,1 @@
+"""What a trained model writes, and how well it predicts a text."""

@@ -1,0 +1,1 @@
+"""What one looks at inside a model: activations, gradients, embeddings, decision regions."""

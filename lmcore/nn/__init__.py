@@ -1,0 +1,1 @@
+"""Layers, losses and initialization: forward passes and explicit backward passes."""

@@ -1,0 +1,1 @@
+"""Trainers, optimizers, schedules, and what a run remembers."""

@@ -1,0 +1,239 @@
+// Updates nodes that survive reruns: charts by Plotly.react, so that zoom, hidden traces and camera stay.
+// Nothing of a visitor's goes to a server elsewhere: plotly's own button to upload a chart is left out.
+const CONFIG = { responsive: true, displaylogo: false, showSendToCloud: false, modeBarButtonsToRemove: ["toImage"] };
+let loading;
+
+function plotly(source) {
+  loading ??= new Promise((resolve, reject) => {
+    if (window.Plotly) return resolve(window.Plotly);
+    const script = document.createElement("script");
+    script.src = new URL(source.replace(/^\//, ""), document.baseURI).href;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => { loading = undefined; reject(new Error("plotly.min.js could not be loaded")); };
+    document.head.append(script);
+  });
+  return loading;
+}
+
+// ---------------------------------------------------------------- taking a chart home
+
+function save(content, type, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([content], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+function fileName(node) {
+  return `glassbox-${(node.getAttribute("aria-label") ?? "chart").toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 40)}`;
+}
+
+// As it is on the page, on the page's own background: a picture must be readable wherever it is pasted.
+function figureOf(node) {
+  const background = getComputedStyle(node).getPropertyValue("--st-background-color").trim() || "white";
+  return { data: node.data, layout: { ...node.layout, paper_bgcolor: background, width: undefined, height: undefined } };
+}
+
+function image(node, format) {
+  const { clientWidth: width, clientHeight: height } = node;
+  window.Plotly.downloadImage(figureOf(node), { format, width, height, scale: 2, filename: fileName(node) });
+}
+
+async function asPage(node, source) {
+  const script = await (await fetch(new URL(source.replace(/^\//, ""), document.baseURI).href)).text();
+  const figure = JSON.stringify(figureOf(node)).replaceAll("<", "\\u003c"); // nothing in it can end the script
+  save(
+    `<!doctype html><meta charset="utf-8"><title>Glassbox</title><div id="chart"></div>` +
+      `<script>${script}</` + `script><script>const figure = ${figure};` +
+      `Plotly.newPlot("chart", figure.data, figure.layout, { responsive: true, showSendToCloud: false })</` + `script>`,
+    "text/html", `${fileName(node)}.html`,
+  );
+}
+
+function cell(value) {
+  const text = value === null || value === undefined ? "" : String(value);
+  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+// A line a point: the trace's name, its place, and for heatmaps its value.
+function table(node) {
+  const lines = [["trace", "x", "y", "z"]];
+  for (const [i, trace] of node._fullData.entries()) {
+    const name = trace.name ?? `trace ${i}`;
+    if (trace.z && trace.type !== "scatter3d") {
+      trace.z.forEach((row, r) => Array.from(row, (z, c) => lines.push([name, trace.x?.[c] ?? c, trace.y?.[r] ?? r, z])));
+    } else {
+      const length = Math.max(trace.x?.length ?? 0, trace.y?.length ?? 0);
+      for (let k = 0; k < length; k++) lines.push([name, trace.x?.[k] ?? k, trace.y?.[k] ?? k, trace.z?.[k]]);
+    }
+  }
+  return lines.map((line) => line.map(cell).join(",")).join("\n");
+}
+
+const SHEET = { width: 24, height: 24, path: "M5 2h9v6h6v14H5zM16 2l4 4h-4z" };
+const ROWS = { width: 24, height: 24, path: "M3 4h18v3H3zM3 9h8v4H3zM13 9h8v4h-8zM3 15h8v4H3zM13 15h8v4h-8z" };
+
+let configuration;
+
+// Made once: where the buttons are others than before, Plotly.react draws everything anew.
+function configured(Plotly, source) {
+  configuration ??= { ...CONFIG, modeBarButtonsToAdd: buttons(Plotly, source) };
+  return configuration;
+}
+
+function buttons(Plotly, source) {
+  const { camera, drawline } = Plotly.Icons;
+  return [
+    { name: "Picture (PNG)", icon: camera, click: (node) => image(node, "png") },
+    { name: "Drawing (SVG)", icon: drawline, click: (node) => image(node, "svg") },
+    { name: "Page (HTML)", icon: SHEET, click: (node) => asPage(node, source) },
+    { name: "Data (CSV)", icon: ROWS, click: (node) => save(table(node), "text/csv", `${fileName(node)}.csv`) },
+  ];
+}
+
+// ---------------------------------------------------------------- drawing
+
+// For a projector every font of a figure grows, and its height with them.
+const GROWN = 1.4;
+
+function presenting() {
+  return document.documentElement.classList.contains("presenting");
+}
+
+function grown(value, name = "") {
+  if (Array.isArray(value)) return value.map((item) => grown(item));
+  if (!value || typeof value !== "object") return value;
+  const entries = Object.entries(value).map(([key, item]) =>
+    key === "size" && name.endsWith("font") ? [key, item * GROWN] : [key, grown(item, key)]);
+  return Object.fromEntries(entries);
+}
+
+// Text and fonts follow the page's theme; the figure's own settings win.
+function themed(node, layout) {
+  const style = getComputedStyle(node);
+  const font = { color: style.color, family: style.fontFamily };
+  const bgcolor = style.getPropertyValue("--st-background-color").trim();
+  const hoverlabel = { bgcolor, ...layout.hoverlabel, font: { ...font, ...layout.hoverlabel?.font } };
+  const modebar = { bgcolor: "rgba(0,0,0,0)", color: "rgba(128,128,128,0.8)", activecolor: style.color };
+  return { ...layout, autosize: true, font: { ...font, ...layout.font }, hoverlabel, modebar };
+}
+
+const LEGIBLE = 24; // pixels that a cell needs to be written into
+
+// A heatmap on a narrow screen keeps its colors and its hover, and leaves the writing in its cells out.
+function fitted(node, traces) {
+  const narrow = (trace) => trace.text && node.clientWidth / trace.text[0].length < LEGIBLE;
+  return traces.map((trace) => (trace.texttemplate && narrow(trace) ? { ...trace, texttemplate: undefined } : trace));
+}
+
+// Plotly rejects an animation that is interrupted, by another picture or the slider, without a reason.
+addEventListener("unhandledrejection", (event) => { if (event.reason === undefined) event.preventDefault(); });
+
+const charts = new WeakMap(); // node -> {next, look, drawing, gone}
+
+async function draw(node, chart, source) {
+  if (chart.drawing) return; // the loop below takes the newest figure when it comes round
+  chart.drawing = true;
+  try {
+    const Plotly = await plotly(source);
+    while (chart.next && !chart.gone) {
+      const figure = chart.next;
+      chart.next = undefined;
+      if (chart.frames) await Plotly.animate(node, [null], { mode: "immediate" }); // what plays is of the old figure
+      chart.frames = figure.frames?.length;
+      const layout = themed(node, figure.layout);
+      await Plotly.react(node, {
+        data: fitted(node, figure.data),
+        layout: presenting() ? grown(layout) : layout,
+        config: configured(Plotly, source),
+        frames: figure.frames ?? [],
+      });
+      if (chart.clicked && !node.clickable) {
+        node.clickable = true;
+        node.on("plotly_click", (event) => chart.clicked(event.points[0]));
+      }
+    }
+    if (chart.gone) Plotly.purge(node);
+  } finally {
+    chart.drawing = false;
+  }
+}
+
+function leave(node) {
+  const chart = charts.get(node);
+  if (!chart) return;
+  chart.gone = true;
+  chart.next = chart.look = undefined;
+  if (!chart.drawing && window.Plotly) window.Plotly.purge(node);
+}
+
+function element(parent, tag) {
+  return parent.appendChild(document.createElement(tag));
+}
+
+function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+const update = {
+  chart(node, part, component) {
+    const chart = charts.get(node) ?? {};
+    charts.set(node, chart);
+    chart.gone = false;
+    node.style.height = `${part.height * (presenting() ? 1.2 : 1)}px`;
+    node.setAttribute("role", "img");
+    node.setAttribute("aria-label", part.alt);
+    const look = `${part.version} ${getComputedStyle(node).color} ${presenting()}`; // another theme is another look
+    if (look === chart.look) return;
+    chart.look = look;
+    chart.next = JSON.parse(part.figure);
+    chart.clicked = ({ x, y, customdata = null }) => {
+      const data = ArrayBuffer.isView(customdata) ? Array.from(customdata) : customdata; // JSON knows lists only
+      component.setStateValue("clicked", [x, y, data, node.place]);
+    };
+    draw(node, chart, component.data.source);
+  },
+  numbers(node, part) {
+    while (node.children.length < part.items.length) {
+      const box = element(node, "div");
+      element(box, "span");
+      element(box, "b");
+    }
+    while (node.children.length > part.items.length) node.lastChild.remove();
+    part.items.forEach(([label, value], i) => {
+      write(node.children[i].firstChild, label);
+      write(node.children[i].lastChild, value);
+    });
+  },
+  text(node, part) {
+    if (!node.firstChild) { element(node, "h4"); element(node, "pre").tabIndex = 0; }
+    write(node.firstChild, part.heading);
+    write(node.lastChild, part.text);
+    node.lastChild.style.height = `${part.height}px`;
+  },
+};
+
+export default function (component) {
+  const { parts } = component.data;
+  const grid = component.parentElement.querySelector(".live");
+  while (grid.children.length > parts.length) {
+    leave(grid.lastChild);
+    grid.lastChild.remove();
+  }
+  const show = () => parts.forEach((part, i) => {
+    const node = grid.children[i] ?? element(grid, "div");
+    node.classList.add(part.kind);
+    node.style.gridColumn = `span ${part.columns}`;
+    node.place = i;
+    update[part.kind](node, part, component);
+  });
+  show();
+  removeEventListener("glassbox.presenting", grid.show); // that of the update before
+  grid.show = show;
+  addEventListener("glassbox.presenting", show);
+  return () => {
+    removeEventListener("glassbox.presenting", grid.show);
+    [...grid.children].forEach(leave);
+  };
+}
