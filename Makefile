@@ -1,32 +1,38 @@
-# make run: the app at http://localhost:8501.   make test: everything that is checked.
+# make run: the app at http://localhost:8501.   make check: before each commit.   make test: everything.
 PYTHON ?= python3
 PORT ?= 8501
 BIN := .venv/bin
 
-.PHONY: run test fix clean
+.PHONY: run check test static fix clean
 
 run: .venv/run.stamp
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
-test: .venv/test.stamp
+check: static
+	$(BIN)/pytest -q -n 2 -m "not slow" tests/lmcore tests/pages
+
+test: static
+	$(BIN)/pytest
+
+static: .venv/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy lmcore
-	$(BIN)/pytest
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
 
 fix: .venv/test.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-.venv/run.stamp: requirements.txt
+.venv/run.stamp: pyproject.toml requirements.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -r requirements.txt
 	touch $@
 
-.venv/test.stamp: .venv/run.stamp requirements-dev.txt requirements-cluster.txt
+.venv/test.stamp: .venv/run.stamp requirements-dev.txt
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
 	touch $@

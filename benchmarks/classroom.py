@@ -3,8 +3,8 @@
     python -m benchmarks.classroom [--visitors 30] [--seconds 120]
 
 Starts a server of its own on a free port of this machine. Each visitor is a websocket that speaks Streamlit's protocol:
-it opens the MLP page, starts a run, lets the page update once a second as the browser would, and now and then
-pauses and resumes.
+it opens the MLP page, starts a run, lets the page update once per second as a browser would, and now and then pauses
+and resumes the run.
 """
 
 import asyncio
@@ -23,25 +23,25 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from lmcore.runs.store import Store
-from tests.browser.conftest import Server
+from tests.browser.server import Server
 
 
 class Visitor:
-    """One browser tab, without the browser."""
+    """A browser tab without the browser."""
 
     def __init__(self, url: str) -> None:
         self.url = url.replace("http", "ws") + "/_stcore/stream"
         self.buttons: dict[str, str] = {}
-        self.fragments: dict[str, float] = {}  # id -> seconds between updates
+        self.fragments: dict[str, float] = {}  # id: seconds between updates
         self.query = "mlp_steps=100000000"
-        self.clicks: list[float] = []
+        self.clicks: list[float] = []  # seconds until the page has answered
         self.updates = 0
         self.errors: list[str] = []
-        self.trained = 0.0  # seconds, pauses left out
+        self.training_seconds = 0.0  # pauses excluded
         self.finished = asyncio.Event()
 
     async def visit(self, end: float, delay: float) -> None:
-        """Opens the page, starts a run, and now and then pauses and resumes it, until all end in the same moment."""
+        """Opens the page, starts a run, and now and then pauses and resumes it, until all visitors leave at once."""
         await asyncio.sleep(delay)  # a class does not click at the same instant
         async with websockets.connect(self.url, max_size=None) as socket:
             listener = asyncio.create_task(self._listen(socket))
@@ -52,12 +52,12 @@ class Visitor:
             while (pause := time.monotonic() + random.uniform(6, 12)) < end - 3:
                 await asyncio.sleep(pause - time.monotonic())
                 self.clicks.append(await self._click(socket, "go"))  # pause
-                self.trained += time.monotonic() - began
+                self.training_seconds += time.monotonic() - began
                 await asyncio.sleep(0.5)
                 self.clicks.append(await self._click(socket, "go"))  # resume
                 began = time.monotonic()
             await asyncio.sleep(end - time.monotonic())
-            self.trained += time.monotonic() - began
+            self.training_seconds += time.monotonic() - began
             updater.cancel()
             listener.cancel()
 
@@ -68,7 +68,7 @@ class Visitor:
             state = message.rerun_script.widget_states.widgets.add()
             state.id, state.trigger_value = self.buttons[button], True
         self.finished.clear()
-        self.fragments.clear()  # a rerun of the page announces those that update
+        self.fragments.clear()  # a rerun announces them again
         began = time.monotonic()
         await socket.send(message.SerializeToString())
         await asyncio.wait_for(self.finished.wait(), 60)
@@ -108,9 +108,9 @@ class Visitor:
                 self.finished.set()
 
 
-async def run_class(server: Server, visitors: int, seconds: float) -> tuple[list[Visitor], list[float]]:
-    """All visitors at once; the server's memory every five seconds, in MB."""
-    people = [Visitor(server.url) for _ in range(visitors)]
+async def run_class(server: Server, n_visitors: int, seconds: float) -> tuple[list[Visitor], list[float]]:
+    """All visitors at once, and the server's memory every five seconds, in MB."""
+    visitors = [Visitor(server.url) for _ in range(n_visitors)]
     process, memory = psutil.Process(server.process.pid), []
 
     async def watch() -> None:
@@ -120,33 +120,38 @@ async def run_class(server: Server, visitors: int, seconds: float) -> tuple[list
 
     watching = asyncio.create_task(watch())
     end = time.monotonic() + seconds
-    await asyncio.gather(*(person.visit(end, 0.2 * i) for i, person in enumerate(people)))
+    await asyncio.gather(*(visitor.visit(end, 0.2 * i) for i, visitor in enumerate(visitors)))
     watching.cancel()
-    return people, memory
+    return visitors, memory
+
+
+def print_figures(visitors: list[Visitor], memory: list[float], steps: dict[str, int]) -> None:
+    """Latency of clicks, fairness, memory and errors; ``steps`` are those of each run."""
+    speeds = sorted(steps[parse_qs(visitor.query)["run"][0]] / visitor.training_seconds for visitor in visitors)
+    clicks = sorted(1000 * click for visitor in visitors for click in visitor.clicks)
+    errors = [error for visitor in visitors for error in visitor.errors]
+    updates = sum(visitor.updates for visitor in visitors)
+    print(f"{len(visitors)} visitors, {len(steps)} runs, {updates:,} updates, {len(errors)} errors")
+    print(f"click: median {statistics.median(clicks):.0f} ms, p95 {clicks[int(len(clicks) * 0.95)]:.0f} ms")
+    print(f"steps per second: slowest {speeds[0]:.0f}, fastest {speeds[-1]:.0f}, ratio {speeds[0] / speeds[-1]:.2f}")
+    print("server memory, MB: " + " ".join(f"{value:.0f}" for value in memory[:: max(1, len(memory) // 12)]))
+    for error in errors[:5]:
+        print("error:", error)
 
 
 @click.command()
-@click.option("--visitors", default=30, show_default=True)
+@click.option("--visitors", "n_visitors", default=30, show_default=True)
 @click.option("--seconds", default=120.0, show_default=True)
-def main(visitors: int, seconds: float) -> None:
-    """Prints the figures."""
+def main(n_visitors: int, seconds: float) -> None:
+    """Run a class, then print the figures."""
     folder = Path(tempfile.mkdtemp())
     server = Server(folder)
     try:
         time.sleep(15)  # the workers are warm
-        people, memory = asyncio.run(run_class(server, visitors, seconds))
+        visitors, memory = asyncio.run(run_class(server, n_visitors, seconds))
     finally:
-        server.end()
-    steps = {header.id: header.step for header in Store(folder / "runs").headers()}
-    speeds = sorted(steps[parse_qs(person.query)["run"][0]] / person.trained for person in people)
-    clicks = sorted(click for person in people for click in person.clicks)
-    errors = [error for person in people for error in person.errors]
-    print(f"{visitors} visitors, {len(steps)} runs, {sum(p.updates for p in people):,} updates, {len(errors)} errors")
-    print(f"click: median {statistics.median(clicks) * 1e3:.0f} ms, p95 {clicks[int(len(clicks) * 0.95)] * 1e3:.0f} ms")
-    print(f"steps a second: slowest {speeds[0]:.0f}, fastest {speeds[-1]:.0f}, ratio {speeds[0] / speeds[-1]:.2f}")
-    print("server memory, MB: " + " ".join(f"{value:.0f}" for value in memory[:: max(1, len(memory) // 12)]))
-    for error in errors[:5]:
-        print("error:", error)
+        server.stop()
+    print_figures(visitors, memory, {header.id: header.step for header in Store(folder / "runs").headers()})
 
 
 if __name__ == "__main__":

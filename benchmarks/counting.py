@@ -1,86 +1,71 @@
-"""Counting, smoothing and the neural bigram: are they quick enough to play with?
+"""Counting, smoothing and the neural bigram: fast enough to play with?
 
     python -m benchmarks.counting [--text FILE]
 
-Times the best of seven rounds taken in turn; the slider is moved in a browser, on a server of its own.
+The shortest of seven rounds counts. The slider is moved in a browser, on a server of its own.
 """
 
-import tempfile
-import time
-from collections.abc import Callable
+import statistics
 from pathlib import Path
 
 import click
-from playwright.sync_api import sync_playwright
 
+from benchmarks.turns import take_turns
+from benchmarks.visitor import visitor
 from lmcore.data import corpora, sources
 from lmcore.data.corpora import CorpusConfig
+from lmcore.families import make_trainer, run_config_from_settings
 from lmcore.models.ngram import bigram_counts
-from lmcore.training.training import RunConfig, Trainer
-from tests.browser.conftest import CHROMIUM, FLAGS, Server, idle, visit
 
-LONG = 3_200_000  # characters, as War and Peace has
-
-
-def timed(action: Callable[[], object]) -> float:
-    """Seconds."""
-    began = time.perf_counter()
-    action()
-    return time.perf_counter() - began
+LENGTH = 3_200_000
+"""Characters to count, about as many as War and Peace has."""
 
 
 def long_text(file: str | None) -> str:
-    """The given text, else the built-in one repeated to the same length."""
+    """The given text, or a built-in one repeated to `LENGTH`."""
     if file:
         return Path(file).read_text(encoding="utf-8")
     text = sources.read("python-source")
-    return (text * (LONG // len(text) + 1))[:LONG]
+    return (text * (LENGTH // len(text) + 1))[:LENGTH]
 
 
 def slider_seconds(moves: int = 9) -> list[float]:
     """Seconds from a key on the smoothing slider to the new heatmap on the screen."""
-    server = Server(Path(tempfile.mkdtemp()))
-    try:
-        with sync_playwright() as playwright:
-            page = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS).new_page()
-            visit(page, f"{server.url}/bigram?bigram_tab=Smoothing")
-            page.get_by_role("tab", name="Smoothing").click()
-            page.wait_for_selector(".js-plotly-plot .nsewdrag")
-            idle(page)
-            handle = page.get_by_role("slider", name="Smoothing k")
-            handle.focus()
-            page.evaluate(
-                """() => document.querySelectorAll('.js-plotly-plot').forEach(
-                    node => node.on('plotly_afterplot', () => { window.drawn = performance.now(); }))"""
-            )
-            taken = []
-            for move in range(moves):
-                page.evaluate("window.drawn = 0")
-                pressed = page.evaluate("performance.now()")
-                handle.press("ArrowRight" if move % 2 else "ArrowLeft")
-                page.wait_for_function("window.drawn > 0")
-                taken.append((page.evaluate("window.drawn") - pressed) / 1000)
-                idle(page)
-            return taken
-    finally:
-        server.end()
+    taken = []
+    with visitor() as tab:
+        tab.open("/bigram?bigram_tab=Smoothing")
+        heatmap = tab.chart("smoothed").wait()
+        tab.wait_until_idle()
+        heatmap.evaluate("node.on('plotly_afterplot', () => { window.drawn = performance.now(); })")
+        thumb = tab.widget("smoothing").get_by_role("slider")
+        for move in range(moves):
+            tab.page.evaluate("window.drawn = 0")
+            pressed = tab.page.evaluate("performance.now()")
+            thumb.press("ArrowRight" if move % 2 else "ArrowLeft")
+            tab.page.wait_for_function("window.drawn > 0")
+            taken.append((tab.page.evaluate("window.drawn") - pressed) / 1000)
+            tab.wait_until_idle()
+    return taken
 
 
 @click.command()
-@click.option("--text", help="A text to count, as War and Peace.")
+@click.option("--text", help="A text file to count.")
 def main(text: str | None) -> None:
-    """Prints the figures."""
+    """Print the seconds that each takes."""
     corpus = corpora.from_text(long_text(text), config=CorpusConfig(units="running"))
     V = len(corpus.vocabulary)
-    trainer = Trainer(RunConfig.from_flat({"family": "neural-bigram", "learning_rate": 50, "full_batch": True}))
-    counting, descending = [], []
-    for _ in range(7):
-        counting.append(timed(lambda: bigram_counts(corpus.stream, V, corpus.is_documents)))
-        descending.append(timed(lambda: trainer.train(1000)))
-    print(f"counting {len(corpus.stream):,} characters of {V}: {min(counting):.3f} s")
-    print(f"1,000 full-batch steps of the neural bigram: {min(descending):.3f} s")
-    moves = sorted(slider_seconds())
-    print(f"smoothing slider to the new picture: median {moves[len(moves) // 2]:.3f} s, worst {moves[-1]:.3f} s")
+    settings = {"family": "neural-bigram", "learning_rate": 50, "full_batch": True}
+    trainer = make_trainer(run_config_from_settings(settings))
+    loops = {
+        f"counting {len(corpus.stream):,} characters of {V}": (
+            lambda: bigram_counts(corpus.stream, V, corpus.is_documents)
+        ),
+        "1,000 full-batch steps of the neural bigram": lambda: trainer.train(1000),
+    }
+    for name, seconds in take_turns(loops, rounds=7).items():
+        print(f"{name}: {min(seconds):.3f} s")
+    moves = slider_seconds()
+    print(f"smoothing slider to the new heatmap: median {statistics.median(moves):.3f} s, worst {max(moves):.3f} s")
 
 
 if __name__ == "__main__":

@@ -1,76 +1,56 @@
-"""What an open page costs the training: steps per second with a browser on the page, against without.
+"""What an open page costs the training: steps per second with a browser on the page, and without one.
 
-    python -m benchmarks.page [--rounds 4] [--seconds 8]
+    python -m benchmarks.page [--rounds 4] [--seconds 10]
 
-Server, worker and browser share this machine, as on a student's laptop. The two conditions take turns.
+Server, worker and browser share the machine, as on a student's laptop. The two conditions take turns.
 """
 
-import os
-import re
 import statistics
-import tempfile
 import time
-from pathlib import Path
 
 import click
-from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.conftest import CHROMIUM, FLAGS, Server, visit
-
-
-def steps_now(page: Page) -> int:
-    """The step on the page."""
-    text = page.locator(".live .numbers b").first.inner_text()
-    return int(text.replace(",", ""))
+from benchmarks.visitor import visitor
+from tests.browser.visitor import Visitor
 
 
-def rate(page: Page, address: str, seconds: float, look: bool) -> tuple[float, float]:
-    """Steps per second and redraws per second while the page is open (``look``) or closed."""
-    visit(page, address)
-    page.wait_for_selector(".js-plotly-plot")
-    page.wait_for_timeout(2000)
-    began, first = time.monotonic(), steps_now(page)
-    if look:
-        page.evaluate(
-            """() => { window.draws = 0;
-                document.querySelectorAll('.js-plotly-plot')[0].on('plotly_afterplot', () => window.draws++); }"""
-        )
-        page.wait_for_timeout(seconds * 1000)
-        draws = page.evaluate("window.draws")
+def speed(tab: Visitor, address: str, seconds: float, is_open: bool) -> tuple[float, float]:
+    """Steps per second and redraws per second while the page of a run is open, or closed."""
+    tab.open(address)
+    loss = tab.chart().wait()
+    tab.page.wait_for_timeout(2000)  # the page has settled
+    began, first = time.monotonic(), tab.step
+    redraws = 0
+    if is_open:
+        loss.evaluate("{ window.redraws = 0; node.on('plotly_afterplot', () => window.redraws++); }")
+        tab.page.wait_for_timeout(seconds * 1000)
+        redraws = tab.page.evaluate("window.redraws")
     else:
-        page.goto("about:blank")
-        page.wait_for_timeout(seconds * 1000)
-        draws = 0
-        visit(page, address)
+        tab.page.goto("about:blank")
+        tab.page.wait_for_timeout(seconds * 1000)
+        tab.open(address)
     elapsed = time.monotonic() - began
-    return (steps_now(page) - first) / elapsed, draws / elapsed
+    return (tab.step - first) / elapsed, redraws / elapsed
 
 
 @click.command()
 @click.option("--rounds", default=4, show_default=True)
-@click.option("--seconds", default=10.0, show_default=True)
+@click.option("--seconds", default=10.0, show_default=True, help="Length of each measurement.")
 def main(rounds: int, seconds: float) -> None:
-    """Prints the median ratio."""
-    os.environ.setdefault("PYTHONWARNINGS", "ignore")
-    server = Server(Path(tempfile.mkdtemp()))
-    try:
-        with sync_playwright() as playwright:
-            page = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS).new_page()
-            visit(page, f"{server.url}/?mlp_steps=10000000")
-            page.get_by_role("button", name="Start").click()
-            page.wait_for_url(re.compile("run="))
-            address = page.url
-            with_page, without = [], []
-            for _ in range(rounds):
-                watched, draws = rate(page, address, seconds, look=True)
-                alone, _ = rate(page, address, seconds, look=False)
-                with_page.append(watched)
-                without.append(alone)
-                print(f"with the page {watched:7,.0f} steps/s ({draws:.1f} redraws/s)   without {alone:7,.0f} steps/s")
-            ratios = [a / b for a, b in zip(with_page, without, strict=True)]
-            print(f"median ratio {statistics.median(ratios):.2f}")
-    finally:
-        server.end()
+    """Print both speeds of every round, and the median ratio."""
+    with visitor() as tab:
+        tab.open("/?mlp_steps=10000000")
+        tab.button("mlp.go").click()
+        tab.wait_for_step(100)
+        address, ratios = tab.page.url, []
+        for _ in range(rounds):
+            with_page, redraws = speed(tab, address, seconds, is_open=True)
+            without, _ = speed(tab, address, seconds, is_open=False)
+            ratios.append(with_page / without)
+            print(
+                f"with the page {with_page:7,.0f} steps/s ({redraws:.1f} redraws/s)   without {without:7,.0f} steps/s"
+            )
+        print(f"median ratio {statistics.median(ratios):.2f}")
 
 
 if __name__ == "__main__":

@@ -1,32 +1,32 @@
-"""How fast lmcore trains, against the loop that one writes in a notebook.
+"""Training speed of lmcore against the loop that one writes in a notebook.
 
-    python -m benchmarks.training [--rounds 7] [--steps 3000]
+    python -m benchmarks.training [--rounds 7] [--steps 10000]
 
-The same model, data, batches and learning rate, one thread; the two take turns, and the median ratio of
-their steps per second is printed. lmcore runs as it does in the app: history on. At the end a run with the snapshots
-of the app, against one with a single snapshot.
+The same model, data, batch size and learning rate, on one thread; the loops take turns. lmcore keeps its history, as in
+the app. At the end, a run with the app's snapshots against one with a single snapshot.
 """
 
 import math
-import statistics
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import click
 import torch
 from torch import Tensor
 
+from benchmarks.turns import print_speeds, take_turns
 from lmcore.data.corpora import load
-from lmcore.models import MLPConfig, WaveNetConfig
+from lmcore.families import make_trainer
+from lmcore.models.mlp import MLPConfig
+from lmcore.models.wavenet import WaveNetConfig
+from lmcore.training.config import RunConfig, TrainConfig
 from lmcore.training.history import History
-from lmcore.training.training import RunConfig, TrainConfig, Trainer, train_for
 
 Forward = Callable[[Tensor], Tensor]
 
 
 def notebook_mlp(config: MLPConfig, V: int, generator: torch.Generator) -> tuple[list[Tensor], Forward]:
-    """The makemore way, part 2 and 3: parameters and a forward pass in plain tensors."""
+    """Parameters and a forward pass in plain tensors, as in parts 2 and 3 of the makemore lectures."""
     T, E, H = config.context, config.embedding, config.hidden
     C = torch.randn((V, E), generator=generator)
     W1 = torch.randn((T * E, H), generator=generator) * (5 / 3) / (T * E) ** 0.5
@@ -40,7 +40,7 @@ def notebook_mlp(config: MLPConfig, V: int, generator: torch.Generator) -> tuple
 
 
 def notebook_norm(features: int, momentum: float) -> tuple[list[Tensor], Forward]:
-    """Batch normalization with running statistics, as in part 5: over all axes but the last."""
+    """Batch normalization over all axes but the last, with running statistics, as in part 5."""
     gain, bias = torch.ones(features), torch.zeros(features)
     running = {"mean": torch.zeros(features), "variance": torch.ones(features)}
 
@@ -56,7 +56,7 @@ def notebook_norm(features: int, momentum: float) -> tuple[list[Tensor], Forward
 
 
 def notebook_wavenet(config: WaveNetConfig, V: int, generator: torch.Generator) -> tuple[list[Tensor], Forward]:
-    """The makemore way, part 5: neighbors side by side, linear, normalized, tanh, level by level."""
+    """WaveNet as in part 5: level by level, neighbors are concatenated, then linear, BatchNorm and tanh."""
     C = torch.randn((V, config.embedding), generator=generator)
     parameters, levels, features = [C], [], config.embedding
     for _ in range(int(math.log2(config.context))):
@@ -79,7 +79,7 @@ def notebook_wavenet(config: WaveNetConfig, V: int, generator: torch.Generator) 
 
 
 def notebook_loop(config: RunConfig, steps: int) -> list[float]:
-    """The makemore way: autograd, a list of losses, one parameter after the other."""
+    """The loop of the lectures: autograd, a list of losses, one parameter updated after the other."""
     corpus = load(config.corpus)
     X, Y = (torch.from_numpy(array).long() for array in corpus.windows("train", config.model.context))
     generator = torch.Generator().manual_seed(config.train.seed)
@@ -107,27 +107,38 @@ def notebook_loop(config: RunConfig, steps: int) -> list[float]:
     return losses
 
 
-def lmcore_loop(config: RunConfig, steps: int, block: int = 64) -> History:
-    """The app's way, with the history kept."""
-    trainer, history = Trainer(config), History()
+def lmcore_loop(config: RunConfig, steps: int, block: int = 64) -> None:
+    """The same by lmcore, with its history."""
+    trainer, history = make_trainer(config), History()
     for done in range(0, steps, block):
         history.add(trainer.train(min(block, steps - done)))
-        history.add_ratios(*trainer.take_ratios())
-    return history
+        history.add_update_ratios(*trainer.pop_update_ratios())
 
 
-def with_snapshots(config: RunConfig, steps: int) -> None:
-    """As a run does: snapshots on the way, sizes of updates, weights kept."""
-    train_for(Trainer(config.updated(train=config.train.updated(steps=steps).model_dump())), math.inf)
+def train_with_snapshots(config: RunConfig) -> None:
+    """To the last step as a run does: with snapshots that keep weights, and update ratios."""
+    make_trainer(config).train_for(math.inf)
 
 
-def without_snapshots(config: RunConfig, steps: int) -> None:
-    """The same steps in blocks of the same size, and one snapshot at the end."""
-    trainer = Trainer(config.updated(train=config.train.updated(steps=steps).model_dump()))
-    for done in range(0, steps, 96):
-        trainer.train(min(96, steps - done))
-        trainer.take_ratios()
+def train_without_snapshots(config: RunConfig, block: int = 96) -> None:
+    """The same steps in blocks of about the same size, and one snapshot at the end."""
+    trainer, steps = make_trainer(config), config.train.steps
+    for done in range(0, steps, block):
+        trainer.train(min(block, steps - done))
+        trainer.pop_update_ratios()
     trainer.snapshot()
+
+
+def compare(title: str, config: RunConfig, rounds: int, steps: int) -> None:
+    """Print the speeds of the notebook's loop and of lmcore."""
+    print(title)
+    for loop in (notebook_loop, lmcore_loop):
+        loop(config, 200)  # warm up
+    loops = {
+        "notebook": lambda: notebook_loop(config, steps),
+        "lmcore": lambda: lmcore_loop(config, steps),
+    }
+    print_speeds(take_turns(loops, rounds), steps)
 
 
 @click.command()
@@ -135,42 +146,21 @@ def without_snapshots(config: RunConfig, steps: int) -> None:
 @click.option("--steps", default=10_000, show_default=True)
 @click.option("--batch-size", default=32, show_default=True)
 def main(rounds: int, steps: int, batch_size: int) -> None:
-    """Prints the median ratio of steps per second, for each optimizer and model, and what snapshots cost."""
+    """Print the speeds for each optimizer and model, and what snapshots cost."""
     torch.set_num_threads(1)
-    for optimizer, rate in (("sgd", 0.1), ("momentum", 0.05), ("adam", 0.001)):
-        train = TrainConfig(batch_size=batch_size, optimizer=optimizer, learning_rate=rate)
+    for optimizer, learning_rate in (("sgd", 0.1), ("momentum", 0.05), ("adam", 0.001)):
+        train = TrainConfig(batch_size=batch_size, optimizer=optimizer, learning_rate=learning_rate)
         compare(f"MLP, {optimizer}", RunConfig(train=train), rounds, steps)
     train = TrainConfig(batch_size=batch_size)
-    models = {"MLP, BatchNorm": MLPConfig(batch_norm="hidden"), "WaveNet": WaveNetConfig()}
-    for name, model in models.items():
+    for name, model in {"MLP, BatchNorm": MLPConfig(batch_norm="hidden"), "WaveNet": WaveNetConfig()}.items():
         compare(name, RunConfig(model=model, train=train), rounds, steps)
-    loops = {"without": without_snapshots, "snapshots": with_snapshots}
-    compare("MLP, snapshots", RunConfig(train=train), rounds, train.steps, loops)
-
-
-def compare(
-    title: str,
-    config: RunConfig,
-    rounds: int,
-    steps: int,
-    loops: Mapping[str, Callable[[RunConfig, int], object]] = {"notebook loop": notebook_loop, "lmcore": lmcore_loop},
-) -> None:
-    """Both loops in turn, round by round."""
-    print(title)
-    for loop in loops.values():
-        loop(config, 200)
-    rates: dict[str, list[float]] = {name: [] for name in loops}
-    for _ in range(rounds):
-        for name, loop in loops.items():
-            began = time.perf_counter()
-            loop(config, steps)
-            rates[name].append(steps / (time.perf_counter() - began))
-    ratios = [b / a for a, b in zip(*rates.values(), strict=True)]
-    for name, values in rates.items():
-        print(f"{name:14} {statistics.median(values):8,.0f} steps/s")
-    print(
-        f"ratio          {statistics.median(ratios):8.2f}   (rounds: {', '.join(f'{ratio:.2f}' for ratio in ratios)})"
-    )
+    print("MLP, snapshots")
+    config = RunConfig(train=train)
+    loops = {
+        "one snapshot": lambda: train_without_snapshots(config),
+        "the app's snapshots": lambda: train_with_snapshots(config),
+    }
+    print_speeds(take_turns(loops, rounds), train.steps)
 
 
 if __name__ == "__main__":

@@ -14,28 +14,31 @@ import click
 import safetensors.numpy
 import torch
 
-from lmcore import models
+from lmcore import families, models
 from lmcore.config import Config
-from lmcore.data import corpora, datasets, sources, tables
+from lmcore.data import corpora, datasets, downloads, encoding, sources, tables
 from lmcore.data.corpora import SPLITS, CorpusConfig
-from lmcore.data.datasets import PARTS
 from lmcore.data.files import write_atomically
 from lmcore.errors import UserError
+from lmcore.families import FAMILIES, run_config_from_settings
+from lmcore.generation.reader import WindowReader
 from lmcore.generation.sampling import SampleConfig, sample_in_turn
-from lmcore.inspection import gradient_check
+from lmcore.inspection import gradient_check, lr_finder
+from lmcore.inspection.lr_finder import SweepConfig
 from lmcore.inspection.ngrams import verdict
 from lmcore.models.ngram import CountConfig, NGram, score
-from lmcore.recipes import recipes
-from lmcore.runs import exchange
+from lmcore.recipes.published import RECIPES, find_recipe
+from lmcore.recipes.recipe import Recipe, check
+from lmcore.runs.archive import MAX_ARCHIVE_BYTES
+from lmcore.runs.export import export_run
+from lmcore.runs.import_archive import import_archive
 from lmcore.runs.run import Run, Status
 from lmcore.runs.store import Store
 from lmcore.runs.worker import advance
-from lmcore.training import lr_finder, trainers
-from lmcore.training.classifiers import FAMILIES, ClassifierRunConfig, ClassifierTrainer
-from lmcore.training.history import Snapshot
-from lmcore.training.lr_finder import SweepConfig
-from lmcore.training.trainers import AnyTrainer
-from lmcore.training.training import RunConfig
+from lmcore.training.classifier import ClassifierTrainer
+from lmcore.training.config import ClassifierRunConfig, RunConfig
+from lmcore.training.history import Snapshot, TestEvaluation
+from lmcore.training.trainer import Trainer
 
 SAVE_EVERY = 3.0  # seconds
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -83,21 +86,21 @@ def list_corpora(download: str | None, as_json: bool) -> None:
     listed = sources.sources()
     if as_json:
         click.echo(
-            json.dumps({source.name: {"title": source.title, "available": source.available} for source in listed})
+            json.dumps({source.name: {"title": source.title, "available": source.is_available} for source in listed})
         )
         return
     for source in listed:
-        state = "" if source.available else "  (not downloaded)"
+        state = "" if source.is_available else "  (not downloaded)"
         click.echo(f"{source.name:20} {source.title}{state}")
 
 
 def _download(name: str) -> None:
     source = next((source for source in sources.catalog() if source.name == name), None)
-    if source is None:
+    if source is None or source.remote_file is None:
         listed = ", ".join(source.name for source in sources.catalog())
-        raise UserError(f"The catalog has no {name!r}; choose one of: {listed}.")
-    with click.progressbar(length=source.size, label=source.title, file=sys.stderr) as bar:
-        sources.download(source, lambda done, total: bar.update(done - bar.pos))
+        raise UserError(f"The catalog has no text {name!r}. Choose one of: {listed}.")
+    with click.progressbar(length=source.remote_file.size, label=source.title, file=sys.stderr) as bar:
+        downloads.download(source.remote_file, lambda done, total: bar.update(done - bar.pos))
 
 
 @main.command()
@@ -129,9 +132,8 @@ def _data(name_or_path: str) -> str:
     path = Path(name_or_path)
     if name_or_path in (*datasets.TOYS, *datasets.IMAGES) or not path.is_file():
         return name_or_path
-    if path.stat().st_size > sources.MAX_BYTES:
-        raise UserError(f"{path.name} has {path.stat().st_size:,} bytes; at most {sources.MAX_BYTES:,} are allowed.")
-    return tables.keep(path.read_bytes(), path.name)
+    encoding.check_size(path.stat().st_size, path.name)
+    return tables.save(path.read_bytes(), path.name)
 
 
 def _given(model: str, data: str, settings: tuple[str, ...]) -> dict[str, Any]:
@@ -157,13 +159,13 @@ def find_lr(model: str, data: str, settings: tuple[str, ...], as_json: bool) -> 
     """Grow the learning rate at every step, and print what each rule reads from the loss."""
     given = _given(model, data, settings)
     own = {name: given.pop(name) for name in SweepConfig.model_fields if name in given}
-    found = lr_finder.read(lr_finder.go_on(RunConfig.from_flat(given), SweepConfig.parse(own)))
+    found = lr_finder.read_sweeps(lr_finder.run_sweeps(run_config_from_settings(given), SweepConfig.parse(own)))
     if as_json:
         curve = {"rate": found.rates.tolist(), "loss": found.mean.tolist()}
         click.echo(json.dumps({"suggestions": found.suggestions, "remark": found.remark, "curve": curve}))
         return
     for name, rate in found.suggestions.items():
-        click.echo(f"{name:18} {rate:<10.3g} {lr_finder.JURY[name][1]}")
+        click.echo(f"{name:18} {rate:<10.3g} {lr_finder.RULES[name][1]}")
     if found.remark:
         click.echo(found.remark)
 
@@ -178,7 +180,7 @@ def check_gradients(model: str, data: str, settings: tuple[str, ...], h: float, 
     """Compare explicit gradients with autograd and central differences, tensor by tensor."""
     if not 1e-12 <= h <= 1:
         raise UserError("--h takes a number from 1e-12 to 1.")
-    config = RunConfig.from_flat(_given(model, data, settings))
+    config = run_config_from_settings(_given(model, data, settings))
     records = [gradient_check.check(config, precision, h) for precision in gradient_check.PRECISIONS]
     if as_json:
         click.echo(json.dumps([gradient_check.as_json(record) for record in records]))
@@ -216,7 +218,7 @@ def _train_to_end(run: Run, store: Store, as_json: bool) -> None:
         run.status = Status.PAUSED
         click.echo(f"\nPaused at step {run.step:,}. Go on with: python -m lmcore resume {run.id}", err=True)
     finally:
-        store.save(run.id, run.to_bytes())
+        store.save(run.id, run.encode())
         lock.release()
     if run.status == Status.FAILED:
         raise UserError(run.message)
@@ -230,13 +232,13 @@ def _advance_to_end(run: Run, store: Store, show: bool) -> None:
             click.echo(_in_a_line(snapshot))
         shown = len(run.snapshots)
         if time.monotonic() - saved > SAVE_EVERY:
-            store.save(run.id, run.to_bytes())
+            store.save(run.id, run.encode())
             saved = time.monotonic()
 
 
 def _in_a_line(snapshot: Snapshot) -> str:
-    held_out = f"{snapshot.dev:.4f}" if snapshot.dev is not None else "-"
-    line = f"step {snapshot.step:>9,}   train {snapshot.train:.4f}   "
+    held_out = f"{snapshot.loss('dev'):.4f}" if snapshot.loss('dev') is not None else "-"
+    line = f"step {snapshot.step:>9,}   train {snapshot.loss('train'):.4f}   "
     if "accuracy" in snapshot.arrays:
         train, test = snapshot.arrays["accuracy"].tolist()
         return f"{line}test {held_out}   right {train:.1%} and {test:.1%}"
@@ -248,16 +250,16 @@ def _print_result(run: Run, as_json: bool) -> None:
     losses = {split: trainer.evaluate(split) for split in SPLITS}
     accuracy = None
     if isinstance(trainer, ClassifierTrainer):
-        accuracy = {part: trainer.measure(part)[1] for part in PARTS}
+        accuracy = {part: trainer.measure(part)[1] for part in SPLITS}
     result = {
         "run": run.id,
         "model": run.current.family,
-        "parameters": run.parameters,
+        "parameters": run.n_parameters,
         "steps": run.step,
         "first_batch_loss": float(run.history.head[0]) if len(run.history.head) else None,
         "loss": losses,
-        "seconds": run.seconds,
-        "steps_per_second": run.step / run.seconds if run.seconds else None,
+        "seconds": run.wall_seconds,
+        "steps_per_second": run.step / run.wall_seconds if run.wall_seconds else None,
     }
     if as_json:
         click.echo(json.dumps(result | ({"accuracy": accuracy} if accuracy else {})))
@@ -266,37 +268,33 @@ def _print_result(run: Run, as_json: bool) -> None:
             click.echo(run.message)
         unit = "nats per example" if accuracy else "nats per character"
         shown = "   ".join(f"{split} {loss:.4f}" for split, loss in losses.items() if loss is not None)
-        click.echo(f"{run.step:,} steps in {run.seconds:.1f} s   {shown} {unit}")
+        click.echo(f"{run.step:,} steps in {run.wall_seconds:.1f} s   {shown} {unit}")
 
 
-def _trainer(run: Run) -> AnyTrainer:
+def _trainer(run: Run) -> Trainer:
     """The run's model as it was last saved."""
-    trainer = trainers.make(run.current)
+    trainer = families.make_trainer(run.current)
     if run.state:
-        trainer.restore(safetensors.numpy.load(run.state))
+        trainer.load_state_dict(safetensors.numpy.load(run.state))
     return trainer
 
 
 @main.command("export")
 @click.argument("run_id", metavar="RUN")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-def export_run(run_id: str, file: Path) -> None:
-    """Write a run to FILE: .zip for all of it, .py or .ipynb for a script that repeats it, .csv for its losses."""
-    run = Store().load(run_id)
-    if file.suffix not in exchange.WAYS:
-        raise UserError(f"FILE has to end in one of: {', '.join(exchange.WAYS)}; {file.name!r} does not.")
-    content = exchange.WAYS[file.suffix](run)
-    write_atomically(file, content if isinstance(content, bytes) else content.encode())
+def export_command(run_id: str, file: Path) -> None:
+    """Export a run to FILE: .zip for an archive, .py or .ipynb for code that reproduces it, .csv for its losses."""
+    write_atomically(file, export_run(Store().load(run_id), file.suffix))
     click.echo(f"{file}: {file.stat().st_size:,} bytes", err=True)
 
 
 @main.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def import_run(file: Path) -> None:
-    """Take in a run that was exported as a zip, and print its new name."""
-    if (size := file.stat().st_size) > exchange.MAX_PACKED:
-        raise UserError(f"{file.name} has {size:,} bytes; at most {exchange.MAX_PACKED:,} are allowed.")
-    imported = exchange.unpack(file.read_bytes(), Store(), owner="command line")
+def import_command(file: Path) -> None:
+    """Import a run from a zip archive and print its new id."""
+    if (size := file.stat().st_size) > MAX_ARCHIVE_BYTES:
+        raise UserError(f"{file.name} has {size:,} bytes, but at most {MAX_ARCHIVE_BYTES:,} are allowed.")
+    imported = import_archive(file.read_bytes(), Store(), owner="command line")
     click.echo(imported.id)
     if imported.remark:
         click.echo(imported.remark, err=True)
@@ -304,38 +302,38 @@ def import_run(file: Path) -> None:
 
 @main.command("recipes")
 @click.argument("name", required=False)
-@click.option("--steps", type=click.IntRange(1), help="Stop after so many steps; `resume` goes on.")
+@click.option("--steps", type=click.IntRange(1), help="Stop after this many steps; `resume` continues.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_recipes(name: str | None, steps: int | None, as_json: bool) -> None:
-    """List the published experiments, or run one and compare its numbers."""
+    """List the published experiments, or repeat one and compare its numbers."""
     if name is None:
-        rows = [{"recipe": name, "title": recipe.title} for name, recipe in recipes.RECIPES.items()]
+        rows = [{"recipe": name, "title": recipe.title} for name, recipe in RECIPES.items()]
         click.echo(json.dumps(rows) if as_json else "\n".join(f"{row['recipe']:16} {row['title']}" for row in rows))
         return
-    recipe, run_id = recipes.find(name), None
+    recipe, run_id = find_recipe(name), None
     if recipe.compute is not None:
-        checks = recipes.check_computed(recipe, recipe.compute())
+        checks = check(recipe, recipe.compute())
     else:
-        run = _cook(recipe, steps, as_json)
-        run_id, checks = run.id, recipes.check(recipe, run)
+        run = _run_recipe(recipe, steps, as_json)
+        run_id, checks = run.id, check(recipe, run)
     if as_json:
-        click.echo(json.dumps({"recipe": name, "run": run_id, "numbers": [recipes.as_json(one) for one in checks]}))
+        click.echo(json.dumps({"recipe": name, "run": run_id, "numbers": [one.as_dict() for one in checks]}))
         return
-    click.echo("\n".join(recipes.in_words(one) for one in checks))
+    click.echo("\n".join(map(str, checks)))
     click.echo(f"Source: {recipe.source}")
 
 
-def _cook(recipe: recipes.Recipe, steps: int | None, as_json: bool) -> Run:
-    """A run of a recipe, to its end or to a step, with a look at the test loss where that was published."""
+def _run_recipe(recipe: Recipe, steps: int | None, as_json: bool) -> Run:
+    """A run of a recipe, up to its last step or a given one, with its test loss if one was published."""
     assert recipe.config is not None
     run, store = Run(recipe.config, owner="command line"), Store()
-    trainers.make(recipe.config)  # says in words what is missing, before a run is made
+    families.make_trainer(recipe.config)  # raises UserError if the text is missing, before a run is created
     run.pause_at = steps
     store.create(run)
     _train_to_end(run, store, as_json)
-    if recipe.asks_for_test and run.status == Status.FINISHED:
-        run.looks.append((run.step, _trainer(run).evaluate("test")))
-        store.save(run.id, run.to_bytes())
+    if recipe.evaluates_test and run.status == Status.FINISHED:
+        run.test_evaluations.append(TestEvaluation(run.step, _trainer(run).metrics("test")))
+        store.save(run.id, run.encode())
     return run
 
 
@@ -360,12 +358,13 @@ def count(data: str, words: tuple[str, ...], samples: int, seed: int, as_json: b
     """Count n-grams: loss, scores and samples; nothing is trained."""
     corpus = corpora.load(CorpusConfig(source=sources.resolve(data)))
     model = NGram(corpus, CountConfig.parse(options))
+    reader = WindowReader(model, model.config.order - 1)
     scores = {word: score(model, corpus, word) for word in words}
     result: dict[str, Any] = {
         "loss": {"all": model.loss(corpus, "all")} | {split: model.loss(corpus, split) for split in SPLITS},
         "contexts": len(model.contexts),
         "scores": {word: scored.loss for word, scored in scores.items()},
-        "samples": sample_in_turn(model, corpus, model.config.order - 1, samples, seed),
+        "samples": sample_in_turn(reader, corpus, SampleConfig.parse({"count": samples, "seed": seed})) if samples else [],
     }
     if as_json:
         click.echo(json.dumps(result))

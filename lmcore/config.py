@@ -42,50 +42,6 @@ class Config(BaseModel):
         return type(self).parse(self.model_dump() | values)
 
 
-class PaceConfig(Config):
-    """What every training has, whatever it trains: how long, how often it is measured, and its dice."""
-
-    steps: int = Field(
-        100_000, ge=1, le=100_000_000, description="Steps in all; the run ends there.", json_schema_extra=LIVE
-    )
-    seed: int = Field(2147483647, ge=0, le=2**53 - 1, description="Seed of the starting weights and of the batches.")
-    evaluate_every: int = Field(
-        5000,
-        ge=100,
-        le=10_000_000,
-        description="Steps between two measurements of train and dev loss.",
-        json_schema_extra=LIVE,
-    )
-    minutes: float = Field(
-        60,
-        gt=0,
-        le=24 * 60,
-        description="Minutes of training after which the run ends at the latest.",
-        json_schema_extra=LIVE,
-    )
-
-
-class TaskConfig(Config):
-    """What decides the numbers of a run of any task: what it learns from, the model, the training.
-
-    A subclass names its task, and adds what it learns from; `trainers.CONFIGS` lists them.
-    """
-
-    task: str
-    model: Config
-    train: PaceConfig
-
-    @property
-    def family(self) -> str:
-        """The model's name."""
-        return str(getattr(self.model, "family", ""))
-
-    @property
-    def data_name(self) -> str:
-        """The name of what the run learns from."""
-        raise NotImplementedError
-
-
 def _in_words(cls: type[Config], error: ValidationError) -> str:
     """One sentence a problem: field, value, what is allowed."""
     sentences = []
@@ -99,4 +55,4 @@ def _in_words(cls: type[Config], error: ValidationError) -> str:
     return " ".join(sentences)
 
 
-__all__ = ["LIVE", "Config", "Field", "PaceConfig", "TaskConfig"]
+__all__ = ["LIVE", "Config", "Field"]

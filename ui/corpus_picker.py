@@ -1,77 +1,96 @@
-"""The text picker that every page shares; its choices live in the address, so they hold on all pages."""
+"""The text picker of the sidebar. All pages share its choices, and the address holds them."""
+
+import functools
+from collections.abc import Mapping
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from lmcore.data import corpora, sources
+from lmcore.data import corpora, downloads, encoding, given_names, sources, uploads
 from lmcore.data.corpora import Corpus, CorpusConfig
 from lmcore.errors import UserError
-from ui import forms
+from ui import address, forms, navigation
 
-SOURCE = "text"  # the key of the picker, and its name in the address
+SOURCE = "text"  # key of the picker, and its name in the address
+VISIT = "corpus.visit"  # key in the session state: the visit whose address has been read
 
 
-def pick_corpus() -> tuple[CorpusConfig, Corpus]:
-    """The text of this page, chosen in the sidebar; the page stops, in words, where there is none."""
+def pick_corpus(fixed: bool = False) -> tuple[CorpusConfig, Corpus]:
+    """The text of a page, chosen in the sidebar. The page stops with a message if there is none.
+
+    Args:
+        fixed: whether the page shows a run, whose text cannot change.
+    """
     listed = {source.name: source for source in [*sources.sources(), *_own_texts()]}
-    if SOURCE not in st.session_state and st.query_params.get(SOURCE) in listed:
-        st.session_state[SOURCE] = st.query_params[SOURCE]
+    if not fixed:
+        _read_address(listed)
     with st.sidebar:
         name = st.selectbox(
             "Text",
             list(listed),
-            format_func=lambda name: listed[name].title + ("" if listed[name].available else " (to download)"),
+            format_func=lambda name: listed[name].title + ("" if listed[name].is_available else " (not downloaded)"),
             key=SOURCE,
+            disabled=fixed,
             persist_state="session",
-            help="Upload or paste your own on the Dataset page.",
+            help="Text to learn from. Upload or paste your own on the page Dataset.",
         )
         with st.expander("Text options"):
-            options = _options(name)
-    _put_into_address(name)
-    if not listed[name].available:
+            options = _options(name, fixed)
+    if not fixed:
+        _write_address(name)
+    if not listed[name].is_available:
         offer_download(listed[name])
         st.stop()
     try:
         config = CorpusConfig.parse({"source": sources.resolve(name)} | options)
-        return config, _load(config.model_dump_json())
+        with st.spinner("Reading the text…", show_time=True):
+            return config, corpora.load(config)
     except UserError as error:
         st.error(str(error))
         st.stop()
 
 
-@st.cache_resource(max_entries=8, show_spinner="Reading the text…", show_time=True)
-def _load(config: str) -> Corpus:
-    """`corpora.load` keeps the text; this adds a spinner, and only when it must be read."""
-    return corpora.load(CorpusConfig.model_validate_json(config))
+def _read_address(listed: Mapping[str, sources.Source]) -> None:
+    """Chooses the text that the address names when a visitor enters a page.
+
+    The widget is not bound to the address, because then the address would hold the title, which may change.
+    """
+    address.bind(SOURCE, CorpusConfig().source, bound=False)
+    if st.session_state.get(VISIT) != navigation.visit() and st.query_params.get(SOURCE) in listed:
+        st.session_state[SOURCE] = st.query_params[SOURCE]
+    st.session_state[VISIT] = navigation.visit()
 
 
-def _put_into_address(name: str) -> None:
-    """By hand, because a bound widget would put the title there, which may change, and not the name."""
+def _write_address(name: str) -> None:
     if name == CorpusConfig().source:
         st.query_params.pop(SOURCE, None)
     elif st.query_params.get(SOURCE) != name:
         st.query_params[SOURCE] = name
 
 
-def _options(name: str) -> dict[str, object]:
+def _options(name: str, fixed: bool) -> dict[str, object]:
     options: dict[str, object] = {}
     if name == "given-names":
-        options["alphabet"] = forms.widget(CorpusConfig, "alphabet", key="alphabet")
+        options["alphabet"] = forms.widget(CorpusConfig, "alphabet", key="alphabet", bound=not fixed, disabled=fixed)
         options["locales"] = st.multiselect(
             "Countries",
-            sources.locales("any"),
+            given_names.locales("any"),
             key="locales",
-            bind="query-params",
+            bind=address.bind("locales", (), not fixed),
+            disabled=fixed,
             placeholder="all countries",
             help=CorpusConfig.model_fields["locales"].description,
         )
     names = ["lower_case", "only_letters", "max_vocabulary", "split_seed"]
     if name.startswith(("text:", "file:")):
         names.insert(0, "units")
-    return options | {name: forms.widget(CorpusConfig, name, key=name) for name in names}
+    return options | {
+        name: forms.widget(CorpusConfig, name, key=name, bound=not fixed, disabled=fixed) for name in names
+    }
 
 
 def _own_texts() -> list[sources.Source]:
-    """Texts that this visitor gave, or that the address names."""
+    """Texts that this visitor uploaded or pasted, or that the address names."""
     own: dict[str, str] = st.session_state.setdefault("own_texts", {})
     named = st.query_params.get(SOURCE, "")
     if named.startswith("text:") and named not in own:
@@ -80,31 +99,35 @@ def _own_texts() -> list[sources.Source]:
 
 
 def keep_own_text(data: bytes, title: str) -> None:
-    """Keeps a visitor's text and chooses it; call it from a callback, before the picker is drawn."""
+    """Saves a visitor's text and chooses it. For callbacks, because the picker must not be drawn yet."""
     try:
-        decoded = sources.decode(data)
-        name = sources.keep(decoded, title)
+        decoded = encoding.decode(data)
+        name = uploads.save(decoded, title)
     except UserError as error:
         st.session_state["own_text_error"] = str(error)
         return
     st.session_state.setdefault("own_texts", {})[name] = title
-    st.session_state["own_text_read"] = f"{title} is chosen, read as {decoded.encoding}."
+    st.session_state["own_text_read"] = f"{title} is selected; its encoding is {decoded.encoding}."
     st.session_state[SOURCE] = name
 
 
 def offer_download(source: sources.Source) -> None:
-    """Says what a text is and how long, with a button that downloads it."""
+    """A description of a text of the catalog, with a button that downloads it."""
+    file = source.remote_file
+    assert file is not None
     st.info(
-        f"{source.title}: {source.description} {source.size / 1e6:.1f} MB, {source.license}.",
+        f"{source.title}: {source.description} {file.size / 1e6:.1f} MB, {source.license}.",
         icon=":material/download:",
     )
     if st.button("Download", key="download", type="primary"):
         bar = st.progress(0.0, "Connecting…")
         try:
-            sources.download(
-                source, lambda done, total: bar.progress(min(1.0, done / source.size), f"{done / 1e6:.1f} MB")
-            )
+            downloads.download(file, functools.partial(_show_progress, bar))
         except UserError as error:
             st.error(str(error))
             st.stop()
         st.rerun()
+
+
+def _show_progress(bar: DeltaGenerator, done: int, total: int) -> None:
+    bar.progress(min(1.0, done / total), f"{done / 1e6:.1f} MB")

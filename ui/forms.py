@@ -1,8 +1,8 @@
-"""Widgets from configs: a field's default, bounds and sentence make its widget; nothing is declared twice."""
+"""Widgets made from configs: the default, bounds and description of a field make its widget."""
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import streamlit as st
@@ -10,22 +10,23 @@ from pydantic.fields import FieldInfo
 
 from lmcore.config import Config
 from lmcore.errors import UserError
+from ui import address
 
-Model = TypeVar("Model", bound=Config)
+ConfigT = TypeVar("ConfigT", bound=Config)
 
 
 def label(name: str) -> str:
-    """A field's name as people write it."""
+    """The label of a field's widget."""
     return {"l2": "L2 penalty"}.get(name, name.replace("_", " ").capitalize())
 
 
 def plain(text: str) -> str:
-    """Text for a label that Streamlit would read as Markdown: every sign stands for itself."""
+    """Text for places where Streamlit reads Markdown, with every special character escaped."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
 
 
 def key_of(prefix: str, name: str) -> str:
-    """The widget's key, which is its name in the address too."""
+    """The key of a field's widget, which is also its name in the address."""
     return f"{prefix}_{name}" if prefix else name
 
 
@@ -36,35 +37,41 @@ def form(
     prefix: str = "",
     disabled: Callable[[str], bool] = lambda name: False,
     on_change: Callable[[str], None] | None = None,
-    defaults: dict[str, Any] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+    bound: bool = True,
 ) -> dict[str, Any]:
-    """A widget for each field, two side by side in the sidebar; returns their values by field name.
+    """A widget for each field, side by side where there is room; returns the values by field name.
 
     Args:
-        prefix: stands before each widget's key.
-        disabled: tells for a field whether it can be changed now.
-        on_change: called with the field's name when the visitor changes it.
-        defaults: of this page, where they differ from the config's.
+        config: the config that has the fields.
+        names: of the fields.
+        prefix: of the widget keys.
+        disabled: whether a field cannot be changed now.
+        on_change: called with the name of a field that the visitor changes.
+        defaults: where the page's defaults differ from those of the config.
+        bound: whether the values are kept in the address.
     """
     values = {}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for name in names:
-            options = {"on_change": on_change, "args": (name,)} if on_change else {}
-            options |= {"disabled": disabled(name), "default": (defaults or {}).get(name)}
+            options: dict[str, Any] = {"on_change": on_change, "args": (name,)} if on_change else {}
+            options |= {"disabled": disabled(name), "default": (defaults or {}).get(name), "bound": bound}
             values[name] = widget(config, name, key=key_of(prefix, name), **options)
     return values
 
 
-def hold(config: Config, names: list[str], *, prefix: str = "") -> dict[str, Any]:
-    """Keeps fields that cannot change now without drawing them: a page with fewer widgets answers a click sooner."""
+def fixed(config: Config, names: list[str], *, prefix: str = "") -> dict[str, Any]:
+    """Values of fields that cannot change now, without widgets: a page with fewer widgets responds faster."""
     values = {name: getattr(config, name) for name in names}
     for name, value in values.items():
-        st.session_state[key_of(prefix, name)] = value
+        key = key_of(prefix, name)
+        address.bind(key, type(config).model_fields[name].default)
+        st.session_state[key] = value
     return values
 
 
-def parse(config: type[Model], values: dict[str, Any]) -> Model:
-    """The config that the widgets' values make; the page stops, in words, if they do not fit."""
+def parse(config: type[ConfigT], values: Mapping[str, Any]) -> ConfigT:
+    """The config with the widgets' values. The page stops with an error if they are not allowed."""
     try:
         return config.parse(values)
     except UserError as error:
@@ -75,10 +82,19 @@ def parse(config: type[Model], values: dict[str, Any]) -> Model:
 def widget(
     config: type[Config], name: str, *, key: str, default: Any = None, bound: bool = True, **options: Any
 ) -> Any:
-    """The widget of one field, ``bound`` to the address or not; ``default`` stands for the config's own."""
+    """The widget of one field; returns its value.
+
+    Args:
+        config: the config that has the field.
+        name: of the field.
+        key: of the widget.
+        default: instead of the config's own.
+        bound: whether the value is kept in the address.
+        options: of the Streamlit widget.
+    """
     field = config.model_fields[name]
     value = field.default if default is None else default
-    options |= {"help": field.description, "bind": "query-params" if bound else None, "key": key}
+    options |= {"help": field.description, "bind": address.bind(key, value, bound), "key": key}
     if field.annotation is bool:
         return st.toggle(label(name), value, **options)
     if get_origin(field.annotation) is Literal:
@@ -92,16 +108,16 @@ def widget(
 def _number(field: FieldInfo, name: str, value: float, options: dict[str, Any]) -> int | float:
     kind = int if field.annotation is int else float
     low, high = _bound(field, "ge", "gt"), _bound(field, "le")
-    step = 1 if kind is int else _step(float(value))
-    return st.number_input(
+    number: int | float = st.number_input(
         label(name),
         min_value=None if low is None else kind(low),
         max_value=None if high is None else kind(high),
-        step=step,
+        step=1 if kind is int else _step(float(value)),
         format="%d" if kind is int else "%g",
         value=kind(value),
         **options,
     )
+    return number
 
 
 def _step(default: float) -> float:
@@ -109,6 +125,6 @@ def _step(default: float) -> float:
 
 
 def _bound(field: FieldInfo, *names: str) -> Any:
-    """The first bound of these names ("ge", "gt", "le") that the field has."""
+    """The first constraint of these names ("ge", "gt", "le") that a field has."""
     bounds = [getattr(constraint, name) for constraint in field.metadata for name in names if hasattr(constraint, name)]
     return bounds[0] if bounds else None

@@ -1,23 +1,27 @@
-"""The frame around every page: runs for each visitor at each rerun."""
+"""The frame around every page; it runs for each visitor at each full rerun."""
 
 import streamlit as st
 
-from ui import links, present
-from ui.navigation import DEFAULT, SECTIONS
+from ui import links, navigation, present
 
 st.set_page_config(page_title="Glassbox", page_icon="🔍", layout="wide", initial_sidebar_state=340)
 page = st.navigation(
     {
         section: [
             st.Page(
-                page.script, title=page.title, icon=page.icon, url_path=page.url_path, default=page.folder == DEFAULT
+                page.script,
+                title=page.title,
+                icon=page.icon,
+                url_path=page.url_path,
+                default=page.folder == navigation.DEFAULT,
             )
             for page in pages
         ]
-        for section, pages in SECTIONS.items()
+        for section, pages in navigation.SECTIONS.items()
     },
     position="top",
 )
 present.button()
+navigation.enter(page.url_path)
 with links.checked():
     page.run()

@@ -1,4 +1,4 @@
-"""Links: the address bar holds a page's settings; what in it does not fit is named and replaced by the default."""
+"""A link sets a page's settings. What in it cannot be used is named above the page."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,72 +6,63 @@ from typing import Any
 
 import streamlit as st
 
-from ui import forms
+from ui import address, forms
+from ui.address import NOT_SETTINGS, RUN
 
-OWN = {"run", "race", "runs", "embed", "embed_options"}
-"""Names in an address that are no widget's."""
+SESSION = {"visitor", "known_runs", "own_texts", "own_tables", "own_text_error", "own_text_read", "paste", "upload"}
+"""Keys of the session state that are not settings, beside those with a dot: never shown, and no link can set them."""
 
-STATE = {
-    "visitor",
-    "opened",
-    "own_texts",
-    "own_tables",
-    "own_text_error",
-    "own_text_read",
-    "paste",
-    "upload",
-    "link_seen",
-}
-"""What a session knows beside its settings: it is never told, nor can a link set it."""
-
-SHOWN = 60  # characters of a value that is named
+CHECKED = "links.checked"  # key in the session state
+MAX_SHOWN = 60  # characters of a value in a message
 
 
 @contextmanager
 def checked() -> Iterator[None]:
-    """Around a page: on a visitor's first one it says above it what of the link was not taken over."""
-    notice = st.container()  # at every run, since what comes after it would be mounted anew where it is missing
-    if "link_seen" in st.session_state:
-        yield
-        return
-    st.session_state["link_seen"] = True
-    given = {name: st.query_params.get_all(name) for name in st.query_params}
+    """Around each full run of a page; on a visitor's first one it says what in the link could not be used."""
+    notice = st.container()  # at every run, because the elements after it would be remounted if it went missing
+    given = {} if CHECKED in st.session_state else {name: st.query_params.get_all(name) for name in st.query_params}
+    st.session_state[CHECKED] = True
+    address.begin()
     try:
         yield
-    finally:  # a page may stop in its middle
+        address.end()
+    finally:  # a page may stop early
         for sentence in complaints(given):
             notice.warning(sentence)
 
 
 def complaints(given: dict[str, list[str]]) -> list[str]:
-    """A sentence for each name or value of a link that the page did not take over."""
+    """A sentence for each parameter of a link that the page could not use."""
     sentences = []
     for name, values in given.items():
-        if name in OWN:
+        if name in NOT_SETTINGS:
             continue
-        value = " ".join(values)
-        named = f"{name[:SHOWN]} = {value[:SHOWN]}"
-        if name not in st.session_state or name in STATE or "." in name:
-            sentences.append(f"The link says {named!r}, which is no setting of this page; it was left out.")
-            _take_out(name)
-        elif not _fits(st.session_state[name], values):
-            instead = _in_words(st.session_state[name])
-            sentences.append(f"The link says {named!r}, which does not fit; {instead} stands instead.")
+        named = f"{name[:MAX_SHOWN]} = {' '.join(values)[:MAX_SHOWN]}"
+        if name not in st.session_state or name in SESSION or "." in name:
+            sentences.append(f"The link sets {named!r}, which is not a setting of this page. It was ignored.")
+            _remove(name)
+        elif not fits(st.session_state[name], values):
+            used = _in_words(st.session_state[name])
+            if RUN in given:
+                sentences.append(f"The link sets {named!r}, but the run that it opens has {used}.")
+            else:
+                sentences.append(f"The link sets {named!r}, which is not allowed. The page uses {used} instead.")
     return [forms.plain(sentence) for sentence in sentences]
 
 
-def _take_out(name: str) -> None:
+def _remove(name: str) -> None:
     if name in st.query_params:
         del st.query_params[name]
 
 
-def _fits(taken: Any, given: list[str]) -> bool:
-    if isinstance(taken, list | tuple):
-        return sorted(map(str, taken)) == sorted(given)
-    if isinstance(taken, bool):
-        return given[-1].lower() == str(taken).lower()
+def fits(used: Any, given: list[str]) -> bool:
+    """Whether a setting has the value that a link gives it."""
+    if isinstance(used, list | tuple):
+        return sorted(map(str, used)) == sorted(given)
+    if isinstance(used, bool):
+        return given[-1].lower() == str(used).lower()
     try:
-        return given[-1] == str(taken) or float(given[-1]) == float(taken)
+        return given[-1] == str(used) or float(given[-1]) == float(used)
     except (TypeError, ValueError):
         return False
 

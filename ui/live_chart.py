@@ -46,7 +46,7 @@ class Chart:
         """
         figure.layout.uirevision = revision or "keep"
         text = figure.to_json()
-        said = f"{alt} {figures.finding(figure)}".strip()
+        said = f"{alt} {figures.alt_text(figure)}".strip()
         return cls(text, int(figure.layout.height), said, zlib.crc32(text.encode()), columns=columns)
 
 

@@ -1,46 +1,49 @@
-"""Several runs that start in the same moment, on one chart, live. They are runs like any other, and go on unwatched."""
+"""A race: several runs that start together and share one chart. They are ordinary runs, and train on unwatched."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from lmcore import figures
-from lmcore.config import TaskConfig
+from lmcore import families, figures
+from lmcore.data.corpora import Corpus
 from lmcore.errors import UserError
+from lmcore.families import AnyRunConfig
 from lmcore.inspection import advice
 from lmcore.runs.engine import RunView
 from lmcore.runs.run import Status
-from lmcore.training import trainers
-from lmcore.training.history import LossCurve, loss_curve, over_seconds
+from lmcore.training.loss_curve import LossCurve, loss_curve, rescale
 from ui.live_chart import Chart, live
-from ui.run import panel
+from ui.run import attach
 from ui.server import engine
 
-Namer = Callable[[Any], str]
-Draw = Callable[[str, dict[str, RunView], bool], None]  # of a page: the runs by name; whether the axis is logarithmic
-MOST = 6
+RACE = "race"  # the parameter of the address that names the runs
+MAX_RUNS = 6
+
+Draw = Callable[[str, dict[str, RunView], bool], None]
+"""Draws a race, given the page's prefix, the runs by name, and whether the horizontal axis is logarithmic."""
 
 
 def race(
     page: str,
-    entrants: Mapping[str, TaskConfig],
-    name_of: Namer,
+    entrants: Mapping[str, AnyRunConfig],
+    name_of: Callable[[Any], str],
+    model_families: Sequence[str],
     by_time: bool = False,
-    task: str = "write",
     draw: Draw | None = None,
 ) -> None:
-    """The buttons, the chart and the table of a race; its runs stand in the address.
+    """The buttons, the chart and the table of a race. The address names its runs.
 
     Args:
+        page: prefix of the page's widget keys.
         entrants: the runs to start, by name; all with the same text, seed and number of steps.
-        name_of: the name of a run's config, for a race that was opened from an address.
-        by_time: whether the chart begins over seconds of training instead of steps.
-        task: of the runs.
-        draw: another picture than that of language models.
+        name_of: display name of a run, from its config.
+        model_families: of the runs; a link may name others.
+        by_time: whether the chart starts out over training time instead of steps.
+        draw: draws the runs; by default as language models.
     """
-    ids = _ids(page, task)
+    ids = _shown_runs(page, model_families)
     active = any(engine().view(run_id).status.is_active for run_id in ids)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
@@ -48,49 +51,63 @@ def race(
             key=f"{page}.race_go",
             type="primary",
             icon=":material/sports_score:",
-            disabled=not 1 <= len(entrants) <= MOST or active,
+            disabled=not 1 <= len(entrants) <= MAX_RUNS or active,
             on_click=_start,
-            args=(page, entrants),
-            help=f"Up to {MOST} runs, with the same batches from the same seed.",
+            args=(page, entrants, ids),
+            help=f"Trains up to {MAX_RUNS} runs side by side, all with the same seed and the same minibatches.",
         )
         st.button(
             "Stop", key=f"{page}.race_stop", icon=":material/stop:", disabled=not active, on_click=_stop, args=(ids,)
         )
-        log = st.toggle("Logarithmic", key=f"{page}.race_log")
-        time = draw is None and st.toggle(
-            "Over time", by_time, key=f"{page}.race_time", help="Seconds of training instead of steps."
+        log = st.toggle("Logarithmic", key=f"{page}.race_log", help="Logarithmic horizontal axis.")
+        over_time = draw is None and st.toggle(
+            "Over time", by_time, key=f"{page}.race_time", help="Training time in seconds instead of steps."
         )
     if message := st.session_state.pop(f"{page}.race_error", None):
         st.error(message)
-    drawing = draw or functools.partial(_standard, time=time)
-    st.fragment(_live, run_every=0.5 if active else None)(page, ids, name_of, active, log, drawing)
+    draw_race = draw or functools.partial(_draw_language_models, over_time=over_time)
+    st.fragment(_live, run_every=0.5 if active else None)(page, ids, name_of, active, log, draw_race)
 
 
-def _ids(page: str, task: str) -> list[str]:
-    """The runs of the race in the address, else of the last one of this visitor; those that are gone are left out."""
-    given = st.query_params.get("race") or st.session_state.get(f"{page}.race", "")
+# ---------------------------------------------------------------- which runs
+
+
+def _shown_runs(page: str, model_families: Sequence[str]) -> list[str]:
+    """Ids of the runs in the address, else of the last race on this page, without those that cannot be shown."""
+    text: str = st.query_params.get(RACE) or st.session_state.get(_key(page), "")
     ids = []
-    for run_id in given.split(".")[:MOST] if given else []:
+    for run_id in text.split(".")[:MAX_RUNS] if text else []:
         try:
             view = engine().view(run_id)
-            ids += [view.id] if view.config.task == task else []
         except UserError:
             st.warning("A run of the race in the address is not on this computer.")
-    st.session_state[f"{page}.race"] = ".".join(ids)
-    panel.opened().update(ids)
+            continue
+        if view.config.family in model_families:
+            ids.append(view.id)
+        else:
+            st.warning("A run of the race in the address belongs to another page.")
+    st.session_state[_key(page)] = ".".join(ids)
+    attach.known_runs().update(ids)
     if ids:
-        st.query_params["race"] = ".".join(ids)
+        st.query_params[RACE] = ".".join(ids)
     return ids
 
 
-def _start(page: str, entrants: Mapping[str, TaskConfig]) -> None:
+def _key(page: str) -> str:
+    return f"{page}.race"
+
+
+def _start(page: str, entrants: Mapping[str, AnyRunConfig], shown: list[str]) -> None:
+    if st.session_state.get(_key(page)) != ".".join(shown):
+        return  # the click was delivered twice, and the race has started
+    owner = attach.visitor()
     try:
-        # Each has an owner of its own: the runs of a race train side by side, and do not queue behind each other.
-        ids = [engine().start(config, f"{panel.visitor()}.{lane}") for lane, config in enumerate(entrants.values())]
+        # Each run gets an owner of its own: a race trains side by side, while the runs of one owner queue.
+        ids = [engine().start(config, f"{owner}.{lane}") for lane, config in enumerate(entrants.values())]
     except UserError as error:
         st.session_state[f"{page}.race_error"] = str(error)
         return
-    st.query_params["race"] = ".".join(ids)
+    st.session_state[_key(page)] = st.query_params[RACE] = ".".join(ids)
 
 
 def _stop(ids: list[str]) -> None:
@@ -98,13 +115,16 @@ def _stop(ids: list[str]) -> None:
         engine().pause(run_id)
 
 
-def _live(page: str, ids: list[str], name_of: Namer, was_active: bool, log: bool, draw: Draw) -> None:
+# ---------------------------------------------------------------- pictures
+
+
+def _live(page: str, ids: list[str], name_of: Callable[[Any], str], was_active: bool, log: bool, draw: Draw) -> None:
     try:
         views = [engine().view(run_id) for run_id in ids]
     except UserError:
-        st.rerun()  # one was deleted meanwhile; the page says so
+        st.rerun()  # a run was deleted meanwhile, and the page says so
     if was_active and not any(view.status.is_active for view in views):
-        st.rerun()  # once, when the last one comes to rest
+        st.rerun()  # once, when the last run stops
     named: dict[str, RunView] = {}
     for view in views:
         name = name_of(view.config)
@@ -114,31 +134,39 @@ def _live(page: str, ids: list[str], name_of: Namer, was_active: bool, log: bool
             st.warning(f"{name}: {view.message}")
     draw(page, named, log)
     if views:
-        _verdict(named)
+        _show_result(named)
 
 
-def _standard(page: str, named: dict[str, RunView], log: bool, time: bool) -> None:
-    """The race of language models: their curves, and a table of their losses."""
-    curves = {name: _curve(view, time) for name, view in named.items()}
-    revision = f"{'.'.join(view.id for view in named.values())}{log}{time}"
-    live(Chart.of(figures.race(curves, log), "Losses of the race.", revision=revision), key=f"{page}.race_chart")
-    if named:
-        table = advice.race_table({name: view.snapshots for name, view in named.items()})
-        table = table.dropna(axis=1, how="all")  # what no run has reached yet
-        formats = {column: "{:,}" if column == "last step" else "{:.4f}" for column in table.columns[1:]}
+def _draw_language_models(page: str, views: dict[str, RunView], log: bool, over_time: bool) -> None:
+    """The loss curves of language models, and a table of their losses."""
+    curves = {name: _curve(view, over_time) for name, view in views.items()}
+    revision = f"{'.'.join(view.id for view in views.values())}{log}{over_time}"
+    figure = figures.loss_chart(
+        curves, lines=["smoothed"], log_x=log, height=460, empty="Press “Start the race” to train these runs."
+    )
+    live(Chart.of(figure, "Losses of the race.", revision=revision), key=f"{page}.race_chart")
+    if views:
+        table = advice.race_table({name: view.snapshots for name, view in views.items()})
+        table = table.dropna(axis=1, how="all")  # steps that no run has reached yet
+        formats: dict[Any, Any] = {
+            column: "{:,}" if column == "last step" else "{:.4f}" for column in table.columns[1:]
+        }
         st.dataframe(table.style.format(formats, na_rep="–"), hide_index=True)
-        st.caption("Losses in nats per character; on the way and on train over a part of the training split.")
+        st.caption("Losses in nats per character. Train losses and losses before the end cover a part of the split.")
 
 
-def _verdict(named: dict[str, RunView]) -> None:
-    """Who came first, when all have come."""
-    reached = {name: view.snapshots[-1].dev for name, view in named.items() if view.status == Status.FINISHED}
+def _curve(view: RunView, over_time: bool) -> LossCurve:
+    corpus = families.load_data(view.config)
+    assert isinstance(corpus, Corpus)
+    n_classes = len(corpus.vocabulary)
+    curve = loss_curve(view.history, view.snapshots, n_classes, diverged=view.diverged_losses)
+    return rescale(curve, view.snapshots, "wall seconds") if over_time else curve
+
+
+def _show_result(views: dict[str, RunView]) -> None:
+    """The dev losses in order, once all runs have stopped."""
+    reached = {name: view.snapshots[-1].loss("dev") for name, view in views.items() if view.status == Status.FINISHED}
     losses = {name: loss for name, loss in reached.items() if loss is not None}
-    if losses and not any(view.status.is_active for view in named.values()):
+    if losses and not any(view.status.is_active for view in views.values()):
         order = sorted(losses, key=lambda name: losses[name])
         st.success("  ·  ".join(f"{name} → {losses[name]:.4f}" for name in order), icon=":material/sports_score:")
-
-
-def _curve(view: RunView, time: bool) -> LossCurve:
-    curve = loss_curve(view.history, view.snapshots, len(trainers.material(view.config).vocabulary), lost=view.lost)
-    return over_seconds(curve, view.snapshots) if time else curve

@@ -29,7 +29,7 @@ _making = threading.Lock()
 def _make_engine() -> "Engine":
     from lmcore.runs.engine import Engine  # loads torch, for seconds in which the server answers already
 
-    return Engine(most_active=int(os.environ.get("LMCORE_ACTIVE_RUNS", "2")))
+    return Engine(max_active=int(os.environ.get("LMCORE_ACTIVE_RUNS", "2")))
 
 
 def engine() -> "Engine":

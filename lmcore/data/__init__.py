@@ -1,1 +1,1 @@
-"""Texts and feature data: where they come from, and how they become numbers."""
+"""Texts and labeled feature data: where they come from, and how they become numbers."""

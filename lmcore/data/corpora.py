@@ -1,6 +1,6 @@
-"""Texts as numbers: vocabulary, splits, and the context windows that a model is trained on.
+"""Texts as numbers: the vocabulary, the splits, and the context windows that a model is trained on.
 
-A text is either *documents* (names, one a line; index 0 marks where each starts and ends) or *running text*.
+A text is either *documents* (such as names, one per line; index 0 marks where each ends) or *running text*.
 Dimensions: N examples, T characters of context, V characters in the vocabulary.
 """
 
@@ -8,15 +8,17 @@ import functools
 import itertools
 import random
 import re
-from dataclasses import dataclass, field
+import sys
+from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from lmcore.cache import cached
 from lmcore.config import Config, Field
 from lmcore.data import sources
+from lmcore.data.given_names import Alphabet
 from lmcore.errors import UserError
 
 Split = Literal["train", "dev", "test"]
@@ -24,28 +26,37 @@ SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 Ids = NDArray[np.int32]
 Integer = TypeVar("Integer", np.int32, np.int64)
 
-UNKNOWN = "\ufffd"  # stands for every character beyond the maximum vocabulary
-_BOUNDARIES = ".•¶∎␞"  # the first that the text does not use marks the start and end of a document
+UNKNOWN = "\ufffd"  # replaces every character beyond the maximum vocabulary size
+_BOUNDARIES = ".•¶∎␞"  # the first that does not occur in the text marks the end of a document
 _VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥"}
 
 
 class CorpusConfig(Config):
-    """Which text, and how it is read."""
+    """Which text to use, and how to prepare it."""
 
     source: str = Field("given-names", description="Name of the text.", max_length=200)
-    locales: tuple[str, ...] = Field((), description="Countries of the given names; none chosen means all.")
-    alphabet: sources.Alphabet = Field("a-z", description="Letters that a given name may have.")
-    units: Literal["auto", "lines", "running"] = Field("auto", description="One document a line, or one running text.")
-    lower_case: bool = Field(False, description="Turn every letter into lower case.")
-    only_letters: bool = Field(False, description="Keep letters, spaces and line ends only.")
-    max_vocabulary: int = Field(
-        0, ge=0, le=5000, description="Most distinct characters; rarer ones become \ufffd (0: no limit)."
+    locales: tuple[str, ...] = Field((), description="Countries of the given names. None selected means all.")
+    alphabet: Alphabet = Field("a-z", description="Letters allowed in the given names; other names are left out.")
+    units: Literal["auto", "lines", "running"] = Field(
+        "auto",
+        description="Structure of the text: one document per line (lines) or one long text (running). auto decides by "
+        "the length of the lines.",
     )
-    split_seed: int = Field(42, ge=0, le=2**31 - 1, description="Seed of the shuffle that splits documents.")
+    lower_case: bool = Field(False, description="Convert all letters to lower case.")
+    only_letters: bool = Field(False, description="Keep only letters, spaces and line breaks.")
+    max_vocabulary: int = Field(
+        0,
+        ge=0,
+        le=5000,
+        description="Maximum vocabulary size: less frequent characters are replaced by \ufffd. 0 means no limit.",
+    )
+    split_seed: int = Field(
+        42, ge=0, le=2**31 - 1, description="Seed of the shuffle that assigns documents to train, dev and test."
+    )
 
 
 class Windows(NamedTuple):
-    """Contexts and the characters that follow them."""
+    """Contexts, and the character that follows each."""
 
     X: Ids  # (N, T)
     Y: Ids  # (N,)
@@ -53,7 +64,7 @@ class Windows(NamedTuple):
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The characters a text uses, in the order of their indices."""
+    """The distinct characters of a text, in the order of their indices."""
 
     characters: tuple[str, ...]
 
@@ -67,123 +78,139 @@ class Vocabulary:
 
     @functools.cached_property
     def labels(self) -> tuple[str, ...]:
-        """The characters as one can see them: a space is ␣, a line end ⏎."""
+        """Printable labels of the characters: a space is ␣, a line break ⏎."""
         return tuple(_VISIBLE.get(c, c if c.isprintable() else f"U+{ord(c):04X}") for c in self.characters)
 
     def encode(self, text: str) -> Ids:
-        """The indices of a text's characters, shape (len(text),).
+        """The indices of the characters of a text, shape (len(text),).
 
         Raises:
-            UserError: names the characters that the vocabulary lacks.
+            UserError: names the characters that are not in the vocabulary.
         """
         if unknown := sorted(set(text) - self.index.keys()):
             listed = " ".join(unknown[:10])
-            raise UserError(f"The corpus does not know {listed!r}. Use characters that occur in it.")
+            raise UserError(
+                f"The vocabulary does not contain {listed!r}. Use only characters that occur in the corpus."
+            )
         return np.array([self.index[character] for character in text], dtype=np.int32)
 
     def decode(self, ids: NDArray[np.integer]) -> str:
-        """The text that the indices stand for."""
+        """The text of some indices."""
         return "".join(self.characters[i] for i in ids)
 
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """A text as indices.
-
-    ``stream`` holds documents one after the other, each closed by index 0, or the running text.
-    ``documents`` is empty for running text.
-    """
+    """A text as indices. Compared by identity, so that it can be the key of a cache."""
 
     title: str
     vocabulary: Vocabulary
-    stream: Ids
-    documents: tuple[str, ...] = ()
+    stream: Ids  # the documents one after the other, each followed by index 0; or the running text
+    documents: tuple[str, ...] = ()  # empty for running text
     split_seed: int = 42
-    _windows: dict[tuple[Split, int], Windows] = field(default_factory=dict, repr=False)
 
     @property
     def is_documents(self) -> bool:
-        """Whether the text is documents, and not running text."""
+        """Whether the text consists of documents rather than running text."""
         return bool(self.documents)
 
     @property
     def boundary(self) -> str:
-        """The mark at the start and end of a document ('' for running text)."""
+        """The character that marks the start and the end of a document; empty for running text."""
         return self.vocabulary.characters[0] if self.documents else ""
 
-    def most_frequent(self, most: int) -> NDArray[np.int64]:
-        """Indices of the ``most`` most frequent characters, in the order of the vocabulary."""
+    @property
+    def first_character(self) -> int:
+        """Index that a recurrent network reads before a text: the boundary, or a line break where there is one."""
+        return 0 if self.is_documents else self.vocabulary.index.get("\n", 0)
+
+    def encode(self, text: str, allow_boundary: bool = False) -> Ids:
+        """The indices of the characters of a text that somebody typed, shape (len(text),).
+
+        Raises:
+            UserError: if the text is empty, has characters that are not in the vocabulary, or has a boundary where
+                that is not allowed.
+        """
+        if not text:
+            raise UserError("The text is empty. Type at least one character.")
+        if self.is_documents and self.boundary in text and not allow_boundary:
+            raise UserError(f"{self.boundary!r} marks the end of a document. Leave it out.")
+        return self.vocabulary.encode(text)
+
+    def most_frequent(self, n: int) -> NDArray[np.int64]:
+        """Indices of the ``n`` most frequent characters, in the order of the vocabulary."""
         counts = np.bincount(self.stream, minlength=len(self.vocabulary))
-        return np.sort(np.argsort(-counts, kind="stable")[:most])
+        return np.sort(np.argsort(-counts, kind="stable")[:n])
 
     @functools.cached_property
     def document_splits(self) -> dict[Split, NDArray[np.int64]]:
-        """Indices of the documents of each split: shuffled by ``random.Random(seed)``, cut at 80 and 90 %."""
+        """Indices of the documents of each split: shuffled by ``random.Random(split_seed)``, cut at 80 and 90 %."""
         order = list(range(len(self.documents)))
         random.Random(self.split_seed).shuffle(order)
         return _cut(np.array(order, dtype=np.int64))
 
     @functools.cached_property
     def streams(self) -> dict[Split, Ids]:
-        """The stream of each split, in the order in which examples are drawn from it."""
+        """The stream of each split. Running text is cut at 80 and 90 %, without shuffling."""
         if not self.documents:
             return _cut(self.stream)
-        ends = np.flatnonzero(self.stream == 0) + 1  # documents never hold index 0 inside
+        ends = np.flatnonzero(self.stream == 0) + 1  # index 0 occurs only at the end of a document
         starts = np.concatenate(([0], ends[:-1]))
         return {
             split: self.stream[_ranges(starts[chosen], ends[chosen])] for split, chosen in self.document_splits.items()
         }
 
     def windows(self, split: Split, context: int) -> Windows:
-        """Every context of ``context`` characters in a split and the character that follows.
+        """All examples of a split: each context of ``context`` characters, and the character that follows.
 
-        Documents give a context padded with index 0 for each of their characters and for their end;
-        running text gives one for each position, as views of the stream (no copy).
+        A document gives one example per character and one for its boundary; index 0 pads the contexts at its start.
+        Running text gives one example per position after the first context, as a view of the stream (no copy).
 
         Raises:
-            UserError: if the training split is too short for one window.
+            UserError: if the training split is too short for one context.
         """
-        if (split, context) not in self._windows:
-            self._windows[split, context] = self._make_windows(split, context)
-        return self._windows[split, context]
-
-    def _make_windows(self, split: Split, context: int) -> Windows:
-        stream = self.streams[split]
         if self.documents:
-            return _document_windows(stream, context)
+            return _windows_of_split(self, split, context)
+        stream = self.streams[split]
         if len(stream) > context:
-            view = np.lib.stride_tricks.sliding_window_view(stream, context, writeable=True)  # torch wants it so
+            view = np.lib.stride_tricks.sliding_window_view(stream, context, writeable=True)  # as torch requires
             return Windows(view[:-1], stream[context:])
         if split == "train":
             raise UserError(
-                f"The text is too short: its training part has {len(stream)} characters, a context of {context} "
+                f"The text is too short: its training split has {len(stream)} characters, but a context of {context} "
                 f"needs at least {context + 1}. Choose a smaller context or a longer text."
             )
         return Windows(np.zeros((0, context), np.int32), np.zeros(0, np.int32))
 
 
+@cached(max_bytes=500_000_000)
+def _windows_of_split(corpus: Corpus, split: Split, context: int) -> Windows:
+    return document_windows(corpus.streams[split], context)
+
+
 def _cut(items: NDArray[Integer]) -> dict[Split, NDArray[Integer]]:
-    """The first 80 %, the next 10 % and the rest; the first part never empty."""
+    """The first 80 %, the next 10 %, and the rest. Train gets at least one item."""
     n = len(items)
     first, second = max(1, int(0.8 * n)), max(1, int(0.9 * n))
     return {"train": items[:first], "dev": items[first:second], "test": items[second:]}
 
 
 def _ranges(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
-    """All of range(start, end), one after the other."""
+    """The numbers of each range(start, end), concatenated."""
     lengths = ends - starts
     offsets = np.repeat(starts - np.concatenate(([0], np.cumsum(lengths)[:-1])), lengths)
     return np.arange(lengths.sum()) + offsets
 
 
-def _document_windows(stream: Ids, context: int) -> Windows:
-    """Windows of a stream in which 0 ends each document: what lies before its start is 0 too."""
+def document_windows(stream: Ids, context: int) -> Windows:
+    """Windows of a stream of documents, each ending with index 0. Contexts never reach into the document before."""
     n = len(stream)
+    # the position at which the document of each character starts
     position = np.arange(n)
     is_start = np.concatenate(([True], stream[:-1] == 0))[:n]
     start = np.maximum.accumulate(np.where(is_start, position, 0))
     X = np.zeros((n, context), dtype=np.int32)
-    for back in range(1, context + 1):  # one column at a time, all rows at once
+    for back in range(1, context + 1):  # one column at a time
         inside = position - back >= start
         X[inside, context - back] = stream[position[inside] - back]
     return Windows(X, stream)
@@ -192,12 +219,17 @@ def _document_windows(stream: Ids, context: int) -> Windows:
 # ---------------------------------------------------------------- from text
 
 
-@functools.lru_cache(maxsize=8)
+def _n_bytes(corpus: Corpus) -> int:
+    """Memory of a corpus: the stream, its splits, and the documents."""
+    return 2 * corpus.stream.nbytes + sum(map(sys.getsizeof, corpus.documents))
+
+
+@cached(max_bytes=600_000_000, size_of=_n_bytes)
 def load(config: CorpusConfig) -> Corpus:
-    """The corpus that a config describes.
+    """The corpus of a config; the same object for an equal config, as long as the cache keeps it.
 
     Raises:
-        UserError: if the text is unknown, not downloaded, or too short.
+        UserError: if the text does not exist, is not downloaded yet, or is too short.
     """
     text = sources.read(config.source, config.locales, config.alphabet)
     known = {source.name: source for source in sources.sources()}.get(config.source)
@@ -208,7 +240,7 @@ def load(config: CorpusConfig) -> Corpus:
 
 
 def from_text(text: str, title: str = "Text", config: CorpusConfig | None = None) -> Corpus:
-    """The corpus of a text, cleaned as ``config`` says.
+    """The corpus of a text, prepared as ``config`` says; its source is not used.
 
     Raises:
         UserError: if the text is empty or has fewer than two distinct characters.
@@ -223,15 +255,15 @@ def from_text(text: str, title: str = "Text", config: CorpusConfig | None = None
         text = "\n".join(documents)
     distinct = set(text) - {"\n"} if documents else set(text)
     if not distinct:
-        raise UserError("No characters are left of the text. Give a longer text, or keep more than letters.")
+        raise UserError("No characters of the text are left. Use a longer text, or turn off 'only letters'.")
     if len(distinct) < 2:
-        raise UserError("The text has one distinct character only; there is nothing to learn. Give at least two.")
+        raise UserError("The text has only one distinct character, so there is nothing to learn. Use at least two.")
     vocabulary, stream = _index(text + "\n" if documents else text, config.max_vocabulary, bool(documents))
     return Corpus(title, vocabulary, stream, documents, config.split_seed)
 
 
 def _guess_units(text: str) -> Literal["lines", "running"]:
-    """Short lines are documents, such as names; long ones, or one line only, are running text."""
+    """Short lines are documents, such as names. Long lines, or a single one, are running text."""
     lengths = [len(line) for line in text[:100_000].split("\n") if line.strip()]
     return "lines" if len(lengths) > 1 and float(np.mean(lengths)) <= 25 else "running"
 
@@ -246,103 +278,35 @@ def _clean(text: str, config: CorpusConfig) -> str:
 
 
 def _index(text: str, max_vocabulary: int, documents: bool) -> tuple[Vocabulary, Ids]:
-    """Vocabulary and indices by code point, without a Python loop over characters.
+    """Vocabulary and indices, by code point, without a Python loop over the characters.
 
-    Among documents ``\\n`` is the boundary: it gets index 0.
+    Between documents, ``\\n`` is the boundary and gets index 0.
     """
+    # count code points; the boundary is no character
     codes = np.frombuffer(text.encode("utf-32-le", errors="replace"), dtype=np.uint32)
     counts = np.bincount(codes)
     if documents:
         counts[ord("\n")] = 0
     present = np.flatnonzero(counts)
+    # keep the most frequent ones
     kept = present
     if 0 < max_vocabulary < len(present):
         most = present[np.argsort(-counts[present], kind="stable")[:max_vocabulary]]
         kept = np.union1d(most, [ord(UNKNOWN)])
+    # the vocabulary, with the boundary first
     characters = [chr(code) for code in kept]
     if documents:
         marks = itertools.chain(_BOUNDARIES, map(chr, range(0x2400, 0x110000)))
         characters.insert(0, next(mark for mark in marks if mark not in characters))
+    # a table from code point to index
     table = np.zeros(max(len(counts), ord(UNKNOWN) + 1), dtype=np.int32)
     table[present] = characters.index(UNKNOWN) if len(kept) < len(present) or UNKNOWN in characters else 0
     table[kept] = np.arange(documents, documents + len(kept))
     return Vocabulary(tuple(characters)), table[codes]
 
 
-# ---------------------------------------------------------------- what the Dataset page shows
-
-
-@dataclass(frozen=True)
-class Summary:
-    """A corpus in numbers."""
-
-    documents: int  # 0 for running text
-    characters: int  # without boundaries
-    vocabulary: pd.DataFrame  # character, index, count, share; a row a character
-    lengths: NDArray[np.int64]  # characters a document (or a line of running text)
-    splits: pd.DataFrame  # split, documents (not for running text), characters
-
-
-def summary(corpus: Corpus) -> Summary:
-    """Counts, lengths and split sizes of a corpus."""
-    counts = np.bincount(corpus.stream, minlength=len(corpus.vocabulary))
-    labels = corpus.vocabulary.labels
-    vocabulary = pd.DataFrame(
-        {"character": labels, "index": np.arange(len(labels)), "count": counts, "share": counts / counts.sum()}
-    )
-    documents = len(corpus.documents)
-    splits = pd.DataFrame({"split": SPLITS, "characters": [len(corpus.streams[split]) for split in SPLITS]})
-    if documents:
-        splits.insert(1, "documents", [len(corpus.document_splits[split]) for split in SPLITS])
-    return Summary(documents, len(corpus.stream) - documents, vocabulary, _lengths(corpus), splits)
-
-
-def _lengths(corpus: Corpus) -> NDArray[np.int64]:
-    if corpus.documents:
-        return np.diff(np.flatnonzero(corpus.stream == 0), prepend=-1) - 1
-    line_end = corpus.vocabulary.index.get("\n")
-    ends = np.flatnonzero(corpus.stream == line_end) if line_end is not None else np.array([], dtype=np.int64)
-    return np.diff(np.concatenate(([-1], ends, [len(corpus.stream)]))) - 1
-
-
 def example(corpus: Corpus, length: int = 30) -> str:
-    """A typical document, or the first characters of a running text."""
+    """A typical document, or the beginning of a running text, to start with."""
     if corpus.documents:
         return "emma" if "emma" in corpus.documents else corpus.documents[len(corpus.documents) // 2][:length]
     return corpus.vocabulary.decode(corpus.stream[:length]).replace("\n", " ").strip()
-
-
-def excerpt(corpus: Corpus, characters: int = 600) -> str:
-    """Some documents from all over the corpus, or the beginning of a running text."""
-    if corpus.documents:
-        return "\n".join(corpus.documents[:: max(1, len(corpus.documents) // 40)])
-    return corpus.vocabulary.decode(corpus.stream[:characters])
-
-
-def context_table(corpus: Corpus, text: str, context: int) -> pd.DataFrame:
-    """The sliding windows of a document, or of a piece of running text, as the model gets them.
-
-    Columns: context, next character, context indices, next index; ``... -> e``, ``..e -> m`` for "emma".
-
-    Raises:
-        UserError: if the text holds characters that the corpus does not know.
-    """
-    ids = corpus.vocabulary.encode(text)
-    if corpus.documents:
-        X, Y = _document_windows(np.append(ids, np.int32(0)), context)
-    else:
-        view = (
-            np.lib.stride_tricks.sliding_window_view(ids, context)
-            if len(ids) > context
-            else np.zeros((1, context), int)
-        )
-        X, Y = view[:-1], ids[context:]
-    labels = np.array(corpus.vocabulary.labels, dtype=object)
-    return pd.DataFrame(
-        {
-            "context": ["".join(row) for row in labels[X]],
-            "next": labels[Y],
-            "context indices": [" ".join(map(str, row)) for row in X.tolist()],
-            "next index": Y,
-        }
-    )

@@ -1,152 +1,181 @@
-"""Feature data for the classifiers: toy clouds, points given by hand, tables, digits, CIFAR-10.
+"""Labeled feature data for classifiers: toy data sets, points entered by hand, tables, digits, CIFAR-10.
 
-Dimensions: N examples, D features, K classes. A table that a user gives is kept under the hash of its content, as
-texts are, so that any worker and any later session finds it again. Nothing that is given is ever unpickled.
+Dimensions: N examples, D features, K classes.
 """
 
-import functools
 import warnings
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import datasets as toys
+from sklearn import datasets as sklearn_datasets
 from sklearn.model_selection import train_test_split
 
+from lmcore.cache import cached
 from lmcore.config import Config, Field
 from lmcore.data import cifar10, tables
+from lmcore.data.corpora import Split
 from lmcore.errors import UserError
 
 Floats = NDArray[np.floating[Any]]
 Ids = NDArray[np.int64]
-Part = Literal["train", "test"]
 
-PARTS: tuple[Part, ...] = ("train", "test")
 TOYS = ("clouds", "blobs", "moons", "circles", "points")
 IMAGES = ("digits", "cifar-10")
-MAX_IMAGES = 20_000
+MAX_EXAMPLES = 20_000
 MAX_POINTS = 500
+MAX_COORDINATE = 1e6
 LETTERS = "ABCDEF"
+"""Names of the classes of toy data sets."""
 
 
 class DataConfig(Config):
-    """Which data, how many of them, and how they are split."""
+    """Which data set to use, and how to split it."""
 
     source: str = Field(
         "clouds",
         max_length=100,
-        description="clouds (make_classification), blobs, moons, circles, points, digits, cifar-10, or a kept table.",
+        description="Data set: clouds (make_classification), blobs, moons, circles, points (entered by hand), digits, "
+        "cifar-10, or the name of an uploaded table.",
     )
     examples: int = Field(
-        200, ge=10, le=MAX_IMAGES, description="Examples in all; of larger data, so many drawn by the seed."
+        200,
+        ge=10,
+        le=MAX_EXAMPLES,
+        description="Number of examples in all splits together. A larger data set is subsampled at random.",
     )
-    features: int = Field(2, ge=2, le=10, description="Features of clouds and blobs: axes that a point lies on.")
-    classes: int = Field(3, ge=2, le=6, description="Classes of clouds and blobs.")
+    features: int = Field(2, ge=2, le=10, description="Number of features of clouds and blobs.")
+    classes: int = Field(3, ge=2, le=6, description="Number of classes of clouds and blobs.")
     separation: float = Field(
-        1.0, ge=0.1, le=10, description="How far the classes of clouds and blobs lie apart, in widths of a cloud."
+        1.0, ge=0.1, le=10, description="Distance between the classes of clouds and blobs, relative to their width."
     )
-    noise: float = Field(0.2, ge=0, le=2, description="Standard deviation of the noise in moons and circles.")
-    mislabeled: float = Field(
-        0.01, ge=0, le=0.5, description="Share of the examples of clouds that get a class by chance."
+    noise: float = Field(0.2, ge=0, le=2, description="Standard deviation of the noise added to moons and circles.")
+    mislabeled: float = Field(0.01, ge=0, le=0.5, description="Share of the examples of clouds with a random class.")
+    test_share: float = Field(0.2, ge=0.05, le=0.8, description="Share of the examples held out as the test split.")
+    dev_share: float = Field(
+        0.1, ge=0, le=0.5, description="Share of the examples held out as the dev split; 0 for none."
     )
-    test_share: float = Field(0.2, ge=0.05, le=0.8, description="Share of the examples that are held out as test.")
     normalize: bool = Field(
         False,
-        description="Features minus their mean, divided by their standard deviation (pixels: by that of them all).",
+        description="Normalization: subtract the mean of each feature over the training split and divide by its "
+        "standard deviation (for pixels, by that of all pixels).",
     )
-    label: str = Field("", max_length=200, description="The column of a table that holds the classes.")
-    seed: int = Field(100, ge=0, le=2**32 - 1, description="Seed of the clouds, of the drawing and of the split.")
+    label: str = Field("", max_length=200, description="Label column of a table: the one with the classes.")
+    seed: int = Field(
+        100, ge=0, le=2**32 - 1, description="Seed of the random data, of the subsample and of the splits."
+    )
     points: tuple[tuple[float, float, int], ...] = Field(
-        (), max_length=MAX_POINTS, description="Points given by hand: two features and a class; all train."
+        (),
+        max_length=MAX_POINTS,
+        description="Points entered by hand: two features and a class each. All are added to the training split.",
     )
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Examples with their classes, split into train and test; equal to itself only, so that pictures can be kept."""
+    """Labeled examples in three splits. Compared by identity, so that it can be the key of a cache."""
 
     title: str
     X_train: Floats  # (N, D)
     y_train: Ids  # (N,), indices of classes
-    X_test: Floats  # (M, D)
-    y_test: Ids  # (M,)
+    X_dev: Floats  # (M, D); M may be 0
+    y_dev: Ids  # (M,)
+    X_test: Floats  # (L, D)
+    y_test: Ids  # (L,)
     features: tuple[str, ...]  # D names
     classes: tuple[str, ...]  # K names
     mean: Floats  # (D,), subtracted from the features
-    scale: Floats  # (D,), which they were divided by then
-    picture: tuple[int, int, int] | None = None  # height, width and channels, if the examples are pictures
-    remarks: tuple[str, ...] = ()  # what was done to the data, in words
+    scale: Floats  # (D,), by which they were then divided
+    image_shape: tuple[int, int, int] | None = None  # height, width and channels, where the examples are images
+    remarks: tuple[str, ...] = ()  # sentences on what was left out of a table
 
-    def part(self, name: Part) -> tuple[Floats, Ids]:
-        """Features and classes of a part."""
-        return (self.X_train, self.y_train) if name == "train" else (self.X_test, self.y_test)
+    def split(self, name: Split) -> tuple[Floats, Ids]:
+        """Features and classes of a split. The dev split may have no examples."""
+        X: Floats = getattr(self, f"X_{name}")
+        y: Ids = getattr(self, f"y_{name}")
+        return X, y
 
     def raw(self, X: Floats) -> Floats:
-        """Features as they were before `DataConfig.normalize`."""
+        """Features before normalization."""
         return X * self.scale + self.mean
 
-    def scaled(self, raw: Floats) -> Floats:
+    def normalized(self, raw: Floats) -> Floats:
         """Features as the model gets them."""
         X: Floats = ((raw - self.mean) / self.scale).astype(self.X_train.dtype)
         return X
 
-    def pictures(self, X: Floats) -> Floats:
-        """Rows as pictures with values from 0 to 1, shape (N, height, width, channels)."""
-        assert self.picture is not None
-        return np.clip(self.raw(X), 0, 1).reshape(-1, *self.picture)
+    def images(self, X: Floats) -> Floats:
+        """Examples as images with values from 0 to 1, shape (N, height, width, channels)."""
+        assert self.image_shape is not None
+        return np.clip(self.raw(X), 0, 1).reshape(-1, *self.image_shape)
 
 
-@functools.lru_cache(maxsize=8)
+@dataclass(frozen=True, eq=False)
+class _Labeled:
+    """Labeled examples before they are split."""
+
+    title: str
+    X: Floats  # (N, D)
+    y: Ids  # (N,)
+    features: tuple[str, ...]
+    classes: tuple[str, ...]
+    image_shape: tuple[int, int, int] | None = None
+    remarks: tuple[str, ...] = ()
+
+
+@cached(max_bytes=1_000_000_000)
 def load(config: DataConfig) -> Dataset:
-    """The data that a config describes; the same config gives the same data.
+    """The data set of a config; the same examples for the same config.
 
     Raises:
-        UserError: if there are no such data, or too few to be split.
+        UserError: if there is no such data set, or it has too few examples to be split.
     """
-    if config.source in IMAGES:
-        return _images(config)
     if config.source in TOYS:
-        X, y = _toy(config)
-        names = tuple(f"x{i + 1}" for i in range(X.shape[1]))
-        return _split(
-            config, X, y, names, tuple(LETTERS[: 1 + max(int(y.max(initial=0)), _highest(config))]), config.source
-        )
-    table = tables.read(config.source)
-    read = tables.features(table, config.label or table.header[-1])
-    rows = _drawn(len(read.X), config)
-    return _split(config, read.X[rows], read.y[rows], read.names, read.classes, table.title, read.remarks)
+        return _split(config, _toy(config))
+    if config.source == "digits":
+        return _split(config, _digits(config))
+    if config.source == "cifar-10":
+        return _split(config, _cifar10(config))
+    return _split(config, _table(config))
 
 
-# ---------------------------------------------------------------- toys
+# ---------------------------------------------------------------- toy data sets
 
 
-def _toy(config: DataConfig) -> tuple[Floats, Ids]:
+def _toy(config: DataConfig) -> _Labeled:
+    X, y = _random_examples(config)
+    n_classes = 1 + max(int(y.max(initial=0)), max((point[2] for point in config.points), default=0))
+    names = tuple(f"x{i + 1}" for i in range(X.shape[1]))
+    return _Labeled(config.source, X, y, names, tuple(LETTERS[:n_classes]))
+
+
+def _random_examples(config: DataConfig) -> tuple[Floats, Ids]:
     n, seed = config.examples, config.seed
     match config.source:
         case "clouds":
             return _clouds(config)
         case "blobs":
-            box = 3.0 * config.separation
-            made = toys.make_blobs(
-                n, config.features, centers=config.classes, center_box=(-box, box), random_state=seed
+            side = 3.0 * config.separation
+            X, y = sklearn_datasets.make_blobs(
+                n, config.features, centers=config.classes, center_box=(-side, side), random_state=seed
             )
         case "moons":
-            made = toys.make_moons(n, noise=config.noise, random_state=seed)
+            X, y = sklearn_datasets.make_moons(n, noise=config.noise, random_state=seed)
         case "circles":
-            made = toys.make_circles(n, noise=config.noise, factor=0.4, random_state=seed)
+            X, y = sklearn_datasets.make_circles(n, noise=config.noise, factor=0.4, random_state=seed)
         case _:
             return np.zeros((0, 2)), np.zeros(0, np.int64)
-    return made[0], made[1].astype(np.int64)
+    return X, y.astype(np.int64)
 
 
 def _clouds(config: DataConfig) -> tuple[Floats, Ids]:
     if config.classes > 2**config.features:
         raise UserError(
-            f"Clouds of {config.features} features have room for {2**config.features} classes, not {config.classes}. "
-            "Take more features, fewer classes, or blobs."
+            f"Clouds with {config.features} features can have at most {2**config.features} classes, "
+            f"not {config.classes}. Choose more features, fewer classes, or blobs."
         )
-    X, y = toys.make_classification(
+    X, y = sklearn_datasets.make_classification(
         config.examples,
         config.features,
         n_informative=config.features,
@@ -160,79 +189,113 @@ def _clouds(config: DataConfig) -> tuple[Floats, Ids]:
     return X, y.astype(np.int64)
 
 
-def _highest(config: DataConfig) -> int:
-    return max((point[2] for point in config.points), default=0)
-
-
-def _by_hand(config: DataConfig, D: int) -> tuple[Floats, Ids]:
-    """The points of the config, if the data have two features and no column names of their own."""
+def _points(config: DataConfig, D: int) -> tuple[Floats, Ids]:
+    """The points entered by hand; none where the data do not have two features without names."""
     if D != 2 or config.source not in TOYS or not config.points:
         return np.zeros((0, D)), np.zeros(0, np.int64)
-    values = np.array(config.points, float)
-    if not (np.abs(values[:, :2]) <= 1e6).all() or not 0 <= values[:, 2].min() <= values[:, 2].max() < len(LETTERS):
-        raise UserError(f"A point has two numbers below a million and a class from 0 to {len(LETTERS) - 1}.")
-    return values[:, :2], values[:, 2].astype(np.int64)
+    values = np.array(config.points, float)  # (N, 3)
+    X, y = values[:, :2], values[:, 2]
+    if not (np.abs(X) <= MAX_COORDINATE).all() or not 0 <= y.min() <= y.max() < len(LETTERS):
+        raise UserError(
+            f"A point needs two numbers from -{MAX_COORDINATE:,.0f} to {MAX_COORDINATE:,.0f} and a class from 0 to "
+            f"{len(LETTERS) - 1}."
+        )
+    return X, y.astype(np.int64)
 
 
-# ---------------------------------------------------------------- pictures
+# ---------------------------------------------------------------- tables and images
 
 
-def _images(config: DataConfig) -> Dataset:
-    if config.source == "digits":
-        X, y = toys.load_digits(return_X_y=True)
-        rows = _drawn(len(X), config)
-        names = tuple(str(digit) for digit in range(10))
-        X, y, shape, title = X[rows] / 16, y[rows].astype(np.int64), (8, 8, 1), "Handwritten digits"
-    else:
-        everything = cifar10.read()
-        rows = _drawn(len(everything.labels), config)
-        X = everything.pixels[rows].astype(np.float32) / 255
-        y, names, shape = everything.labels[rows].astype(np.int64), cifar10.CLASSES, (32, 32, 3)
-        title = "CIFAR-10"
-    height, width, channels = shape
-    pixels = tuple(f"pixel {i}" for i in range(height * width * channels))
-    return _split(config, X, y, pixels, names, title, picture=shape)
+def _table(config: DataConfig) -> _Labeled:
+    table = tables.read(config.source)
+    found = tables.labeled_examples(table, config.label or table.header[-1])
+    rows = _subsample(len(found.X), config)
+    return _Labeled(
+        table.title, found.X[rows], found.y[rows], found.feature_names, found.class_names, remarks=found.remarks
+    )
 
 
-def _drawn(available: int, config: DataConfig) -> Ids:
-    """Which examples are taken: all in their order, or some by the seed."""
+def _digits(config: DataConfig) -> _Labeled:
+    X, y = sklearn_datasets.load_digits(return_X_y=True)
+    rows = _subsample(len(X), config)
+    classes = tuple(str(digit) for digit in range(10))
+    return _images("Handwritten digits", X[rows] / 16, y[rows], classes, (8, 8, 1))
+
+
+def _cifar10(config: DataConfig) -> _Labeled:
+    photographs = cifar10.read()
+    rows = _subsample(len(photographs.labels), config)
+    X = photographs.pixels[rows].astype(np.float32) / 255
+    return _images("CIFAR-10", X, photographs.labels[rows], cifar10.CLASSES, (cifar10.SIDE, cifar10.SIDE, 3))
+
+
+def _images(
+    title: str, X: Floats, y: NDArray[np.integer[Any]], classes: tuple[str, ...], shape: tuple[int, int, int]
+) -> _Labeled:
+    names = tuple(f"pixel {i}" for i in range(X.shape[1]))
+    return _Labeled(title, X, y.astype(np.int64), names, classes, shape)
+
+
+def _subsample(available: int, config: DataConfig) -> Ids:
+    """Indices of the examples to use: all in their order, or a random choice."""
     if config.examples >= available:
         return np.arange(available)
     return np.random.default_rng(config.seed).permutation(available)[: config.examples]
 
 
-# ---------------------------------------------------------------- the split
+# ---------------------------------------------------------------- splits
 
 
-def _split(
-    config: DataConfig,
-    X: Floats,
-    y: Ids,
-    features: tuple[str, ...],
-    classes: tuple[str, ...],
-    title: str,
-    remarks: tuple[str, ...] = (),
-    picture: tuple[int, int, int] | None = None,
-) -> Dataset:
-    """Train and test by the seed; points given by hand join train, and alone they are both."""
-    extra, own = _by_hand(config, X.shape[1])
-    if len(X):
-        train, test, y_train, y_test = train_test_split(X, y, test_size=config.test_share, random_state=config.seed)
+def _split(config: DataConfig, data: _Labeled) -> Dataset:
+    """Split at random and normalize. Points entered by hand join the training split; alone, they are test as well."""
+    X_points, y_points = _points(config, data.X.shape[1])
+    if len(data.X):
+        # the test split first, so that it does not depend on dev_share; then dev from the end of the rest
+        X, X_test, y, y_test = train_test_split(data.X, data.y, test_size=config.test_share, random_state=config.seed)
+        n_train = _train_size(config, len(data.X), len(X))
     else:
-        train, y_train, test, y_test = X, y, extra, own
-    train, y_train = np.concatenate([train, extra]), np.concatenate([y_train, own])
+        X, y, X_test, y_test, n_train = data.X, data.y, X_points, y_points, 0
+    X_train, y_train = np.concatenate([X[:n_train], X_points]), np.concatenate([y[:n_train], y_points])
     if len(np.unique(y_train)) < 2:
-        raise UserError("A classifier needs examples of two classes at least. Add points, or take other data.")
-    mean, scale = _normalizing(train, picture is not None) if config.normalize else (0.0, 1.0)
-    mean, scale = np.broadcast_to(mean, train.shape[1:]), np.broadcast_to(scale, train.shape[1:])
-    ready = [((part - mean) / scale).astype(X.dtype) if config.normalize else part for part in (train, test)]
-    return Dataset(title, ready[0], y_train, ready[1], y_test, features, classes, mean, scale, picture, remarks)
+        raise UserError(
+            "The training split needs examples of at least two classes. Add points, use more examples, or choose "
+            "another data set."
+        )
+    mean, scale = _statistics(X_train, data.image_shape is not None) if config.normalize else (0.0, 1.0)
+    mean, scale = np.broadcast_to(mean, X_train.shape[1:]), np.broadcast_to(scale, X_train.shape[1:])
+    splits = [
+        ((part - mean) / scale).astype(data.X.dtype) if config.normalize else part
+        for part in (X_train, X[n_train:], X_test)
+    ]
+    return Dataset(
+        data.title,
+        *(splits[0], y_train),
+        *(splits[1], y[n_train:]),
+        *(splits[2], y_test),
+        data.features,
+        data.classes,
+        mean,
+        scale,
+        data.image_shape,
+        data.remarks,
+    )
 
 
-def _normalizing(X: Floats, pixels: bool) -> tuple[Floats, Floats]:
-    """What is subtracted and what divided by; pixels share one scale, as those at the rim hardly vary."""
+def _train_size(config: DataConfig, n: int, n_not_test: int) -> int:
+    """Examples of the training split, of ``n`` in all and ``n_not_test`` outside the test split."""
+    n_train = n_not_test - round(config.dev_share * n)
+    if n_train < 1:
+        raise UserError(
+            f"A test share of {config.test_share:g} and a dev share of {config.dev_share:g} leave no examples for "
+            "training. Choose smaller shares."
+        )
+    return n_train
+
+
+def _statistics(X: Floats, is_pixels: bool) -> tuple[Floats, Floats]:
+    """Mean and standard deviation of each feature, shape (D,). Pixels share one deviation: edges are flat."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # means of float32 pixels lose some digits
         mean = X.mean(0, dtype=np.float64).astype(X.dtype)
-        scale = np.full_like(mean, (X - mean).std()) if pixels else X.std(0)
+        scale = np.full_like(mean, (X - mean).std()) if is_pixels else X.std(0)
     return mean, np.where(scale > 0, scale, 1)

@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees the old content or the new, never half of it."""
+"""The data folder, and writing files so that a reader sees the old content or the new, never half of it."""
 
 import os
 import tempfile
@@ -7,11 +7,16 @@ from pathlib import Path
 from lmcore.errors import UserError
 
 
+def data_folder() -> Path:
+    """The folder for downloads, uploads and files that a user drops in: ``LMCORE_DATA``, else ``data/`` here."""
+    return Path(os.environ.get("LMCORE_DATA") or "data")
+
+
 def write_atomically(path: Path, content: bytes) -> None:
-    """Writes beside ``path`` and moves into place; makes the folder when it is missing.
+    """Write to a temporary file beside ``path`` and move it into place. Missing folders are created.
 
     Raises:
-        UserError: if the disk is full or the folder cannot be written.
+        UserError: if the disk is full or the folder is not writable.
     """
     temporary = None
     try:
@@ -23,9 +28,8 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise UserError(
-            f"{path.name} could not be saved ({error.strerror or error}). Free some disk space, or check the folder."
-        ) from None
+        reason = error.strerror or error
+        raise UserError(f"{path.name} could not be saved ({reason}). Free disk space or check the folder.") from None
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Pictures that a person draws or uploads, made like those that a classifier has learned from."""
+"""Images that a user draws or uploads, turned into examples like those a classifier was trained on."""
 
 import io
 from typing import Any
@@ -14,49 +14,59 @@ Floats = NDArray[np.floating[Any]]
 
 MAX_BYTES = 10_000_000
 MAX_PIXELS = 25_000_000
-INK = 0.5  # of the darkest: what is fainter counts as paper
+MAX_SIDE = 512  # pixels; larger images are shrunk
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
+
+INK_THRESHOLD = 0.5  # relative to the darkest ink; fainter marks count as paper
+MIN_INK = 4  # pixels
 
 
-def read(data: bytes) -> Floats:
-    """An uploaded picture, shape (height, width, 3), values from 0 to 1.
+def decode(data: bytes) -> Floats:
+    """An uploaded image, shape (height, width, 3), values from 0 to 1, on white where it is transparent.
 
     Raises:
-        UserError: if it is no picture, or too large.
+        UserError: if it is not an image, or too large.
     """
     if len(data) > MAX_BYTES:
-        raise UserError(f"The picture has {len(data):,} bytes; at most {MAX_BYTES:,} are allowed.")
+        raise UserError(f"The image has {len(data):,} bytes; at most {MAX_BYTES:,} are allowed. Make it smaller.")
     try:
-        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "GIF", "BMP", "WEBP")) as image:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise UserError(f"The picture has {image.width} × {image.height} pixels. Make it smaller.")
-            image.thumbnail((512, 512))
+                raise UserError(
+                    f"The image has {image.width:,} × {image.height:,} pixels; at most {MAX_PIXELS:,} in all are "
+                    "allowed. Make it smaller."
+                )
+            image.thumbnail((MAX_SIDE, MAX_SIDE))
             flat = Image.new("RGBA", image.size, "white")
             flat.alpha_composite(image.convert("RGBA"))
             return np.asarray(flat.convert("RGB"), float) / 255
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError):
-        raise UserError("That is not a picture that can be read. Give a PNG or JPEG file.") from None
+        raise UserError("The file is not an image that can be read. Use a PNG or JPEG file.") from None
 
 
-def ink(picture: Floats) -> Floats:
-    """How much ink there is at each place, from 0 to 1: the paper is what the rim is made of.
+def ink(image: Floats) -> Floats:
+    """The amount of ink at each pixel, from 0 to 1. The paper has the median gray of the image's border.
 
     Args:
-        picture: shape (height, width, 3).
+        image: shape (height, width, 3).
+
+    Returns:
+        Shape (height, width).
     """
-    gray = picture.mean(-1)
-    rim = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
-    marks = np.abs(gray - np.median(rim))
-    result: Floats = marks / max(float(marks.max()), 1e-9)
+    gray = image.mean(-1)
+    border = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
+    contrast = np.abs(gray - np.median(border))
+    result: Floats = contrast / max(float(contrast.max()), 1e-9)
     return result
 
 
-def as_digit(marks: Floats) -> Floats:
-    """A drawn digit as scikit-learn's digits are made: 32 × 32 black or white, then the ink of every 4 × 4 block.
+def as_digit(ink: Floats) -> Floats:
+    """A drawn digit, prepared like scikit-learn's: a 32 × 32 bitmap, averaged over blocks of 4 × 4 pixels.
 
-    What is drawn is cut out and fills the height (or, if it is wider than high, the width).
+    The drawing is cropped and scaled to fill the height (or, if it is wider than high, the width).
 
     Args:
-        marks: shape (height, width), ink from 0 to 1.
+        ink: shape (height, width), values from 0 to 1.
 
     Returns:
         Shape (64,), values from 0 to 1.
@@ -64,37 +74,39 @@ def as_digit(marks: Floats) -> Floats:
     Raises:
         UserError: if nothing is drawn.
     """
-    inked = marks >= INK
-    if inked.sum() < 4:
-        raise UserError("There is nothing to see yet. Draw a digit, large and in one stroke or two.")
+    inked = ink >= INK_THRESHOLD
+    if inked.sum() < MIN_INK:
+        raise UserError("The sheet is empty. Draw a large digit in one or two strokes.")
+    # crop
     rows, columns = np.flatnonzero(inked.any(1)), np.flatnonzero(inked.any(0))
-    cut = Image.fromarray((inked[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] * 255).astype(np.uint8))
-    factor = 32 / max(cut.size)
-    size = (max(1, round(cut.width * factor)), max(1, round(cut.height * factor)))
+    cropped = Image.fromarray((inked[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] * 255).astype(np.uint8))
+    # scale to 32 pixels, and center
+    factor = 32 / max(cropped.size)
+    size = (max(1, round(cropped.width * factor)), max(1, round(cropped.height * factor)))
     page = Image.new("L", (32, 32))
-    page.paste(cut.resize(size, Image.Resampling.BOX), ((32 - size[0]) // 2, (32 - size[1]) // 2))
+    page.paste(cropped.resize(size, Image.Resampling.BOX), ((32 - size[0]) // 2, (32 - size[1]) // 2))
+    # black or white, then the mean of each block
     bitmap = np.asarray(page, float) >= 127
     blocks: Floats = bitmap.reshape(8, 4, 8, 4).mean((1, 3)).ravel()
     return blocks
 
 
-def as_photograph(picture: Floats, side: int = 32) -> Floats:
-    """The middle square of a picture, shrunk to side × side, shape (side × side × 3,), values from 0 to 1."""
-    height, width, _ = picture.shape
+def as_photograph(image: Floats, side: int = 32) -> Floats:
+    """The central square of an image, shrunk to side × side pixels: shape (side × side × 3,), values from 0 to 1."""
+    height, width, _ = image.shape
     edge = min(height, width)
     top, left = (height - edge) // 2, (width - edge) // 2
-    square = Image.fromarray(np.round(picture[top : top + edge, left : left + edge] * 255).astype(np.uint8))
+    square = Image.fromarray(np.round(image[top : top + edge, left : left + edge] * 255).astype(np.uint8))
     small = np.asarray(square.resize((side, side), Image.Resampling.BOX), float) / 255
     return small.ravel()
 
 
-def prepared(picture: Floats, data: Dataset) -> Floats:
-    """A picture as a row of raw features of a data set, shape (D,).
+def as_example(image: Floats, data: Dataset) -> Floats:
+    """An image as an example of a data set of images: its features before normalization, shape (D,).
 
     Raises:
-        UserError: if nothing is on it.
+        UserError: if nothing is drawn.
     """
-    assert data.picture is not None
-    if data.picture[2] == 1:
-        return as_digit(ink(picture))
-    return as_photograph(picture, data.picture[0])
+    assert data.image_shape is not None
+    height, _, channels = data.image_shape
+    return as_digit(ink(image)) if channels == 1 else as_photograph(image, height)

@@ -1,100 +1,110 @@
-"""Plotly figures, one function each: a record in, a ``go.Figure`` out. No numbers are computed here.
+"""Plotly figures, one function each: a record in, a ``go.Figure`` out. No numbers are computed here."""
 
-Colors are Okabe and Ito's, which the color-blind can tell apart; text takes the color of its surroundings,
-so that a figure suits a light page and a dark one.
-"""
-
-from lmcore.figures import classifiers
-from lmcore.figures.backprop import step_tensor
+from lmcore.figures.alt_text import alt_text
+from lmcore.figures.backprop_through_time import gradient_through_time
 from lmcore.figures.batch_norm import (
     axis_map,
     axis_means,
+    batch_histogram,
     batch_map,
     batch_shifts,
-    batch_values,
     folded_logits,
     folding_differences,
     one_example,
     running_statistic,
 )
-from lmcore.figures.comparison import curves, leaderboard
-from lmcore.figures.corpus import character_frequencies, length_histogram
-from lmcore.figures.counting import (
+from lmcore.figures.confusion import confusion
+from lmcore.figures.corpus_summary import character_frequencies, length_histogram
+from lmcore.figures.decision_regions import decision_planes, decision_regions, point_canvas
+from lmcore.figures.embeddings import cosine_similarity, embedding_map
+from lmcore.figures.gradient_check import gradient_check, recurrent_gradient_check, truncation_and_rounding
+from lmcore.figures.guessing_game import ranking
+from lmcore.figures.histograms import histograms
+from lmcore.figures.image_gallery import image_gallery, single_image
+from lmcore.figures.leaderboard import leaderboard
+from lmcore.figures.linear_scores import linear_scores
+from lmcore.figures.loss import loss_chart
+from lmcore.figures.loss_surface import loss_surface
+from lmcore.figures.lr_finder import lr_finder
+from lmcore.figures.neural_bigram import log_counts, objective_comparison
+from lmcore.figures.ngrams import (
     broadcasting,
-    dart,
-    difference,
-    growth,
-    log_counts,
+    character_losses,
+    next_characters,
+    order_comparison,
+    pair_difference,
     pair_matrix,
-    probabilities,
-    surprise,
-    tensor,
-    two_objectives,
-    what_follows,
+    pair_probabilities,
 )
-from lmcore.figures.embeddings import embedding_map, similarity
-from lmcore.figures.gradients import gradient_check, rounding_and_truncation
-from lmcore.figures.inspection import histograms, saturation_board, tree, unit, updates
-from lmcore.figures.passages import how_drawn, known_words, passage
-from lmcore.figures.recipes import recipe_board, recipe_curve
-from lmcore.figures.recurrent import fading, time_check
+from lmcore.figures.predictions import initial_predictions, next_character
+from lmcore.figures.receptive_field import receptive_field
+from lmcore.figures.recipes import recipe_deviations
+from lmcore.figures.sampled_words import known_word_shares
+from lmcore.figures.sampling import class_probabilities, probability_bars
+from lmcore.figures.saturation import saturation, unit_activity, unit_response
+from lmcore.figures.scoring import scored_samples, scored_text
 from lmcore.figures.style import escape
-from lmcore.figures.training import first_guesses, loss_curve, next_character, race, rate_finder, values
-from lmcore.figures.words import finding
-from lmcore.figures.writing import reading, standing, written
+from lmcore.figures.surprise import annotated_text
+from lmcore.figures.tensor_view import tensor_view
+from lmcore.figures.updates import updates
+from lmcore.figures.weight_images import weight_images
 
 __all__ = [
+    "alt_text",
+    "annotated_text",
     "axis_map",
     "axis_means",
+    "batch_histogram",
     "batch_map",
     "batch_shifts",
-    "batch_values",
     "broadcasting",
     "character_frequencies",
-    "classifiers",
-    "curves",
-    "dart",
-    "difference",
+    "character_losses",
+    "class_probabilities",
+    "confusion",
+    "cosine_similarity",
+    "decision_planes",
+    "decision_regions",
     "embedding_map",
     "escape",
-    "fading",
-    "finding",
-    "first_guesses",
     "folded_logits",
     "folding_differences",
     "gradient_check",
-    "growth",
+    "gradient_through_time",
     "histograms",
-    "how_drawn",
-    "known_words",
+    "image_gallery",
+    "initial_predictions",
+    "known_word_shares",
     "leaderboard",
     "length_histogram",
+    "linear_scores",
     "log_counts",
-    "loss_curve",
+    "loss_chart",
+    "loss_surface",
+    "lr_finder",
     "next_character",
+    "next_characters",
+    "objective_comparison",
     "one_example",
+    "order_comparison",
+    "pair_difference",
     "pair_matrix",
-    "passage",
-    "probabilities",
-    "race",
-    "rate_finder",
-    "reading",
-    "recipe_board",
-    "recipe_curve",
-    "rounding_and_truncation",
+    "pair_probabilities",
+    "point_canvas",
+    "probability_bars",
+    "ranking",
+    "receptive_field",
+    "recipe_deviations",
+    "recurrent_gradient_check",
     "running_statistic",
-    "saturation_board",
-    "similarity",
-    "standing",
-    "step_tensor",
-    "surprise",
-    "tensor",
-    "time_check",
-    "tree",
-    "two_objectives",
-    "unit",
+    "saturation",
+    "scored_samples",
+    "scored_text",
+    "single_image",
+    "tensor_view",
+    "truncation_and_rounding",
+    "unit_activity",
+    "unit_response",
     "updates",
-    "values",
-    "what_follows",
-    "written",
+    "weight_images",
 ]

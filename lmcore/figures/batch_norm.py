@@ -1,4 +1,4 @@
-"""Pictures of batch normalization."""
+"""Batch normalization."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -7,53 +7,88 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from lmcore.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, escape, figure, message
-from lmcore.figures.training import values
-from lmcore.inspection.batch_norm import Floats, Folding, OneBatch, Running, WrongAxis
+from lmcore.figures.histograms import histograms
+from lmcore.figures.style import (
+    BLUE,
+    GRAY,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    RED,
+    SKY,
+    WHITE,
+    escape,
+    figure,
+    line,
+    message,
+)
+from lmcore.inspection import histograms as bins
+from lmcore.inspection.batch_norm import Folding, NormalizedBatch, RunningStatistics, WrongAxis
 
-REACH = 33.0  # of values before the normalization, so that nothing jumps while one of them is dragged
+Floats = NDArray[np.float64]
+MAX_BEFORE, MAX_AFTER = 33.0, 6.0
+"""Where the axes of values before and after BatchNorm end, so that they stand still while an example is moved."""
+
+MAX_SHIFT = 0.5
 HEIGHT = 320
-BEFORE, AFTER = "value before BatchNorm", "value after BatchNorm"
+BEFORE, AFTER = "Value before BatchNorm", "Value after BatchNorm"
+MAX_POINTS = 3000
 
 
-def batch_values(record: OneBatch, after: bool) -> go.Figure:
-    """The histogram of a batch before or after its normalization, on an axis that stays."""
-    shown = record.after if after else record.before
-    drawn = values({"batch": shown.astype(np.float32)}, AFTER if after else BEFORE, 16)
-    drawn.layout.height = 240
-    drawn.layout.xaxis.range = _around(shown, 6.0 if after else REACH)
-    drawn.layout.yaxis.title.text = "share of the batch"
+# ---------------------------------------------------------------- one batch
+
+
+def batch_histogram(record: NormalizedBatch, after: bool) -> go.Figure:
+    """The values of a batch before or after BatchNorm."""
+    values = record.after if after else record.before
+    title, limit = (AFTER, MAX_AFTER) if after else (BEFORE, MAX_BEFORE)
+    drawn = histograms(bins.histograms({"batch": values}, n_bins=16), title, of="the batch", height=240)
+    drawn.layout.xaxis.range = _symmetric_range(values, limit)
     return drawn
 
 
-def batch_map(record: OneBatch, contexts: Sequence[str]) -> go.Figure:
-    """Output against input: one straight line for the whole batch, and where it was before an example was moved."""
+def batch_map(record: NormalizedBatch, contexts: Sequence[str]) -> go.Figure:
+    """Output over input: one straight line for the whole batch, and where it was before an example was moved."""
     names = [escape(context) for context in contexts]
     traces = [
-        _dots("untouched", record.own_before, record.own_after, GREY, names, 6, line="dot"),
-        *_moves(record),
-        _dots("batch", record.before, record.after, BLUE, names, 8, line="solid"),
-        _dots("dragged example", record.before[:1], record.after[:1], ORANGE, names, 15),
+        _examples("original", record.original_before, record.original_after, GRAY, names, 6, "dot"),
+        _movements(record),
+        _examples("batch", record.before, record.after, BLUE, names, 8, "solid"),
+        _examples("moved example", record.before[:1], record.after[:1], ORANGE, names, 15),
     ]
-    everything = np.concatenate([record.after, record.own_after])
+    inputs = np.concatenate([record.before, record.original_before])
+    outputs = np.concatenate([record.after, record.original_after])
     return figure(
         traces,
-        {"title": BEFORE, "range": _around(np.concatenate([record.before, record.own_before]), REACH)},
-        {"title": AFTER, "range": _around(everything, 6.0)},
+        {"title": BEFORE, "range": _symmetric_range(inputs, MAX_BEFORE)},
+        {"title": AFTER, "range": _symmetric_range(outputs, MAX_AFTER)},
         height=HEIGHT + 60,
     )
 
 
-def _moves(record: OneBatch) -> list[dict[str, Any]]:
-    """A line from where each other output was to where it is."""
+def _movements(record: NormalizedBatch) -> dict[str, Any]:
+    """A line from where each of the other outputs was to where it is."""
     gaps = np.full(len(record.after) - 1, np.nan)
     x = np.stack([record.before[1:], record.before[1:], gaps], 1).ravel()
-    y = np.stack([record.own_after[1:], record.after[1:], gaps], 1).ravel()
-    return [_trace("moves", x, y, "lines", line={"color": SKY, "width": 2}, hoverinfo="skip", showlegend=False)]
+    y = np.stack([record.original_after[1:], record.after[1:], gaps], 1).ravel()
+    return line("movement", x, y, SKY, 2) | {"hoverinfo": "skip", "showlegend": False}
 
 
-def batch_shifts(record: OneBatch, contexts: Sequence[str]) -> go.Figure:
-    """How far each other example's output moved because one was moved."""
+def _examples(
+    name: str, x: Floats, y: Floats, color: str, names: Sequence[str], size: int, dash: str = ""
+) -> dict[str, Any]:
+    """Examples in the order of their values, connected by a line if there is a dash."""
+    order = np.argsort(x)
+    return line(name, x[order], y[order], color, 1.5, dash or "solid", "circle") | {
+        "mode": "lines+markers" if dash else "markers",
+        "marker": {"color": color, "size": size, "line": {"width": 1, "color": WHITE}},
+        "customdata": [names[i] for i in order],
+        "hovertemplate": "%{customdata}: %{x:.3f} → %{y:.3f}<extra></extra>",
+    }
+
+
+def batch_shifts(record: NormalizedBatch, contexts: Sequence[str]) -> go.Figure:
+    """How far the output of each other example moved because the first one was moved."""
     shifts = record.shifts[1:]
     bars = {
         "type": "bar",
@@ -63,137 +98,124 @@ def batch_shifts(record: OneBatch, contexts: Sequence[str]) -> go.Figure:
         "marker": {"color": SKY},
         "hovertemplate": "%{customdata}: %{y:+.3f}<extra></extra>",
     }
-    still = not shifts.any()
-    y = {"title": "change of its value after BatchNorm", "range": _around(shifts, 0.5)}
-    return figure(
-        [bars],
-        "another example of the batch (number)",
-        y,
-        height=HEIGHT + 60,
-        bargap=0.2,
-        annotations=[message("Drag the first example:<br>the others move.")] if still else [],
-    )
+    y = {"title": "Change of the value after BatchNorm", "range": _symmetric_range(shifts, MAX_SHIFT)}
+    notes = [] if shifts.any() else [message("Move the first example: all others move as well.")]
+    return figure([bars], "Example of the batch", y, height=HEIGHT + 60, bargap=0.2, annotations=notes)
 
 
-def running_statistic(record: Running, deviation: bool) -> go.Figure:
-    """The mean or the standard deviation of each batch, what is kept of it, and the truth."""
-    batch, kept, truth = (
-        (record.batch_deviation, record.deviation, record.true_deviation)
-        if deviation
-        else (record.batch_mean, record.mean, record.true_mean)
+def _symmetric_range(values: NDArray[Any], limit: float) -> list[float]:
+    """A range around zero: up to the limit, or farther if the values need it."""
+    widest = max(limit, 1.08 * float(np.abs(values).max()))
+    return [-widest, widest]
+
+
+# ---------------------------------------------------------------- running statistics
+
+
+def running_statistic(record: RunningStatistics, std: bool) -> go.Figure:
+    """The mean (or standard deviation) of each batch, its running average, and the true value."""
+    batch, running, true = (
+        (record.batch_stds, record.stds, record.true_std)
+        if std
+        else (record.batch_means, record.means, record.true_mean)
     )
     steps = np.arange(1, len(batch) + 1)
-    name = "deviation" if deviation else "mean"
+    batches = line("each batch", steps, batch, SKY, symbol="circle")
     traces = [
-        _trace("each batch", steps, batch, "markers", marker={"color": SKY, "size": 6, "opacity": 0.7}),
-        _trace("running", steps, kept, "lines", line={"color": BLUE, "width": 3}),
-        _trace(
-            "whole split", steps[[0, -1]], np.full(2, truth), "lines", line={"color": RED, "width": 2, "dash": "dash"}
-        ),
+        batches | {"mode": "markers", "marker": {"color": SKY, "size": 6, "opacity": 0.7}},
+        line("running", steps, running, BLUE),
+        line("whole split", steps[[0, -1]], np.full(2, true), RED, 2, "dash"),
     ]
-    return figure(traces, "step", f"{name} before BatchNorm", height=HEIGHT, hovermode="x unified")
+    name = "Standard deviation" if std else "Mean"
+    return figure(traces, "Step", f"{name} before BatchNorm", height=HEIGHT, hovermode="x unified")
 
 
-def one_example(record: Running) -> go.Figure:
-    """What one example becomes among the examples of many batches, and in evaluation mode, where it is alone."""
-    drawn = values({f"in each of {len(record.in_batches)} batches": record.in_batches.astype(np.float32)}, AFTER, 40)
+def one_example(record: RunningStatistics) -> go.Figure:
+    """The output of one example in many batches, and in evaluation mode, where it does not depend on a batch."""
+    name = f"in each of {len(record.in_batches)} batches"
+    record_bins = bins.histograms({name: record.in_batches}, n_bins=40)
+    drawn = histograms(record_bins, AFTER, of="the batches", height=HEIGHT)
     marks = {
-        "evaluation mode": (record.alone, ORANGE, "diamond"),
-        "by the whole split": (record.by_truth, RED, "x"),
+        "in evaluation mode": (record.alone, ORANGE, "diamond"),
+        "with the statistics of the whole split": (record.with_true_statistics, RED, "x"),
     }
     drawn.add_traces(
         [
-            _trace(name, np.array([x]), np.zeros(1), "markers", marker={"color": color, "size": 15, "symbol": symbol})
-            for name, (x, color, symbol) in marks.items()
+            line(label, np.array([x]), np.zeros(1), color, symbol=symbol)
+            | {"mode": "markers", "marker": {"color": color, "size": 15, "symbol": symbol}}
+            for label, (x, color, symbol) in marks.items()
         ]
     )
-    drawn.update_layout(height=HEIGHT, showlegend=True)
-    drawn.layout.yaxis.title.text = "share of the batches"
-    return drawn
+    shown = np.array([*record_bins.edges[[0, -1]], record.alone, record.with_true_statistics])
+    margin = 0.05 * float(np.ptp(shown)) + 1e-6
+    drawn.layout.xaxis.range = [float(shown.min()) - margin, float(shown.max()) + margin]
+    return drawn.update_layout(showlegend=True)
+
+
+# ---------------------------------------------------------------- the wrong axis
 
 
 def axis_means(record: WrongAxis, position: int) -> go.Figure:
-    """The means that units are normalized by at each position, the right one as a line."""
+    """The mean of each unit at each position, and over all positions."""
     order = np.argsort(record.right_mean[0, 0])
     units = np.arange(1, len(order) + 1)
     traces = [
-        _trace(name, units, record.wrong_mean[0, t, order], "markers", **look)
-        for t, name, look in _positions(record, position)
+        style | {"x": units, "y": record.wrong_mean[0, t, order].astype(np.float32), "mode": "markers"}
+        for t, style in _position_styles(record, position)
     ]
-    traces.append(_right(units, record.right_mean[0, 0, order]))
-    return figure(traces, "unit, in the order of the right mean", "mean before BatchNorm", height=400)
+    traces.append(_right_line(units, record.right_mean[0, 0, order]))
+    return figure(traces, "Unit, sorted by the right mean", "Mean before BatchNorm", height=400)
 
 
 def axis_map(record: WrongAxis, unit: int, position: int) -> go.Figure:
-    """Output against input of one unit: the right axis makes one line of it, the wrong one a line for each position."""
+    """Output over input of one unit: a single line with the right axis, one line per position with the wrong one."""
     traces = []
-    for t, name, look in _positions(record, position):
+    for t, style in _position_styles(record, position):
         order = np.argsort(record.before[:, t, unit])
-        x, y = (array[order, t, unit] for array in (record.before, record.wrong))
-        traces.append(_trace(name, x, y, "lines+markers", **look))
-    x, y = (array[:, :, unit].ravel() for array in (record.before, record.right))
+        x, y = (values[order, t, unit].astype(np.float32) for values in (record.before, record.wrong))
+        traces.append(style | {"x": x, "y": y, "mode": "lines+markers"})
+    x, y = (values[:, :, unit].ravel() for values in (record.before, record.right))
     ends = np.argsort(x)[[0, -1]]
-    return figure([*traces, _right(x[ends], y[ends])], BEFORE, AFTER, height=400)
+    return figure([*traces, _right_line(x[ends], y[ends])], BEFORE, AFTER, height=400)
 
 
-def _right(x: NDArray[Any], y: NDArray[Any]) -> dict[str, Any]:
-    return _trace("right: all positions", x, y, "lines", line={"color": BLUE, "width": 3}, legendrank=0)
+def _right_line(x: NDArray[Any], y: NDArray[Any]) -> dict[str, Any]:
+    return line("right: all positions", x, y, BLUE) | {"legendrank": 0}
 
 
-def _positions(record: WrongAxis, chosen: int) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """Every position with its name and its look; the chosen one last, on top of the others."""
+def _position_styles(record: WrongAxis, chosen: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Every position with a trace without data; the chosen one comes last, on top of all others."""
     for t in sorted(range(record.wrong_mean.shape[1]), key=lambda t: t == chosen):
-        color = ORANGE if t == chosen else (GREEN, PURPLE, SKY, GREY)[t % 4]
-        marker = {"color": color, "size": 8 if t == chosen else 5}
-        look = {"marker": marker, "line": {"color": color, "width": 1.5}, "opacity": 1.0 if t == chosen else 0.5}
-        yield t, f"wrong: position {t + 1}", look | {"legendrank": t + 1}
+        is_chosen = t == chosen
+        color = ORANGE if is_chosen else (GREEN, PURPLE, SKY, GRAY)[t % 4]
+        empty = np.zeros(0)
+        yield (
+            t,
+            line(f"wrong: position {t + 1}", empty, empty, color, 1.5, symbol="circle")
+            | {
+                "marker": {"color": color, "size": 8 if is_chosen else 5},
+                "opacity": 1.0 if is_chosen else 0.5,
+                "legendrank": t + 1,
+            },
+        )
 
 
-MAX_DOTS = 3000
+# ---------------------------------------------------------------- folding
 
 
 def folded_logits(record: Folding) -> go.Figure:
-    """Logits of the folded net against those of the net, evenly spaced ones: all lie on the diagonal."""
+    """Logits of the folded model over those of the original one: all lie on the diagonal."""
     x, y = (logits.ravel() for logits in (record.logits, record.folded_logits))
-    some = np.linspace(0, len(x) - 1, min(len(x), MAX_DOTS)).astype(int)
-    ends = np.array([x[some].min(), x[some].max()])
-    traces = [
-        _trace("equal", ends, ends, "lines", line={"color": GREY, "width": 1}),
-        _trace("logits", x[some], y[some], "markers", marker={"color": BLUE, "size": 4, "opacity": 0.5}),
-    ]
-    return figure(traces, "logit of the net in evaluation mode", "logit of the folded net", height=HEIGHT + 40)
+    shown = np.linspace(0, len(x) - 1, min(len(x), MAX_POINTS)).astype(int)
+    ends = np.array([x[shown].min(), x[shown].max()])
+    points = {"mode": "markers", "marker": {"color": BLUE, "size": 4, "opacity": 0.5}}
+    traces = [line("equal", ends, ends, GRAY, 1), line("logits", x[shown], y[shown], BLUE) | points]
+    return figure(traces, "Logit of the model", "Logit of the folded model", height=HEIGHT + 40)
 
 
 def folding_differences(record: Folding) -> go.Figure:
-    """Histogram of what rounding leaves between the logits of both nets."""
-    drawn = values({"difference": record.differences}, "folded logit − logit")
-    drawn.layout.height = HEIGHT + 40
+    """The differences of the logits of both models, which are rounding errors."""
+    record_bins = bins.histograms({"difference": record.differences}, n_bins=60)
+    drawn = histograms(record_bins, "Folded logit − logit", of="the logits", height=HEIGHT + 40)
     drawn.layout.xaxis.exponentformat = "e"
-    drawn.layout.yaxis.title.text = "share of the logits"
     return drawn
-
-
-def _trace(name: str, x: NDArray[Any], y: NDArray[Any], mode: str, **more: Any) -> dict[str, Any]:
-    points = {"x": x.astype(np.float32), "y": y.astype(np.float32)}
-    return {"type": "scatter", "name": name, "mode": mode} | points | more
-
-
-def _dots(name: str, x: Floats, y: Floats, color: str, names: list[str], size: int, line: str = "") -> dict[str, Any]:
-    """Examples, by name, in the order of their values, on a line if they are told how it is dashed."""
-    order = np.argsort(x)
-    return _trace(
-        name,
-        x[order],
-        y[order],
-        "lines+markers" if line else "markers",
-        line={"color": color, "width": 1.5, "dash": line or "solid"},
-        marker={"color": color, "size": size, "line": {"width": 1, "color": "white"}},
-        customdata=[names[i] for i in order],
-        hovertemplate="%{customdata}: %{x:.3f} becomes %{y:.3f}<extra></extra>",
-    )
-
-
-def _around(shown: NDArray[Any], reach: float) -> list[float]:
-    """A range of an axis, alike to both sides of zero: as far as said, farther if what is shown needs it."""
-    widest = max(reach, 1.08 * float(np.abs(shown).max()))
-    return [-widest, widest]

@@ -1,4 +1,4 @@
-"""Pictures of embeddings."""
+"""Character embeddings."""
 
 from typing import Any
 
@@ -6,47 +6,55 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from lmcore.figures.style import BLUE, GREY, ORANGE, characters, escape, figure
-from lmcore.inspection.embeddings import KINDS, Positions
+from lmcore.figures.style import (
+    BLUE,
+    DIVERGING,
+    GRAY,
+    ORANGE,
+    TRANSPARENT,
+    character_axis,
+    downward,
+    escape,
+    figure,
+    heatmap,
+)
+from lmcore.inspection.embeddings import KINDS, EmbeddingMap
 
-COLORS = dict(zip(KINDS, (ORANGE, BLUE, GREY), strict=True))
+KIND_COLORS = dict(zip(KINDS, (ORANGE, BLUE, GRAY), strict=True))
 
 
-def embedding_map(record: Positions, height: int = 620) -> go.Figure:
-    """Characters as marks in two or three dimensions; several snapshots give a slider and a play button."""
-    dimensions = record.points.shape[2]
-    ranges = _ranges(record.points)
+def embedding_map(record: EmbeddingMap, height: int = 620) -> go.Figure:
+    """Characters as points in two or three dimensions; several snapshots get a slider and a play button."""
     axes = [
         {"title": title, "range": list(limits), "zeroline": False}
-        for title, limits in zip(record.axes, ranges, strict=True)
+        for title, limits in zip(record.axis_titles, _ranges(record.points), strict=True)
     ]
     layout: dict[str, Any] = {"hovermode": "closest"}
-    if dimensions == 3:
-        names = ("xaxis", "yaxis", "zaxis")
-        layout["scene"] = {
-            name: axis | {"title": {"text": axis["title"]}} for name, axis in zip(names, axes, strict=True)
-        }
+    if len(axes) == 3:
+        scene = zip(("xaxis", "yaxis", "zaxis"), axes, strict=True)
+        layout["scene"] = {name: axis | {"title": {"text": axis["title"]}} for name, axis in scene}
     drawn = figure(_traces(record, len(record.steps) - 1), axes[0], axes[1], height=height, **layout)
     if len(record.steps) > 1:
         _animate(drawn, record)
     return drawn
 
 
-def _traces(record: Positions, at: int) -> list[dict[str, Any]]:
-    points = record.points[at].astype(np.float32)
+def _traces(record: EmbeddingMap, snapshot: int) -> list[dict[str, Any]]:
+    """One trace per kind of character; a click on a point gives the index of its character."""
+    points = record.points[snapshot].astype(np.float32)
+    is_flat = points.shape[1] == 2
     traces = []
-    for kind, color in COLORS.items():
+    for kind, color in KIND_COLORS.items():
         chosen = [i for i, other in enumerate(record.kinds) if other == kind]
-        names = [escape(record.labels[i]) for i in chosen]
         trace = {
-            "type": "scatter3d" if points.shape[1] == 3 else "scatter",
+            "type": "scatter" if is_flat else "scatter3d",
             "name": kind,
             "mode": "markers+text",
-            "text": names,
+            "text": [escape(record.labels[i]) for i in chosen],
             "customdata": chosen,
-            "textfont": {"size": 15 if points.shape[1] == 2 else 13},
+            "textfont": {"size": 15 if is_flat else 13},
             "textposition": "top center",
-            "marker": {"color": color, "size": 11 if points.shape[1] == 2 else 5, "opacity": 0.75},
+            "marker": {"color": color, "size": 11 if is_flat else 5, "opacity": 0.75},
             "hovertemplate": "%{text}<extra></extra>",
         }
         traces.append(trace | {axis: points[chosen, i] for i, axis in enumerate("xyz"[: points.shape[1]])})
@@ -54,64 +62,54 @@ def _traces(record: Positions, at: int) -> list[dict[str, Any]]:
 
 
 def _ranges(points: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """The same for every snapshot, with room for the letters at the edge."""
+    """The range of each axis over all snapshots, with a margin for the labels."""
     low, high = points.min((0, 1)), points.max((0, 1))
-    room = 0.08 * np.maximum(high - low, 1e-6)
-    return [(float(a), float(b)) for a, b in zip(low - room, high + room, strict=True)]
+    margin = 0.08 * np.maximum(high - low, 1e-6)
+    return [(float(a), float(b)) for a, b in zip(low - margin, high + margin, strict=True)]
 
 
-def _animate(drawn: go.Figure, record: Positions) -> None:
+def _animate(drawn: go.Figure, record: EmbeddingMap) -> None:
+    """Adds a frame per snapshot, a slider and a play button."""
     drawn.frames = [
         go.Frame({"name": str(step), "data": _traces(record, at)}, _validate=False)
         for at, step in enumerate(record.steps)
     ]
-    # 3-D scenes must be drawn anew at each frame; in 2-D points glide
-    moves = {"frame": {"duration": 350, "redraw": record.points.shape[2] == 3}, "transition": {"duration": 250}}
-    jump = moves | {"mode": "immediate", "transition": {"duration": 0}, "frame": {"duration": 0, "redraw": True}}
-    steps = [{"label": f"{step:,}", "method": "animate", "args": [[str(step)], jump]} for step in record.steps]
-    drawn.layout.sliders = [
-        {
-            "steps": steps,
-            "active": len(steps) - 1,
-            "currentvalue": {"prefix": "after step "},
-            "pad": {"l": 90},  # beside the button
-            "y": -0.12,
-            "font": {"size": 1, "color": "rgba(0,0,0,0)"},
-            "tickcolor": GREY,
-        }
-    ]
-    drawn.layout.sliders[0].currentvalue.font = {"size": 14, "color": GREY}
-    play = {
-        "label": "▶ Play",
-        "method": "animate",
-        "args": [[str(s) for s in record.steps], moves | {"mode": "immediate"}],
-    }
-    drawn.layout.updatemenus = [
-        {
-            "type": "buttons",
-            "buttons": [play],
-            "x": 0,
-            "xanchor": "left",
-            "y": -0.13,
-            "yanchor": "top",
-            "showactive": False,
-        }
-    ]
+    # 3-D scenes must be redrawn at each frame; in 2-D the points glide
+    play = {"frame": {"duration": 350, "redraw": record.points.shape[2] == 3}, "transition": {"duration": 250}}
+    jump = {"mode": "immediate", "transition": {"duration": 0}, "frame": {"duration": 0, "redraw": True}}
+    drawn.layout.sliders = [_slider(record.steps, jump)]
+    drawn.layout.updatemenus = [_play_button(record.steps, play | {"mode": "immediate"})]
     drawn.layout.margin.b = 130
 
 
-def similarity(cosines: NDArray[np.float64], labels: list[str]) -> go.Figure:
-    """The cosine of each two characters as a heatmap."""
-    heatmap = {
-        "type": "heatmap",
-        "z": cosines.astype(np.float32),
-        "colorscale": "RdBu",
-        "zmin": -1,
-        "zmax": 1,
-        "xgap": 1,
-        "ygap": 1,
-        "hovertemplate": "%{y} and %{x}: cosine %{z:.3f}<extra></extra>",
-        "colorbar": {"thickness": 10, "outlinewidth": 0, "title": {"text": "cosine"}},
+def _slider(steps: list[int], animation: dict[str, Any]) -> dict[str, Any]:
+    """A slider whose ticks have no labels; the current step is shown above it."""
+    return {
+        "steps": [{"label": f"{step:,}", "method": "animate", "args": [[str(step)], animation]} for step in steps],
+        "active": len(steps) - 1,
+        "currentvalue": {"prefix": "Step ", "font": {"size": 14, "color": GRAY}},
+        "pad": {"l": 90},  # to the right of the button
+        "y": -0.12,
+        "font": {"size": 1, "color": TRANSPARENT},
+        "tickcolor": GRAY,
     }
-    y = characters("character", labels, range=[len(labels) - 0.5, -0.5])
-    return figure([heatmap], characters("character", labels), y, height=560)
+
+
+def _play_button(steps: list[int], animation: dict[str, Any]) -> dict[str, Any]:
+    button = {"label": "▶ Play", "method": "animate", "args": [[str(step) for step in steps], animation]}
+    place = {"x": 0, "xanchor": "left", "y": -0.13, "yanchor": "top"}
+    return {"type": "buttons", "buttons": [button], "showactive": False} | place
+
+
+def cosine_similarity(cosines: NDArray[np.float64], labels: list[str]) -> go.Figure:
+    """The cosine similarity of every pair of characters."""
+    cells = heatmap(
+        cosines,
+        {"title": {"text": "Cosine"}},
+        colorscale=DIVERGING,
+        zmin=-1,
+        zmax=1,
+        hovertemplate="%{y} and %{x}: cosine %{z:.3f}<extra></extra>",
+    )
+    y = character_axis("Character", labels, range=downward(len(labels)))
+    return figure([cells], character_axis("Character", labels), y, height=560)

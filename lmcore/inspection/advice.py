@@ -1,101 +1,135 @@
-"""What a good teacher would say of a training, from its numbers alone. Losses are in nats per character."""
+"""Advice on a training run, from its losses alone. Losses are in nats per character."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from lmcore.training.config import TrainConfig
 from lmcore.training.history import Change, Snapshot
-from lmcore.training.training import TrainConfig
 
-NEAR = 0.01  # nats: losses nearer than this count as the same
-TOLD = ["learning_rate", "batch_size", "optimizer", "schedule", "l2"]  # settings that the table of tries always shows
+TOLERANCE = 0.01
+"""Losses (nats) that differ by less than this count as equal."""
+
+MAX_GAP = 0.1
+"""Difference (nats) of dev and train loss above which a model counts as overfitting."""
+
+MAX_START_EXCESS = 0.5
+"""First loss (nats) above that of guessing from which the initial weights are to blame."""
+
+MIN_FLAT_SNAPSHOTS, MIN_FLAT_SHARE = 4, 0.3
+"""The train loss is flat if it has not improved over this many snapshots, and over this share of all steps."""
+
+SETTINGS = ["learning_rate", "batch_size", "optimizer", "schedule", "l2"]
+"""Settings that `settings_table` always shows."""
 
 
-def hints(snapshots: Sequence[Snapshot], guessing: float) -> list[str]:
-    """Sentences, each with the number it rests on and what to try; none where nothing is to be said.
+def advice(snapshots: Sequence[Snapshot], guessing: float) -> list[str]:
+    """Problems of a run, one sentence each with the number that shows it and what to try; none if all is well.
 
     Args:
-        snapshots: of a run, by step.
-        guessing: the loss of guessing uniformly, ln V.
+        snapshots: of the run, by step.
+        guessing: loss of guessing uniformly, ln V.
     """
     if len(snapshots) < 2:
         return []
-    said = [_start(snapshots[0], guessing), _over_fitting(snapshots), _flat(snapshots)]
-    return [sentence for sentence in said if sentence]
+    sentences = [_start_advice(snapshots[0], guessing), _overfitting_advice(snapshots), _plateau_advice(snapshots)]
+    return [sentence for sentence in sentences if sentence]
 
 
-def _start(first: Snapshot, guessing: float) -> str:
-    if first.step or first.train < guessing + 0.5:
+def _train_loss(snapshot: Snapshot) -> float:
+    loss = snapshot.loss("train")
+    return math.nan if loss is None else loss
+
+
+def _start_advice(first: Snapshot, guessing: float) -> str:
+    loss = _train_loss(first)
+    if first.step or not loss >= guessing + MAX_START_EXCESS:
         return ""
     return (
-        f"The first loss was {first.train:.1f}, guessing costs {guessing:.1f}: the net begins by being surely wrong. "
-        "Look at where the weights start."
+        f"The first loss was {loss:.1f}, although guessing costs only {guessing:.1f}: the untrained model is "
+        "confidently wrong. Try smaller initial weights in the output layer."
     )
 
 
-def _over_fitting(snapshots: Sequence[Snapshot]) -> str:
-    last = snapshots[-1]
-    if last.dev is None or math.isnan(last.train):
+def _overfitting_advice(snapshots: Sequence[Snapshot]) -> str:
+    dev_losses = {snapshot.step: loss for snapshot in snapshots if (loss := snapshot.loss("dev")) is not None}
+    train, dev = _train_loss(snapshots[-1]), snapshots[-1].loss("dev")
+    if dev is None or math.isnan(train):
         return ""
-    best = min((s for s in snapshots if s.dev is not None), key=lambda s: s.dev or 0.0)
-    if best.dev is not None and last.dev > best.dev + 2 * NEAR:
+    best_step = min(dev_losses, key=lambda step: dev_losses[step])
+    if dev > (best := dev_losses[best_step]) + 2 * TOLERANCE:
         return (
-            f"Dev loss was {best.dev:.2f} at step {best.step:,} and is {last.dev:.2f} now: over-fitting. "
-            "Stop there, or try a penalty, a smaller net, more text."
+            f"Overfitting: the dev loss was {best:.2f} at step {best_step:,} and is {dev:.2f} now. Stop there, or try "
+            "regularization, a smaller model or more text."
         )
-    if last.dev - last.train > 0.1:
-        return f"Train {last.train:.2f}, dev {last.dev:.2f}: over-fitting. Try a penalty, a smaller net, more text."
+    if dev - train > MAX_GAP:
+        return (
+            f"Overfitting: the train loss is {train:.2f}, but the dev loss is {dev:.2f}. Try regularization, a smaller "
+            "model or more text."
+        )
     return ""
 
 
-def _flat(snapshots: Sequence[Snapshot]) -> str:
+def _plateau_advice(snapshots: Sequence[Snapshot]) -> str:
     last = snapshots[-1]
-    above = [i for i, s in enumerate(snapshots) if s.train > last.train + NEAR]
-    since = snapshots[above[-1] + 1] if above else snapshots[0]
-    if len(snapshots) - (above[-1] + 1 if above else 0) < 4 or last.step - since.step < 0.3 * last.step:
+    loss = _train_loss(last)
+    higher = [i for i, snapshot in enumerate(snapshots) if _train_loss(snapshot) > loss + TOLERANCE]
+    flat = snapshots[higher[-1] + 1 if higher else 0 :]
+    if len(flat) < MIN_FLAT_SNAPSHOTS or last.step - flat[0].step < MIN_FLAT_SHARE * last.step:
         return ""
-    return f"Train loss is flat since step {since.step:,}, at {last.train:.2f}: try a tenth of the learning rate."
+    return (
+        f"The train loss has been flat at {loss:.2f} since step {flat[0].step:,}. "
+        "Try a learning rate ten times smaller."
+    )
 
 
-def race_table(racers: dict[str, Sequence[Snapshot]]) -> pd.DataFrame:
-    """A row for each run of a race, by name: train loss at the start, after 1,000 and 10,000 steps, and last."""
-    rows = []
-    for name, snapshots in racers.items():
-        at = {snapshot.step: snapshot.train for snapshot in snapshots}
-        last = snapshots[-1] if snapshots else None
-        rows.append(
-            {
-                "run": name,
-                "first": at.get(0, math.nan),
-                "after 1,000": at.get(1000, math.nan),
-                "after 10,000": at.get(10_000, math.nan),
-                "last step": last.step if last else 0,
-                "train": last.train if last else math.nan,
-                "dev": last.dev if last and last.dev is not None else math.nan,
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def tries(started: TrainConfig, changes: Sequence[Change], snapshots: Sequence[Snapshot], step: int) -> pd.DataFrame:
-    """A row for each stretch of a run with the same settings: its steps, settings, and the losses at its end.
+def race_table(runs: Mapping[str, Sequence[Snapshot]]) -> pd.DataFrame:
+    """One row per run of a race: train loss at the start, after 1,000 and 10,000 steps, and the last losses.
 
     Args:
-        started: the settings of the first step.
-        changes: by step; two at one step are one.
-        step: reached so far.
+        runs: the snapshots of each run, by step, by the name of the run.
     """
-    begins = sorted({0, *(change.step for change in changes)})
-    told = TOLD + sorted({name for change in changes for name in change.settings} - {*TOLD, "steps", "minutes"})
-    settings: dict[str, Any] = started.model_dump()
+    return pd.DataFrame([_race_row(name, snapshots) for name, snapshots in runs.items()])
+
+
+def _race_row(name: str, snapshots: Sequence[Snapshot]) -> dict[str, Any]:
+    losses = {snapshot.step: _train_loss(snapshot) for snapshot in snapshots}
+    last = snapshots[-1] if snapshots else None
+    dev = last.loss("dev") if last else None
+    return {
+        "run": name,
+        "first": losses.get(0, math.nan),
+        "after 1,000": losses.get(1000, math.nan),
+        "after 10,000": losses.get(10_000, math.nan),
+        "last step": last.step if last else 0,
+        "train": _train_loss(last) if last else math.nan,
+        "dev": math.nan if dev is None else dev,
+    }
+
+
+def settings_table(
+    initial: TrainConfig, changes: Sequence[Change], snapshots: Sequence[Snapshot], step: int
+) -> pd.DataFrame:
+    """One row per stretch of a run with the same settings: its steps, its settings, and the losses at its end.
+
+    Args:
+        initial: settings of the first step.
+        changes: by step; changes at the same step count as one.
+        snapshots: of the run, by step.
+        step: the last step so far.
+    """
+    starts = sorted({0, *(change.step for change in changes)})
+    changed = {name for change in changes for name in change.settings}
+    shown = SETTINGS + sorted(changed - {*SETTINGS, "steps", "minutes"})
+    settings: dict[str, Any] = initial.model_dump()
     rows = []
-    for begin, end in zip(begins, [*begins[1:], step], strict=True):
+    for start, end in zip(starts, [*starts[1:], step], strict=True):
         for change in changes:
-            settings |= change.settings if change.step == begin else {}
-        measured = [s for s in snapshots if begin < s.step <= end]
-        train, dev = (measured[-1].train, measured[-1].dev) if measured else (None, None)
-        row = {"from step": begin, "to step": end} | {name: settings[name] for name in told}
+            settings |= change.settings if change.step == start else {}
+        measured = [snapshot for snapshot in snapshots if start < snapshot.step <= end]
+        train, dev = (measured[-1].loss("train"), measured[-1].loss("dev")) if measured else (None, None)
+        row = {"from step": start, "to step": end} | {name: settings[name] for name in shown}
         rows.append(row | {"train loss": train, "dev loss": dev})
     return pd.DataFrame(rows)

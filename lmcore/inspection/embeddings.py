@@ -1,6 +1,6 @@
-"""What a model's character embeddings look like, over the snapshots of its training.
+"""Character embeddings in a picture, over the snapshots of a run, and distances between them.
 
-Dimensions: S snapshots, M characters, E numbers a character, D dimensions of the picture (2 or 3).
+Dimensions: S snapshots, M characters, E components of an embedding, D dimensions of the picture (2 or 3).
 """
 
 import unicodedata
@@ -21,98 +21,122 @@ from lmcore.training.history import Snapshot
 
 Method = Literal["PCA", "t-SNE"]
 KINDS = ("vowel", "consonant", "other")
+"""Kinds of characters, which a picture shows in different colors."""
+
 VOWELS = set("aeiouyаеёиоуыэюяαεηιουω")  # of the Latin, Cyrillic and Greek alphabets
-ARRAY = "embedding"  # the name of the embeddings among a snapshot's arrays
+EMBEDDING = "embedding"
+"""Name of the embeddings among the arrays of a snapshot."""
 
 
 @dataclass(frozen=True, eq=False)
-class Positions:
-    """Where each character lies in the picture at each snapshot, on axes that do not move."""
+class EmbeddingMap:
+    """The position of each character at each snapshot, on the same axes throughout."""
 
     steps: list[int]  # (S,)
     points: NDArray[np.float64]  # (S, M, D)
     labels: list[str]  # (M,)
-    kinds: list[str]  # (M,), of KINDS
-    axes: list[str]  # (D,), titles
+    kinds: list[str]  # (M,), of `KINDS`
+    axis_titles: list[str]  # (D,)
 
 
-def kind_of(character: str) -> str:
-    """ "vowel", "consonant" or "other", by the letter without its accents."""
+def character_kind(character: str) -> str:
+    """ "vowel", "consonant" or "other"; accents are ignored."""
     base = unicodedata.normalize("NFD", character.casefold())[:1]
     if base in VOWELS:
         return "vowel"
     return "consonant" if base.isalpha() else "other"
 
 
-def positions(
+def embedding_map(
     snapshots: Sequence[Snapshot], labels: Sequence[str], method: Method = "PCA", dimensions: Literal[2, 3] = 2
-) -> Positions:
+) -> EmbeddingMap:
     """Projects the embeddings of every snapshot.
 
-    As many numbers as dimensions are drawn as they are. "PCA" is fitted once, to the last snapshot, so that the
-    picture does not jump from one to the next. "t-SNE" (van der Maaten and Hinton 2008) has no such fixed projection:
-    it gives the last snapshot alone.
+    An embedding with exactly ``dimensions`` components is plotted without projection. PCA is fitted once, to the last
+    snapshot, so that the axes do not change from one snapshot to the next. t-SNE has no such fixed projection, so it
+    shows only the last snapshot.
 
     Args:
-        labels: of the characters in `Corpus.most_frequent`'s order, as the snapshots have them.
+        snapshots: of a run; those without embeddings are left out.
+        labels: of the characters, in the order of `Corpus.most_frequent`, as in the snapshots.
+        method: of the projection.
+        dimensions: of the picture.
 
     Raises:
-        UserError: if no snapshot holds embeddings, or there are too few characters or numbers to draw.
+        UserError: if no snapshot has embeddings, or there are too few characters or components.
+
+    Source: t-SNE after van der Maaten and Hinton 2008.
     """
-    held = [snapshot for snapshot in snapshots if ARRAY in snapshot.arrays]
-    if not held:
+    used = [snapshot for snapshot in snapshots if EMBEDDING in snapshot.arrays]
+    if not used:
         raise UserError("This model has no embeddings to show.")
-    frames = [snapshot.arrays[ARRAY].astype(np.float64) for snapshot in held]
-    steps, last = [snapshot.step for snapshot in held], frames[-1]
-    M, E = last.shape
+    frames = [snapshot.arrays[EMBEDDING].astype(np.float64) for snapshot in used]
+    M, E = frames[-1].shape
     if min(M - 1, E) < dimensions:
-        raise UserError(f"{E} numbers for each of {M} characters cannot be drawn in {dimensions} dimensions.")
+        raise UserError(f"{M} characters with {E} components each cannot be drawn in {dimensions} dimensions.")
+    steps = [snapshot.step for snapshot in used]
     if method == "t-SNE":
-        perplexity = min(10.0, (M - 1) / 3)
-        found = TSNE(dimensions, perplexity=perplexity, init="pca", random_state=0).fit_transform(last)
-        steps, points, axes = steps[-1:], found[None], [f"t-SNE {i + 1}" for i in range(dimensions)]
+        steps, points = steps[-1:], _tsne(frames[-1], dimensions)[None]
+        axis_titles = [f"t-SNE {i + 1}" for i in range(dimensions)]
     elif dimensions == E:
-        points, axes = np.stack(frames), [f"embedding {i + 1}" for i in range(dimensions)]
+        points, axis_titles = np.stack(frames), [f"Component {i + 1}" for i in range(dimensions)]
     else:
-        pca = PCA(dimensions).fit(last)
-        points = np.stack([pca.transform(frame) for frame in frames])
-        axes = [f"component {i + 1} ({share:.0%} of variance)" for i, share in enumerate(pca.explained_variance_ratio_)]
-    return Positions(steps, points, list(labels), [kind_of(label) for label in labels], axes)
+        points, axis_titles = _pca(frames, dimensions)
+    return EmbeddingMap(steps, points, list(labels), [character_kind(label) for label in labels], axis_titles)
 
 
-def neighbors(embedding: NDArray[np.float32], labels: Sequence[str], index: int, most: int = 8) -> pd.DataFrame:
-    """The characters nearest to one, by cosine and by Euclidean distance, in the space of the embeddings.
+def _tsne(embedding: NDArray[np.float64], dimensions: int) -> NDArray[np.float64]:
+    perplexity = min(10.0, (len(embedding) - 1) / 3)
+    tsne = TSNE(dimensions, perplexity=perplexity, init="pca", random_state=0)
+    points: NDArray[np.float64] = tsne.fit_transform(embedding)
+    return points
+
+
+def _pca(frames: Sequence[NDArray[np.float64]], dimensions: int) -> tuple[NDArray[np.float64], list[str]]:
+    pca = PCA(dimensions).fit(frames[-1])
+    shares = pca.explained_variance_ratio_
+    titles = [f"Principal component {i + 1} ({share:.0%} of the variance)" for i, share in enumerate(shares)]
+    return np.stack([pca.transform(frame) for frame in frames]), titles
+
+
+def nearest_neighbors(
+    embedding: NDArray[np.float32], labels: Sequence[str], index: int, n_neighbors: int = 8
+) -> pd.DataFrame:
+    """The characters closest to one, by cosine similarity and by Euclidean distance, without any projection.
 
     Args:
         embedding: shape (M, E).
+        labels: of the characters.
+        index: of the character.
+        n_neighbors: number of rows.
     """
     values = embedding.astype(np.float64)
-    euclid = np.linalg.norm(values - values[index], axis=1)
-    cosine = similarity(embedding)[index]
+    distances = np.linalg.norm(values - values[index], axis=1)
+    cosines = cosine_similarity(embedding)[index]
     others = np.arange(len(values)) != index
-    by_cosine = [i for i in np.argsort(-cosine, kind="stable") if others[i]][:most]
-    by_distance = [i for i in np.argsort(euclid, kind="stable") if others[i]][:most]
+    by_cosine = [i for i in np.argsort(-cosines, kind="stable") if others[i]][:n_neighbors]
+    by_distance = [i for i in np.argsort(distances, kind="stable") if others[i]][:n_neighbors]
     return pd.DataFrame(
         {
             "by cosine": [labels[i] for i in by_cosine],
-            "cosine": cosine[by_cosine],
+            "cosine": cosines[by_cosine],
             "by distance": [labels[i] for i in by_distance],
-            "distance": euclid[by_distance],
+            "distance": distances[by_distance],
         }
     )
 
 
-def similarity(embedding: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The cosine of each two characters' embeddings, shape (M, M); 0 where one has no length."""
+def cosine_similarity(embedding: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Cosine similarity of every pair of embeddings, (M, E) to (M, M); 0 where one of them is zero."""
     values = embedding.astype(np.float64)
-    lengths = np.linalg.norm(values, axis=1, keepdims=True)
-    unit = np.divide(values, lengths, out=np.zeros_like(values), where=lengths > 0)
+    norms = np.linalg.norm(values, axis=1, keepdims=True)
+    unit = np.divide(values, norms, out=np.zeros_like(values), where=norms > 0)
     cosines: NDArray[np.float64] = np.clip(unit @ unit.T, -1.0, 1.0)
     return cosines
 
 
-def clustered(cosines: NDArray[np.float64]) -> NDArray[np.int64]:
-    """An order of the characters in which alike ones stand together (average linkage of 1 - cosine)."""
+def cluster_order(cosines: NDArray[np.float64]) -> NDArray[np.int64]:
+    """An order in which similar characters are adjacent, by average linkage of 1 - cosine: (M, M) to (M,)."""
     if len(cosines) < 3:
         return np.arange(len(cosines))
     distances = 1.0 - cosines

@@ -1,8 +1,9 @@
-"""Where weights start, and what that does before any training.
+"""Initial weights, and what an untrained model makes of its first minibatch.
 
-Losses are in nats per character. Dimensions: B examples, H hidden units, V characters.
+Losses are in nats per character. Dimensions: B examples, H hidden units, V characters in the vocabulary.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lmcore import families
 from lmcore.data.corpora import Corpus
-from lmcore.inspection import activations
-from lmcore.training.training import RunConfig, Trainer
+from lmcore.inspection.activations import batch_activations, is_saturated
+from lmcore.training.config import RunConfig
+from lmcore.training.layered import LayeredTrainer
 
-SATURATED = 0.99  # of tanh, in absolute value: beyond it the slope is below 0.02
+SATURATION_THRESHOLD = 0.99
+"""A tanh unit counts as saturated above this in absolute value; its slope is then below 0.02."""
 
 _NORMAL: dict[str, Any] = {"hidden_scheme": "normal", "hidden_bias_scale": 1.0}
 
@@ -35,40 +39,43 @@ PRESETS: dict[str, dict[str, Any]] = {
         "output_bias_scheme": "pytorch",
     },
 }
-"""Settings of an MLP, beside its defaults, by name; the first five are published (makemore, part 3)."""
+"""Settings of an MLP that differ from the defaults, by name; the first five are published (makemore, part 3)."""
 
 
 @dataclass(frozen=True)
-class Start:
-    """A model on its first minibatch, before any step."""
+class FirstBatch:
+    """An untrained model on the first minibatch of its run."""
 
-    expected: float  # ln V, what guessing costs
+    guessing: float  # loss of guessing uniformly, ln V
     loss: float
     logits: NDArray[np.float32]  # (B * V,)
     probabilities: NDArray[np.float32]  # (B, V)
     contexts: list[str]  # (B,)
     pre_activations: dict[str, NDArray[np.float32]]  # by hidden layer, (B, H)
     activations: dict[str, NDArray[np.float32]]  # by hidden layer, (B, H)
-    saturated: dict[str, float]  # by hidden layer: share of abs(tanh) > SATURATED, or of ReLU units at 0
+    saturated: dict[str, float]  # by hidden layer, share of saturated tanh units, or of ReLU units at zero
 
 
-def start(config: RunConfig, corpus: Corpus | None = None) -> Start:
-    """The first minibatch of a run through its untrained model.
+def first_batch(config: RunConfig, corpus: Corpus | None = None) -> FirstBatch:
+    """The untrained model on the first minibatch that its run would learn from.
 
     Raises:
-        UserError: if the text or the settings do not allow the run.
+        UserError: if the text or the settings do not suit the model.
     """
-    trainer = Trainer(config, corpus)
-    inside = activations.on_batch(trainer, trainer.batches(1)[0])
-    logits = trainer.model.layers[next(reversed(trainer.model.layers))].out
-    hidden = inside.activations
-    return Start(
-        float(np.log(len(trainer.corpus.vocabulary))),
-        inside.loss,
+    trainer: LayeredTrainer = families.make_trainer(config, corpus)
+    record = batch_activations(trainer, trainer.draw_batches(1)[0])
+    logits = trainer.model.layers[next(reversed(trainer.model.layers))].out  # (B, V)
+    hidden = record.nonlinear_layers
+    return FirstBatch(
+        math.log(trainer.n_classes),
+        record.loss,
         logits.flatten().numpy().copy(),
         torch.softmax(logits, 1).numpy(),
-        inside.contexts,
-        {name: layer.before for name, layer in hidden.items()},
-        {name: layer.out for name, layer in hidden.items()},
-        {name: float(activations.stuck(layer.kind, layer.out, SATURATED).mean()) for name, layer in hidden.items()},
+        record.contexts,
+        {name: layer.input for name, layer in hidden.items()},
+        {name: layer.output for name, layer in hidden.items()},
+        {
+            name: float(is_saturated(layer.kind, layer.output, SATURATION_THRESHOLD).mean())
+            for name, layer in hidden.items()
+        },
     )

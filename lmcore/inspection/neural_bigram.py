@@ -1,8 +1,9 @@
-"""The neural bigram in slow motion: every tensor of a step, its gradient, and what a change of the loss does.
+"""The neural bigram step by step: its tensors and gradients on one text, a common mistake, and weight decay.
 
-Dimensions: n pairs of a word, V characters in the vocabulary. Losses are in nats per character.
+Dimensions: n pairs of consecutive characters, V characters in the vocabulary. Losses are in nats per character.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,242 +14,302 @@ from scipy.optimize import minimize_scalar
 
 from lmcore.data.corpora import Corpus
 from lmcore.errors import UserError
+from lmcore.inspection.tensor_view import TensorView
 from lmcore.models.neural_bigram import NeuralBigramConfig, build_neural_bigram
 from lmcore.models.ngram import Counts, Matrix, normalize
-from lmcore.training.training import counted_cross_entropy
+from lmcore.nn.losses import cross_entropy_from_counts
 
-Objective = Literal["mean of logarithms", "logarithm of the mean"]
-MAX_PAIRS = 30  # of a word, so that each tensor fits on a page
-MAX_CHARACTERS = 150  # for which a penalty is fitted while one waits
+Objective = Literal["mean of logs", "log of mean"]
+"""What is minimized: "mean of logs" is the loss -mean(log p), "log of mean" the mistake -log(mean p)."""
 
+MAX_PAIRS = 30
+"""Pairs of a text whose tensors are shown."""
 
-@dataclass(frozen=True)
-class Stage:
-    """One tensor of a step, with at least one row and one column."""
-
-    name: str
-    code: str  # how it comes about
-    value: Matrix
-    gradient: Matrix  # of the loss
-    rows: list[str]
-    columns: list[str]
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
-        return self.value.shape
+MAX_VOCABULARY = 150
+"""Characters of a vocabulary for which a penalized model is fitted while somebody waits."""
 
 
-def starting_weights(vocabulary_size: int, seed: int) -> Matrix:
-    """W of the untrained model, shape (V, V), as a run with this seed begins with it."""
+def initial_weights(vocabulary_size: int, seed: int) -> Matrix:
+    """W of the untrained model of a run with this seed, shape (V, V)."""
     generator = torch.Generator().manual_seed(seed)
     model = build_neural_bigram(NeuralBigramConfig(), vocabulary_size, generator)
     return model.parameters["W.weight"].double().numpy()
 
 
-def pairs_of(corpus: Corpus, text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The indices (n,) of each character and of the one that follows; a document has the boundary at both ends.
+# ---------------------------------------------------------------- one text
+
+
+def text_pairs(corpus: Corpus, text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The indices of each character and of the next one, shape (n,) each; a document has a boundary at both ends.
 
     Raises:
-        UserError: if the text is too short or too long, or holds characters that the corpus does not know.
+        UserError: if the text is too short or too long, or has characters that are not in the vocabulary.
     """
     ids = corpus.vocabulary.encode(text).astype(np.int64)
     if corpus.is_documents:
         ids = np.concatenate([[0], ids, [0]])
     if not 1 <= len(ids) - 1 <= MAX_PAIRS or not text:
-        raise UserError(f"Type a piece of text with 1 to {MAX_PAIRS} pairs of characters.")
+        raise UserError(f"Type a text with 1 to {MAX_PAIRS} pairs of characters.")
     return ids[:-1], ids[1:]
 
 
-def one_step(corpus: Corpus, text: str, W: Matrix, objective: Objective = "mean of logarithms") -> list[Stage]:
-    """Every tensor of one forward pass over a text, in order, each with the gradient of the loss.
+CODE = {
+    "x": "one_hot(characters)",
+    "W": "randn(V, V), then trained",
+    "logits": "x @ W",
+    "counts": "logits.exp()",
+    "sums": "counts.sum(1, keepdim=True)",
+    "p": "counts / sums",
+    "p picked": "p[range(n), next]",
+    "log p": "p_picked.log()",
+    "mean p": "p_picked.mean()",
+    "loss": "-log_p.mean()",
+}
+"""How each tensor is computed; "mean p" and the loss -mean_p.log() belong to the objective "log of mean"."""
 
-    The gradients are written out by the chain rule, tensor by tensor.
+
+def forward_backward(corpus: Corpus, text: str, W: Matrix, objective: Objective = "mean of logs") -> list[TensorView]:
+    """Every tensor of a forward pass over a text, in order, each with its gradient by the chain rule.
 
     Args:
+        corpus: has the vocabulary.
+        text: what the model reads.
         W: logits, shape (V, V).
-        objective: "mean of logarithms" is the negative log-likelihood, -mean(log p); "logarithm of the mean" is the
-            common mistake, -log(mean p).
-    """
-    ids, targets = pairs_of(corpus, text)
-    n, each = len(ids), np.arange(len(ids))
-    x = np.eye(len(W))[ids]  # (n, V)
-    logits = x @ W
-    counts = np.exp(logits)
-    sums = counts.sum(1, keepdims=True)  # (n, 1)
-    p = counts / sums
-    picked = p[each, targets][:, None]  # (n, 1)
-    logs, mean = np.log(picked), picked.mean(keepdims=True)
-    loss = -(logs.mean(keepdims=True) if objective == "mean of logarithms" else np.log(mean))
+        objective: what is minimized.
 
+    Raises:
+        UserError: if the text is too short or too long, or has characters that are not in the vocabulary.
+    """
+    ids, targets = text_pairs(corpus, text)
+    labels = list(corpus.vocabulary.labels)
+    pairs = [f"{labels[a]}→{labels[b]}" for a, b in zip(ids, targets, strict=True)]
+    row_labels = {"W": labels, "mean p": ["all"], "loss": ["all"]}
+    column_labels = {"sums": ["sum"], "p picked": ["p"], "log p": ["log p"], "mean p": ["mean p"], "loss": ["loss"]}
+    code = CODE if objective == "mean of logs" else CODE | {"loss": "-mean_p.log()"}
+    return [
+        TensorView(name, code[name], *tensors, row_labels.get(name, pairs), column_labels.get(name, labels))
+        for name, tensors in _forward_backward(W, ids, targets, objective).items()
+    ]
+
+
+def _forward_backward(
+    W: Matrix, ids: NDArray[np.int64], targets: NDArray[np.int64], objective: Objective
+) -> dict[str, tuple[Matrix, Matrix]]:
+    """Each tensor and its gradient, by name, in the order of the forward pass."""
+    uses_mean_of_logs = objective == "mean of logs"
+    n, rows = len(ids), np.arange(len(ids))
+
+    # forward
+    x = np.eye(len(W))[ids]  # (n, V)
+    logits = x @ W  # (n, V)
+    counts = np.exp(logits)  # (n, V)
+    sums = counts.sum(1, keepdims=True)  # (n, 1)
+    p = counts / sums  # (n, V)
+    picked = p[rows, targets][:, None]  # (n, 1)
+    logs, mean = np.log(picked), picked.mean(keepdims=True)  # (n, 1), (1, 1)
+    loss = -(logs.mean(keepdims=True) if uses_mean_of_logs else np.log(mean))  # (1, 1)
+
+    # backward
     d_logs, d_mean = np.full((n, 1), -1 / n), -1 / mean
-    d_picked = d_logs / picked if objective == "mean of logarithms" else np.broadcast_to(d_mean / n, (n, 1))
+    d_picked = d_logs / picked if uses_mean_of_logs else np.broadcast_to(d_mean / n, (n, 1))
     d_p = np.zeros_like(p)
-    d_p[each, targets] = d_picked[:, 0]
+    d_p[rows, targets] = d_picked[:, 0]
     d_sums = -(d_p * counts).sum(1, keepdims=True) / sums**2
     d_counts = d_p / sums + d_sums
     d_logits = d_counts * counts
     d_W, d_x = x.T @ d_logits, d_logits @ W.T
 
-    labels = list(corpus.vocabulary.labels)
-    rows = [f"{labels[a]}→{labels[b]}" for a, b in zip(ids, targets, strict=True)]
-    end = (
-        Stage("log p", "p_picked.log()", logs, d_logs, rows, ["log p"])
-        if objective == "mean of logarithms"
-        else Stage("mean p", "p_picked.mean()", mean, d_mean, ["all"], ["mean p"])
-    )
-    formula = "-log_p.mean()" if objective == "mean of logarithms" else "-mean_p.log()"
-    return [
-        Stage("x", "one_hot(characters)", x, d_x, rows, labels),
-        Stage("W", "randn(V, V), then trained", W, d_W, labels, labels),
-        Stage("logits", "x @ W", logits, d_logits, rows, labels),
-        Stage("counts", "logits.exp()", counts, d_counts, rows, labels),
-        Stage("sums", "counts.sum(1, keepdim=True)", sums, d_sums, rows, ["sum"]),
-        Stage("p", "counts / sums", p, d_p, rows, labels),
-        Stage("p picked", "p[each, next]", picked, d_picked, rows, ["p"]),
-        end,
-        Stage("loss", formula, loss, np.ones((1, 1)), ["all"], ["loss"]),
-    ]
+    reduction = {"log p": (logs, d_logs)} if uses_mean_of_logs else {"mean p": (mean, d_mean)}
+    return {
+        "x": (x, d_x),
+        "W": (W, d_W),
+        "logits": (logits, d_logits),
+        "counts": (counts, d_counts),
+        "sums": (sums, d_sums),
+        "p": (p, d_p),
+        "p picked": (picked, d_picked),
+        **reduction,
+        "loss": (loss, np.ones((1, 1))),
+    }
 
 
 @dataclass(frozen=True)
-class SlowMotion:
-    """Some steps of gradient descent on one text."""
+class TextTraining:
+    """Gradient descent on one text."""
 
-    stages: list[Stage]  # after the last step
+    tensors: list[TensorView]  # after the last step
     losses: NDArray[np.float64]  # (steps + 1,), before each step and after the last
 
 
-def slow_motion(
-    corpus: Corpus, text: str, steps: int, rate: float, seed: int, objective: Objective = "mean of logarithms"
-) -> SlowMotion:
-    """So many steps of gradient descent on one text alone, and every tensor after the last of them."""
-    W = starting_weights(len(corpus.vocabulary), seed)
+def train_on_text(
+    corpus: Corpus, text: str, steps: int, learning_rate: float, seed: int, objective: Objective = "mean of logs"
+) -> TextTraining:
+    """Some steps of gradient descent on a single text, and every tensor after the last step.
+
+    Raises:
+        UserError: if the text is too short or too long, or has characters that are not in the vocabulary.
+    """
+    W = initial_weights(len(corpus.vocabulary), seed)
     losses = []
     for _ in range(steps):
-        stages = one_step(corpus, text, W, objective)
-        losses.append(stages[-1].value.item())
-        W = W - rate * next(stage.gradient for stage in stages if stage.name == "W")
-    stages = one_step(corpus, text, W, objective)
-    return SlowMotion(stages, np.array([*losses, stages[-1].value.item()]))
+        tensors = forward_backward(corpus, text, W, objective)
+        losses.append(tensors[-1].value.item())
+        W = W - learning_rate * next(tensor.gradient for tensor in tensors if tensor.name == "W")
+    tensors = forward_backward(corpus, text, W, objective)
+    return TextTraining(tensors, np.array([*losses, tensors[-1].value.item()]))
 
 
-# ---------------------------------------------------------------- the common mistake
+# ---------------------------------------------------------------- a common mistake
 
 
 @dataclass(frozen=True)
-class Descent:
-    """Full-batch gradient descent on counts, measured by both objectives whichever it follows."""
+class CountTraining:
+    """Full-batch gradient descent on counts, by one objective, and both objectives at each step."""
 
-    mean_of_logarithms: NDArray[np.float64]  # (steps + 1,), -mean(log p): the negative log-likelihood
-    logarithm_of_mean: NDArray[np.float64]  # (steps + 1,), -log(mean p)
+    mean_of_logs: NDArray[np.float64]  # (steps + 1,), -mean(log p): the loss
+    log_of_mean: NDArray[np.float64]  # (steps + 1,), -log(mean p)
     probabilities: Matrix  # (V, V), after the last step
 
 
-def descend(counts: Counts, steps: int, rate: float, seed: int, objective: Objective) -> Descent:
-    """Trains the neural bigram on counts, V × V work a step, by the loss or by the common mistake."""
-    W = torch.from_numpy(starting_weights(len(counts), seed))
+def train_on_counts(counts: Counts, steps: int, learning_rate: float, seed: int, objective: Objective) -> CountTraining:
+    """Trains the neural bigram on the counts of pairs; V × V work per step, however long the text.
+
+    Args:
+        counts: shape (V, V).
+        steps: of gradient descent.
+        learning_rate: of gradient descent.
+        seed: of the initial weights.
+        objective: what is minimized.
+    """
+    W = torch.from_numpy(initial_weights(len(counts), seed))
     share = torch.from_numpy(counts / counts.sum())
     measured = np.empty((steps + 1, 2))
     for step in range(steps + 1):
+        # both objectives, and the gradient of the loss
         p = torch.softmax(W, 1)
-        loss, gradient = counted_cross_entropy(W, share)
+        loss, gradient = cross_entropy_from_counts(W, share)
         expected = share * p
         mean = expected.sum()
         measured[step] = loss, -mean.log().item()
         if step == steps:
             break
-        if objective == "logarithm of the mean":
+
+        if objective == "log of mean":
             gradient = (p * expected.sum(1, keepdim=True) - expected) / mean
-        W -= rate * gradient
-    return Descent(measured[:, 0], measured[:, 1], p.numpy())
+        W -= learning_rate * gradient
+    return CountTraining(measured[:, 0], measured[:, 1], p.numpy())
 
 
-# ---------------------------------------------------------------- smoothing = weight decay
+# ---------------------------------------------------------------- weight decay and smoothing
 
 
-def decayed(counts: Counts, l2: float, start: Matrix | None = None) -> Matrix:
-    """The W, shape (V, V), that minimizes loss + l2 · sum(W²): where gradient descent ends, found by L-BFGS.
+def penalized_weights(counts: Counts, l2: float, start: Matrix | None = None) -> Matrix:
+    """The W, shape (V, V), that minimizes loss + l2 · sum(W²), found by L-BFGS.
 
-    With a penalty above zero there is exactly one. A large one pulls all logits to 0, the probabilities to 1/V,
-    as much smoothing does.
+    With a penalty above zero there is exactly one minimum. A large penalty pulls all logits toward 0 and thus all
+    probabilities toward 1/V, as strong smoothing does.
+
+    Args:
+        counts: of pairs, shape (V, V).
+        l2: the penalty.
+        start: where the search starts, shape (V, V); zeros if None.
 
     Raises:
-        UserError: if the vocabulary is too large to fit while one waits.
+        UserError: if the vocabulary is too large.
     """
     V = len(counts)
-    if V > MAX_CHARACTERS:
+    if V > MAX_VOCABULARY:
         raise UserError(
-            f"The vocabulary has {V:,} characters, too many to fit while you wait. "
-            f"Set 'Max vocabulary' to at most {MAX_CHARACTERS}."
+            f"The vocabulary has {V:,} characters, too many to fit this model quickly. "
+            f"Set max_vocabulary to at most {MAX_VOCABULARY}."
         )
     share = torch.from_numpy(counts / counts.sum())
     W = torch.zeros(V, V, dtype=torch.float64) if start is None else torch.from_numpy(start.copy())
-    finder = torch.optim.LBFGS(
+    optimizer = torch.optim.LBFGS(
         [W], max_iter=2000, history_size=20, tolerance_grad=1e-8, tolerance_change=1e-10, line_search_fn="strong_wolfe"
     )
 
-    def objective() -> float:
-        loss, gradient = counted_cross_entropy(W, share)
+    def closure() -> float:
+        loss, gradient = cross_entropy_from_counts(W, share)
         W.grad = gradient + 2 * l2 * W
         return loss + l2 * float(W.square().sum())
 
-    finder.step(objective)  # type: ignore[no-untyped-call]
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
     return W.numpy()
 
 
 def softmax(W: Matrix) -> Matrix:
-    """Each row's probabilities."""
+    """The probabilities of each row of logits, shape unchanged."""
     return torch.softmax(torch.from_numpy(W), 1).numpy()
 
 
-def divergence(counts: Counts, smoothed: Matrix, other: Matrix) -> float:
-    """Kullback-Leibler divergence of two bigram models, in nats per character: the mean over rows by their counts."""
-    rows = counts.sum(1) / counts.sum()
-    return float((rows[:, None] * smoothed * np.log(smoothed / other)).sum())
-
-
-def mimic(counts: Counts, k: float) -> float:
-    """The penalty whose model comes nearest to add-k smoothing, by `divergence`.
+def kl_divergence(counts: Counts, p: Matrix, q: Matrix) -> float:
+    """Kullback-Leibler divergence of bigram model q from p, in nats per character; rows are weighted by their counts.
 
     Args:
-        k: above zero; without smoothing the nearest penalty is none.
+        counts: of pairs, shape (V, V).
+        p: probabilities, shape (V, V).
+        q: probabilities, shape (V, V).
     """
-    smoothed = normalize(counts, k)
-    last: Matrix | None = None
+    row_shares = counts.sum(1) / counts.sum()  # (V,)
+    return float((row_shares[:, None] * p * np.log(p / q)).sum())
+
+
+def equivalent_penalty(counts: Counts, smoothing: float) -> float:
+    """The L2 penalty whose model is closest to add-k smoothing, by `kl_divergence`.
+
+    Args:
+        counts: of pairs, shape (V, V).
+        smoothing: k, above zero; without smoothing the closest penalty is zero.
+
+    Raises:
+        UserError: if the vocabulary is too large.
+    """
+    smoothed = normalize(counts, smoothing)
+    last: Matrix | None = None  # each search starts where the last one ended
 
     def distance(exponent: float) -> float:
         nonlocal last
-        last = decayed(counts, 10**exponent, last)
-        return divergence(counts, smoothed, softmax(last))
+        last = penalized_weights(counts, 10**exponent, last)
+        return kl_divergence(counts, smoothed, softmax(last))
 
     found = minimize_scalar(distance, bounds=(-9, 1), method="bounded", options={"xatol": 0.03})
     return 10 ** float(found.x)
 
 
+# ---------------------------------------------------------------- weights and counts
+
+
 @dataclass(frozen=True)
 class LogCounts:
-    """log N against W, each row shifted so that its seen pairs have mean zero: softmax cannot tell such shifts."""
+    """log N and W of the S pairs that occur; each row is shifted to mean zero, which its softmax cannot distinguish."""
 
-    log_counts: NDArray[np.float64]  # (S,), of the S pairs that were seen
+    log_counts: NDArray[np.float64]  # (S,)
     weights: NDArray[np.float64]  # (S,)
     counts: Counts  # (S,)
     pairs: list[str]  # (S,)
 
 
-def log_counts(counts: Counts, probabilities: Matrix, labels: list[str]) -> LogCounts:
-    """Compares logarithms: log p of a model is W up to a constant a row, log N is the counts' log p up to another.
+def log_counts(counts: Counts, probabilities: Matrix, labels: Sequence[str]) -> LogCounts:
+    """Compares the logarithms of the counts with the weights of a model.
+
+    log p equals W up to a constant per row, and log N equals the log probability of the counts up to another.
 
     Args:
-        counts, probabilities: shape (M, M), with M labels.
+        counts: shape (M, M).
+        probabilities: of the model, shape (M, M).
+        labels: of the M characters.
     """
     seen = counts > 0
-    centered = [_centered(np.log(np.where(seen, values, 1)), seen) for values in (counts, probabilities)]
+    centered_counts, centered_weights = (
+        _centered(np.log(np.where(seen, values, 1)), seen) for values in (counts, probabilities)
+    )
     rows, columns = np.nonzero(seen)
-    pairs = [labels[a] + labels[b] for a, b in zip(rows, columns, strict=True)]
-    return LogCounts(centered[0][seen], centered[1][seen], counts[seen], pairs)
+    pairs = [labels[a] + labels[b] for a, b in zip(rows.tolist(), columns.tolist(), strict=True)]
+    return LogCounts(centered_counts[seen], centered_weights[seen], counts[seen], pairs)
 
 
 def _centered(values: Matrix, seen: NDArray[np.bool_]) -> Matrix:
+    """Each row minus the mean of its seen entries."""
     means: Matrix = (values * seen).sum(1, keepdims=True) / np.maximum(seen.sum(1, keepdims=True), 1)
     return values - means

@@ -1,16 +1,18 @@
-"""What one looks at in a bigram model: the matrix, its pairs, its loss step by step, and how n-grams explode.
+"""A bigram model in pictures and tables: the matrix of pairs, the loss step by step, samples, and higher orders.
 
 Dimensions: V characters in the vocabulary, M characters shown. Losses are in nats per character.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from lmcore.data.corpora import SPLITS, Corpus
-from lmcore.generation.sampling import Throw
+from lmcore.data.corpora import SPLITS, Corpus, Split
+from lmcore.generation.sampling import SamplingStep
 from lmcore.models.ngram import (
     MAX_CELLS,
     CountConfig,
@@ -26,38 +28,51 @@ from lmcore.models.ngram import (
 )
 
 Order = Literal["alphabet", "frequency"]
+MAX_SHOWN = 40
+"""Characters of a matrix of pairs: the most frequent ones."""
 
 
-@dataclass(frozen=True)
-class PairMatrix:
-    """The counts and probabilities of the characters that are shown."""
-
-    labels: list[str]  # (M,)
-    counts: Counts  # (M, M)
-    probabilities: Matrix  # (M, M); of whole rows, so that those shown sum to less than one where some are left out
-    unsmoothed: Matrix  # (M, M)
-
-
-def counted(corpus: Corpus, split: Literal["all", "train", "dev", "test"] = "all") -> Counts:
+def count_pairs(corpus: Corpus, split: Literal["all"] | Split = "all") -> Counts:
     """The bigram counts of a corpus or of one of its splits, shape (V, V)."""
     stream = corpus.stream if split == "all" else corpus.streams[split]
     return bigram_counts(stream, len(corpus.vocabulary), corpus.is_documents)
 
 
+# ---------------------------------------------------------------- the matrix
+
+
+@dataclass(frozen=True)
+class PairMatrix:
+    """Counts and probabilities of pairs of characters: rows are the first character, columns the second."""
+
+    labels: list[str]  # (M,)
+    counts: Counts  # (M, M)
+    probabilities: Matrix  # (M, M); a row sums to less than one where some characters are not shown
+    unsmoothed: Matrix  # (M, M), probabilities without smoothing
+
+
 def pair_matrix(
-    corpus: Corpus, counts: Counts, smoothing: float, order: Order = "alphabet", most: int = 40
+    corpus: Corpus, counts: Counts, smoothing: float, order: Order = "alphabet", max_shown: int = MAX_SHOWN
 ) -> PairMatrix:
-    """The rows and columns of the ``most`` most frequent characters, in the order of the alphabet or of frequency."""
-    chosen = corpus.most_frequent(most)
+    """The pairs of the most frequent characters.
+
+    Args:
+        corpus: the text.
+        counts: shape (V, V).
+        smoothing: k of add-k smoothing.
+        order: of the rows and columns.
+        max_shown: M, the number of characters.
+    """
+    shown = corpus.most_frequent(max_shown)
     if order == "frequency":
-        chosen = chosen[np.argsort(-counts.sum(axis=1)[chosen], kind="stable")]
-    grid = np.ix_(chosen, chosen)
-    labels = [corpus.vocabulary.labels[i] for i in chosen]
+        shown = shown[np.argsort(-counts.sum(axis=1)[shown], kind="stable")]
+    grid = np.ix_(shown, shown)
+    labels = [corpus.vocabulary.labels[i] for i in shown]
     return PairMatrix(labels, counts[grid], normalize(counts, smoothing)[grid], normalize(counts)[grid])
 
 
 def pair_table(corpus: Corpus, counts: Counts) -> pd.DataFrame:
-    """Every pair, the most frequent first, with its count and the probability of the second after the first."""
+    """All pairs, most frequent first, with their counts and the probability of the second character after the first."""
     labels = np.array(corpus.vocabulary.labels, dtype=object)
     table = pd.DataFrame(
         {
@@ -72,57 +87,60 @@ def pair_table(corpus: Corpus, counts: Counts) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class AgainstCounts:
-    """A model's probabilities beside those of the counts of the training split."""
+class CountComparison:
+    """A model's probabilities compared with the counts of the training split."""
 
-    matrix: PairMatrix  # its probabilities are the model's, its unsmoothed ones the counts'
-    counted_loss: float  # of the counts on the split they come from: no bigram model can do better there
-    largest: float  # difference of a probability
+    matrix: PairMatrix  # probabilities of the model; the unsmoothed ones are those of the counts
+    count_loss: float  # of the counts on the training split; no bigram model can do better there
+    max_difference: float  # of a probability, in absolute value
 
 
-def against_counts(corpus: Corpus, probabilities: np.ndarray, most: int = 40) -> AgainstCounts:
-    """Compares what a model expects after each character with what was counted.
+def compare_with_counts(
+    corpus: Corpus, probabilities: NDArray[np.floating[Any]], max_shown: int = MAX_SHOWN
+) -> CountComparison:
+    """Compares the probabilities of a model with those that counting gives.
 
     Args:
-        probabilities: shape (M, M), of the ``most`` most frequent characters in the order of the alphabet.
+        corpus: the text.
+        probabilities: shape (M, M), of the M most frequent characters in alphabetical order.
+        max_shown: M.
     """
-    counts = counted(corpus, "train")
-    matrix = replace(pair_matrix(corpus, counts, 0.0, most=most), probabilities=probabilities.astype(float))
-    largest = float(np.abs(matrix.probabilities - matrix.unsmoothed).max())
-    return AgainstCounts(matrix, mean_loss(counts, normalize(counts)), largest)
+    counts = count_pairs(corpus, "train")
+    matrix = replace(pair_matrix(corpus, counts, 0.0, max_shown=max_shown), probabilities=probabilities.astype(float))
+    max_difference = float(np.abs(matrix.probabilities - matrix.unsmoothed).max())
+    return CountComparison(matrix, mean_loss(counts, normalize(counts)), max_difference)
 
 
 # ---------------------------------------------------------------- the loss
 
 
 @dataclass(frozen=True)
-class LossStory:
-    """From the probability of a text to its loss."""
+class LossDerivation:
+    """The steps from the likelihood of a text to its loss."""
 
-    pairs: int
-    log10_likelihood: float  # the likelihood itself is too small for a computer's numbers
+    n_pairs: int
+    log10_likelihood: float  # the likelihood itself is too small for a floating-point number
     log_likelihood: float  # natural logarithm
-    loss: float  # its negative mean, in nats per character
-    table: pd.DataFrame  # a row for guessing, unigram and bigram; a column for all and each split
+    loss: float  # mean negative log-likelihood, in nats per character
+    table: pd.DataFrame  # one row per model: guessing, unigram, bigram; one column for all text and for each split
 
 
-def loss_story(corpus: Corpus, counts: Counts, smoothing: float) -> LossStory:
-    """The loss of the counts under their own probabilities, beside guessing uniformly and by frequency alone."""
+def derive_loss(corpus: Corpus, counts: Counts, smoothing: float) -> LossDerivation:
+    """The loss of a bigram model on the pairs it has counted, with those of guessing and of a unigram model."""
     bigram = normalize(counts, smoothing)
     unigram = np.broadcast_to(normalize(counts.sum(axis=0)), counts.shape)
     uniform = np.full(counts.shape, 1 / len(counts))
-    parts = {"all": counted(corpus)} | {split: counted(corpus, split) for split in SPLITS}
-    rows = {"guessing uniformly (ln V)": uniform, "unigram": unigram, "bigram": bigram}
+    splits = {"all": count_pairs(corpus)} | {split: count_pairs(corpus, split) for split in SPLITS}
+    models = {"guessing uniformly (ln V)": uniform, "unigram": unigram, "bigram": bigram}
     table = pd.DataFrame(
-        [{"model": name} | {part: mean_loss(c, p) for part, c in parts.items()} for name, p in rows.items()]
+        [{"model": name} | {split: mean_loss(c, p) for split, c in splits.items()} for name, p in models.items()]
     )
-    loss = mean_loss(counts, bigram)
-    pairs = int(counts.sum())
-    return LossStory(pairs, -loss * pairs / float(np.log(10)), -loss * pairs, loss, table)
+    loss, n_pairs = mean_loss(counts, bigram), int(counts.sum())
+    return LossDerivation(n_pairs, -loss * n_pairs / float(np.log(10)), -loss * n_pairs, loss, table)
 
 
 def score_table(scored: Score) -> pd.DataFrame:
-    """A row for each character of a text: context, character, probability, log probability."""
+    """One row per character of a text: its context, the character, its probability and log probability."""
     return pd.DataFrame(
         {
             "context": scored.contexts,
@@ -133,88 +151,96 @@ def score_table(scored: Score) -> pd.DataFrame:
     )
 
 
-def verdict(scored: Score) -> str:
-    """The loss of a text in words."""
+def describe_score(scored: Score) -> str:
+    """The loss of a text, as in "2.4540 nats per character"."""
     if scored.impossible:
         return f"infinite, because {scored.impossible[0]} never occurs"
     return f"{scored.loss:.4f} nats per character"
 
 
-def rank(model: NGram, corpus: Corpus, words: list[str]) -> pd.DataFrame:
-    """Several words under one model, the likeliest first.
+def rank_texts(model: NGram, corpus: Corpus, texts: Sequence[str]) -> pd.DataFrame:
+    """Several texts by their loss under one model, most likely first.
 
     Raises:
-        UserError: names characters that the corpus does not know.
+        UserError: if a text has characters that are not in the vocabulary.
     """
-    scored = [score(model, corpus, word) for word in words]
-    table = pd.DataFrame({"word": words, "loss": [s.loss for s in scored], "in words": [verdict(s) for s in scored]})
+    scored = [score(model, corpus, text) for text in texts]
+    table = pd.DataFrame(
+        {
+            "text": list(texts),
+            "loss": [one.loss for one in scored],
+            "description": [describe_score(one) for one in scored],
+        }
+    )
     return table.sort_values("loss", kind="stable", ignore_index=True)
 
 
 # ---------------------------------------------------------------- samples
 
 
-def sample_table(corpus: Corpus, random: list[str], greedy: str) -> pd.DataFrame:
-    """Samples, each marked as in the corpus or new; the greedy one last."""
+def sample_table(corpus: Corpus, random: Sequence[str], greedy: str) -> pd.DataFrame:
+    """Sampled texts and the greedy one, with whether the corpus contains each as a document."""
     known = set(corpus.documents)
     rows = [(text, "random") for text in random] + [(greedy, "greedy")]
-    texts, how = zip(*rows, strict=True)
-    marks = ["in the corpus" if text in known else "new" for text in texts] if known else ["–"] * len(texts)
-    return pd.DataFrame({"text": texts, "drawn": how, "is": marks})
+    texts, methods = zip(*rows, strict=True)
+    found = ["in the corpus" if text in known else "new" for text in texts] if known else ["–"] * len(texts)
+    return pd.DataFrame({"text": texts, "sampling": methods, "novelty": found})
 
 
-def throw_in_words(corpus: Corpus, throw: Throw) -> str:
+def describe_step(corpus: Corpus, step: SamplingStep) -> str:
     """One step of sampling as a sentence."""
     labels = corpus.vocabulary.labels
-    context = "".join(labels[i] for i in throw.context)
-    return f"After {context} the dart falls at {throw.dart:.4f} and hits {labels[throw.chosen]}."
+    previous = labels[step.context[-1]] if len(step.context) else labels[0]
+    return f"After {previous}, the dart lands at {step.uniform:.4f} and hits {labels[step.chosen]}."
 
 
-# ---------------------------------------------------------------- n-grams and the classic trap
+# ---------------------------------------------------------------- higher orders, and a common mistake
 
 
-def growth(corpus: Corpus, config: CountConfig) -> pd.DataFrame:
-    """Orders 1 to 5, counted on the training split: size of the table, share of it ever seen, train and dev loss.
+def compare_orders(corpus: Corpus, config: CountConfig) -> pd.DataFrame:
+    """One row per order from 1 to 5, counted on the training split: size of the table, and train and dev loss.
 
-    An order whose table would be too large has no losses.
+    The column "share seen" is the share of all possible n-grams that occur. An order whose table would be too large has
+    no losses.
     """
-    rows = []
-    for order in range(1, 6):
-        size = table_size(corpus, order, "train")
-        row: dict[str, float | None] = {
-            "order": order,
-            "contexts": size.contexts,
-            "megabytes": size.megabytes,
-            "share seen": size.share_seen,
-        }
-        if size.cells <= MAX_CELLS:
-            model = NGram(corpus, config.updated(order=order, counted="train"))
-            row["train"], row["dev"] = model.loss(corpus, "train"), model.loss(corpus, "dev")
-        rows.append(row)
-    return pd.DataFrame(rows, columns=["order", "contexts", "megabytes", "share seen", "train", "dev"])
+    columns = ["order", "contexts", "megabytes", "share seen", "train", "dev"]
+    return pd.DataFrame([_order_row(corpus, config, order) for order in range(1, 6)], columns=columns)
+
+
+def _order_row(corpus: Corpus, config: CountConfig, order: int) -> dict[str, float | None]:
+    size = table_size(corpus, order, "train")
+    row: dict[str, float | None] = {
+        "order": order,
+        "contexts": size.contexts,
+        "megabytes": size.megabytes,
+        "share seen": size.share_seen,
+    }
+    if size.cells <= MAX_CELLS:
+        model = NGram(corpus, config.updated(order=order, counted="train"))
+        row |= {"train": model.loss(corpus, "train"), "dev": model.loss(corpus, "dev")}
+    return row
 
 
 @dataclass(frozen=True)
 class Broadcasting:
-    """The same division with the dimension of the sums kept, and lost."""
+    """A matrix divided by its row sums, with the dimension of the sums kept and lost."""
 
     labels: list[str]  # (M,)
-    right: Matrix  # (M, M), counts / counts.sum(1, keepdims=True)
-    wrong: Matrix  # (M, M), counts / counts.sum(1)
-    shapes: str  # how numpy and torch align them
+    keepdim: Matrix  # (M, M), counts / counts.sum(1, keepdim=True)
+    no_keepdim: Matrix  # (M, M), counts / counts.sum(1)
+    shapes: str  # how NumPy and PyTorch align the two shapes, as text
 
 
-def broadcasting(corpus: Corpus, counts: Counts) -> Broadcasting:
-    """What happens when ``keepdim=True`` is forgotten: (V,) is read as a row, so columns are divided, not rows."""
+def broadcasting(corpus: Corpus, counts: Counts, max_shown: int = 27) -> Broadcasting:
+    """What happens without ``keepdim=True``: sums of shape (V,) are broadcast as a row, so columns are divided."""
     V = len(counts)
-    raised = counts + 1.0  # no row or column without a sum
+    raised = counts + 1.0  # no sum is zero
     shapes = (
-        f"P               {V:>3} × {V:<3}          P               {V:>3} × {V:<3}\n"
-        f"sum(keepdim)    {V:>3} ×   1          sum                   {V:<3}  aligned from the right: a row\n"
-        f"each row is divided by its sum     each column is divided by the sum of the row of its number"
+        f"P               {V:>3} × {V:<3}          P      {V:>3} × {V:<3}\n"
+        f"sum, keepdim    {V:>3} ×   1          sum          {V:<3}  aligned from the right, as a row\n"
+        f"each row is divided by its sum     column j is divided by the sum of row j"
     )
-    matrix = pair_matrix(corpus, counts, 0.0, most=27)
-    chosen = [corpus.vocabulary.labels.index(label) for label in matrix.labels]
-    grid = np.ix_(chosen, chosen)
-    right, wrong = raised / raised.sum(1, keepdims=True), raised / raised.sum(1)
-    return Broadcasting(matrix.labels, right[grid], wrong[grid], shapes)
+    shown = corpus.most_frequent(max_shown)
+    grid = np.ix_(shown, shown)
+    keepdim, no_keepdim = raised / raised.sum(1, keepdims=True), raised / raised.sum(1)
+    return Broadcasting([corpus.vocabulary.labels[i] for i in shown], keepdim[grid], no_keepdim[grid], shapes)

@@ -1,4 +1,7 @@
-"""The bigram model as a neural net: one layer of weights, a one-hot character in, a softmax out."""
+"""The bigram model as a neural network: one-hot input, one linear layer without bias, softmax output.
+
+Dimensions: B batch size, V vocabulary size.
+"""
 
 from typing import Literal
 
@@ -9,19 +12,30 @@ from lmcore.nn.layers import Embedding, FlattenConsecutive, Sequential
 
 
 class NeuralBigramConfig(Config):
-    """A table of logits, one row for each character; there is nothing to choose but where it starts."""
+    """The neural bigram model; it has no architectural choices."""
 
     family: Literal["neural-bigram"] = Field("neural-bigram", description="Name of the model family.")
-    context: Literal[1] = Field(1, description="Characters the model sees before it guesses the next.")
+    context: Literal[1] = Field(1, description="Context length: number of characters the model sees.")
 
 
 def build_neural_bigram(
     config: NeuralBigramConfig, vocabulary_size: int, generator: torch.Generator, dtype: torch.dtype = torch.float32
 ) -> Sequential:
-    """The model: (B, 1) indices to (B, V) logits; W (V, V) starts standard normal.
+    """A new neural bigram model: (B, 1) character indices to (B, V) logits. W (V, V) is drawn standard normal.
 
-    A one-hot row times W is a row of W, so that the layer is an embedding whose numbers are the logits.
-    exp(W), each row divided by its sum, is what counting gives: W comes near the logarithm of the counts.
+    A one-hot row vector times W selects a row of W, so the linear layer is an embedding whose rows are the logits.
+    Training brings softmax(W) close to the relative frequencies of the bigrams, and W to the logarithms of their
+    counts, up to a constant per row.
     """
     W = torch.randn((vocabulary_size, vocabulary_size), generator=generator).to(dtype)
-    return Sequential({"W": Embedding(W), "flatten": FlattenConsecutive(1)})
+    return Sequential(
+        {
+            "W": Embedding(W),  # (B, 1) -> (B, 1, V)
+            "flatten": FlattenConsecutive(1),  # -> (B, V)
+        }
+    )
+
+
+def count_parameters(config: NeuralBigramConfig, vocabulary_size: int) -> int:
+    """Number of trainable parameters."""
+    return vocabulary_size**2

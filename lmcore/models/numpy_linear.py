@@ -1,13 +1,13 @@
-"""Linear classifiers in NumPy: logistic and softmax regression, their losses, and gradients by hand.
-
-The bias is a weight like any other, of a feature that is always one: X gets a column of ones, theta a first row.
+"""Linear classifiers in NumPy: logistic and softmax regression with their losses and analytic gradients.
 
     logistic   p = sigmoid(X theta),  loss = -mean(y log p + (1 - y) log(1 - p)),  gradient = X' (p - y) / N
     softmax    p = softmax(X theta),  loss = -mean(log p[class]),                  gradient = X' (p - onehot) / N
 
+The bias is the weight of a constant feature: X is augmented by a column of ones, and theta by a first row.
+
 Dimensions: N examples, D features, K classes. Losses are in nats per example.
 
-Source: Bishop 2006, sections 4.3.2 and 4.3.4.
+Source: Bishop 2006, "Pattern recognition and machine learning", sections 4.3.2 and 4.3.4.
 """
 
 import math
@@ -18,174 +18,190 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmcore.config import Config, Field
+from lmcore.errors import UserError
+from lmcore.nn.initialization import NumpyScheme, numpy_initial_values
+from lmcore.nn.losses import log_softmax
 
 Floats = NDArray[np.floating[Any]]
 Ids = NDArray[np.int64]
-Start = Literal["zeros", "uniform", "normal"]
 
 
 class SoftmaxConfig(Config):
-    """Softmax regression: a score for each class, made probabilities."""
+    """Softmax regression: one score per class, normalized by the softmax function."""
 
     family: Literal["softmax-regression"] = Field("softmax-regression", description="Name of the model family.")
-    start: Start = Field("zeros", description="Starting weights: zeros, uniform from 0 to 1, or standard normal.")
-    scale: float = Field(1.0, ge=0, le=10, description="Starting weights are multiplied by this.")
+    initialization: NumpyScheme = Field(
+        "zeros", description="Initialization of the weights: zeros, uniform on [0, 1), or standard normal."
+    )
+    scale: float = Field(1.0, ge=0, le=10, description="Multiplier of the initial weights.")
 
 
 class LogisticConfig(Config):
-    """Logistic regression: one score, made the probability of the second of two classes."""
+    """Logistic regression: one score, mapped by the sigmoid to the probability of the second of two classes."""
 
     family: Literal["logistic-regression"] = Field("logistic-regression", description="Name of the model family.")
-    start: Start = Field("zeros", description="Starting weights: zeros, uniform from 0 to 1, or standard normal.")
-    scale: float = Field(1.0, ge=0, le=10, description="Starting weights are multiplied by this.")
+    initialization: NumpyScheme = Field(
+        "zeros", description="Initialization of the weights: zeros, uniform on [0, 1), or standard normal."
+    )
+    scale: float = Field(1.0, ge=0, le=10, description="Multiplier of the initial weights.")
 
 
-def augmented(X: Floats) -> Floats:
-    """The features behind a column of ones, shape (N, D + 1)."""
+def augment(X: Floats) -> Floats:
+    """Features with a leading column of ones: (N, D) to (N, D + 1)."""
     return np.concatenate([np.ones((len(X), 1), X.dtype), X], axis=1)
 
 
-def start(kind: Start, scale: float, shape: tuple[int, ...], generator: np.random.Generator) -> Floats:
-    """Starting weights of a shape, in float64."""
-    match kind:
-        case "uniform":
-            return generator.random(shape) * scale
-        case "normal":
-            return generator.standard_normal(shape) * scale
-    return np.zeros(shape)
-
-
-def log_softmax(logits: Floats) -> Floats:
-    """Logarithms of the probabilities, row by row; no score is too large for it."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    result: Floats = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return result
-
-
 def sigmoid(z: Floats) -> Floats:
-    """1 / (1 + exp(-z)), without an overflow."""
+    """1 / (1 + exp(-z)), computed without overflow."""
     small = np.exp(-np.abs(z))
     result: Floats = np.where(z >= 0, 1, small) / (1 + small)
     return result
 
 
-# ---------------------------------------------------------------- the two losses
+# ---------------------------------------------------------------- losses
 
 
 def categorical_cross_entropy(theta: Floats, X: Floats, y: Ids) -> tuple[float, Floats]:
-    """The loss of softmax regression, and its gradient, shape (D + 1, K).
+    """Loss of softmax regression and its gradient, shape (D + 1, K).
 
     Args:
-        theta: shape (D + 1, K).
-        X: shape (N, D + 1), augmented.
-        y: shape (N,), classes.
+        theta: weights, shape (D + 1, K).
+        X: augmented features, shape (N, D + 1).
+        y: class indices, shape (N,).
     """
+    # forward
     log_p = log_softmax(X @ theta)  # (N, K)
     each = np.arange(len(y))
     loss = -log_p[each, y].mean()
+
+    # backward
     error = np.exp(log_p)
     error[each, y] -= 1  # p - onehot(y)
     return float(loss), X.T @ error / len(y)
 
 
 def binary_cross_entropy(theta: Floats, X: Floats, y: Ids) -> tuple[float, Floats]:
-    """The loss of logistic regression, and its gradient, shape (D + 1, 1).
+    """Loss of logistic regression and its gradient, shape (D + 1, 1).
 
     Args:
-        theta: shape (D + 1, 1).
-        X: shape (N, D + 1), augmented.
-        y: shape (N,), 0 or 1.
+        theta: weights, shape (D + 1, 1).
+        X: augmented features, shape (N, D + 1).
+        y: labels, shape (N,), 0 or 1.
     """
+    # forward; -y log p - (1 - y) log(1 - p), written so that no logarithm or exponential overflows
     z = (X @ theta)[:, 0]  # (N,)
-    loss = np.mean(np.maximum(z, 0) - y * z + np.log1p(np.exp(-np.abs(z))))  # -y log p - (1 - y) log(1 - p)
+    loss = np.mean(np.maximum(z, 0) - y * z + np.log1p(np.exp(-np.abs(z))))
+
+    # backward
     error = sigmoid(z) - y
     return float(loss), (X.T @ error / len(y))[:, None].astype(X.dtype)
 
 
-# ---------------------------------------------------------------- the models
+# ---------------------------------------------------------------- models
 
 
 class LinearClassifier:
-    """Softmax or logistic regression: `theta` (D + 1, K, or 1 for logistic) is all that is learned."""
+    """Softmax or logistic regression; all weights are in the vector ``theta``.
+
+    Args:
+        config: selects the model and its initialization.
+        n_features: D.
+        n_classes: K.
+        generator: source of the initial weights.
+        dtype: floating-point precision.
+
+    Raises:
+        UserError: if ``n_classes`` of logistic regression is not 2.
+    """
 
     def __init__(
         self,
         config: SoftmaxConfig | LogisticConfig,
-        features: int,
-        classes: int,
+        n_features: int,
+        n_classes: int,
         generator: np.random.Generator,
         dtype: Any = np.float64,
     ) -> None:
         self.config, self.binary = config, isinstance(config, LogisticConfig)
-        self.shape = (features + 1, 1 if self.binary else classes)
-        self.theta = start(config.start, config.scale, self.shape, generator).astype(dtype).ravel()
+        if self.binary and n_classes != 2:
+            raise UserError(
+                f"Logistic regression separates 2 classes, but the data have {n_classes}. Choose softmax regression."
+            )
+        self.shape = (n_features + 1, 1 if self.binary else n_classes)
+        theta = numpy_initial_values(config.initialization, config.scale, self.shape, generator)
+        self.theta = theta.astype(dtype).ravel()
 
     @property
     def matrix(self) -> Floats:
-        """The weights, shape (D + 1, K): a view."""
+        """View of ``theta`` as a matrix, shape (D + 1, K), or (D + 1, 1) for logistic regression."""
         return self.theta.reshape(self.shape)
 
     @staticmethod
-    def prepared(X: Floats) -> Floats:
-        """The features as `loss_and_gradient` takes them: augmented."""
-        return augmented(X)
+    def prepare(X: Floats) -> Floats:
+        """Features in the form that all other methods expect: augmented, shape (N, D + 1)."""
+        return augment(X)
 
     def loss_and_gradient(self, X: Floats, y: Ids) -> tuple[float, Floats]:
-        """The loss over augmented examples, and its gradient, laid out as `theta`."""
+        """Mean loss over the examples, and its gradient with respect to ``theta``."""
         loss, gradient = (binary_cross_entropy if self.binary else categorical_cross_entropy)(self.matrix, X, y)
         return loss, gradient.ravel()
 
     def log_probabilities(self, X: Floats) -> Floats:
-        """Of every class, for augmented examples, shape (N, K)."""
+        """Log-probabilities of all classes, shape (N, K)."""
         z = X @ self.matrix
         return log_softmax(np.concatenate([np.zeros_like(z), z], axis=1) if self.binary else z)
 
-    def stochastic(
-        self, X: Floats, y: Ids, rates: list[float], clip: float = math.inf
-    ) -> tuple[list[float], list[int]]:
-        """`stochastic` on this model's weights."""
+    def sgd(self, X: Floats, y: Ids, rates: list[float], clip: float = math.inf) -> tuple[list[float], list[int]]:
+        """One step of `sgd` per example on the weights of this model."""
         if not self.binary:
-            return stochastic(self.matrix, X, y, rates, clip)
-        # The sigmoid is the softmax of the scores 0 and z: the same loop serves both.
-        two = np.concatenate([np.zeros_like(self.matrix), self.matrix], axis=1)
-        result = stochastic(two, X, y, rates, clip, free=1)
+            return sgd(self.matrix, X, y, rates, clip)
+        # the sigmoid of z is the softmax of the two scores 0 and z
+        two = np.concatenate([np.zeros_like(self.matrix), self.matrix], axis=1)  # (D + 1, 2)
+        result = sgd(two, X, y, rates, clip, n_frozen=1)
         self.matrix[:, 0] = two[:, 1]
         return result
 
 
-# ---------------------------------------------------------------- one example at a time
+def count_parameters(config: SoftmaxConfig | LogisticConfig, n_features: int, n_classes: int) -> int:
+    """Number of trainable parameters."""
+    return (n_features + 1) * (1 if isinstance(config, LogisticConfig) else n_classes)
 
-BLOCK = 32  # examples: the products of a block grow with its square, calls of NumPy shrink with it
+
+# ---------------------------------------------------------------- stochastic gradient descent
+
+BLOCK = 32
+"""Examples per block: more of them need fewer NumPy calls, but the work within a block grows with its square."""
 
 
-def stochastic(
-    theta: Floats, X: Floats, y: Ids, rates: list[float], clip: float = math.inf, free: int = 0
+def sgd(
+    theta: Floats, X: Floats, y: Ids, rates: list[float], clip: float = math.inf, n_frozen: int = 0
 ) -> tuple[list[float], list[int]]:
-    """Stochastic gradient descent: a step after each example, in place. Fast, with the numbers of the plain loop.
+    """Stochastic gradient descent with one step per example, in place.
 
-    A step changes theta by rate × x error', so the score of a later example changes by (x_later · x) × rate × error.
-    The products x · x of a block are one matrix product; what is left for each example is a product with the errors
-    before it, and a softmax of K numbers, which plain Python does faster than NumPy.
+    Equals the plain loop over examples up to rounding, but is much faster. A step changes theta by -rate * x error',
+    so the scores of a later example change by -(x_later . x) * rate * error. One matrix product yields all inner
+    products x_later . x of a block. What remains per example is a product with the earlier errors and a softmax over K
+    numbers, for which plain Python is faster than NumPy.
 
     Args:
-        theta: shape (D + 1, K).
-        X: shape (N, D + 1), the examples in the order in which they come.
-        y: shape (N,), classes.
-        rates: N learning rates.
-        clip: the largest norm of a gradient that is let through.
-        free: the first class whose weights move; those before it stay.
+        theta: weights, shape (D + 1, K); updated in place.
+        X: augmented features in the order of the steps, shape (N, D + 1).
+        y: class indices, shape (N,).
+        rates: learning rate of each step, length N.
+        clip: maximum norm of a gradient.
+        n_frozen: number of leading classes whose weights are not updated.
 
     Returns:
-        The loss of each example before its step, and the examples whose gradient was clipped. A loss above 700 nats
-        is infinite, and so are those after it; theta is then lost.
+        The loss of each example before its step, and the indices of the examples whose gradient was clipped. If a loss
+        exceeds about 700 nats, it and all later ones are infinite, and theta is filled with NaN.
     """
     losses: list[float] = []
     clipped: list[int] = []
     for begin in range(0, len(y), BLOCK):
         rows = slice(begin, begin + BLOCK)
         try:
-            steps, found = _block(theta, X[rows], y[rows].tolist(), rates[rows], clip, free, losses)
-        except OverflowError:  # a loss above 700 nats: nothing can be learned from there
+            steps, found = _sgd_block(theta, X[rows], y[rows].tolist(), rates[rows], clip, n_frozen, losses)
+        except OverflowError:  # exp() of more than 700: training has diverged
             theta[:] = math.nan
             return losses + [math.inf] * (len(y) - len(losses)), clipped
         theta -= X[rows].T @ steps
@@ -193,37 +209,45 @@ def stochastic(
     return losses, clipped
 
 
-def _block(
-    theta: Floats, X: Floats, y: list[int], rates: list[float], clip: float, free: int, losses: list[float]
+def _sgd_block(
+    theta: Floats, X: Floats, y: list[int], rates: list[float], clip: float, n_frozen: int, losses: list[float]
 ) -> tuple[Floats, list[int]]:
-    """Rates times errors of a block's examples, shape (B, K), and those that were clipped; appends their losses."""
+    """Rate times error of each example of a block, shape (B, K), and the clipped examples; appends to ``losses``."""
+    # steps: a NumPy view of the memory that the loop fills row by row
     K = theta.shape[1]
     kind: Literal["f", "d"] = "f" if X.dtype == np.float32 else "d"
-    taken: array[float] = array(kind, bytes(len(y) * K * X.itemsize))
-    steps = np.frombuffer(taken, X.dtype).reshape(-1, K)  # the same memory, for products
+    memory: array[float] = array(kind, bytes(len(y) * K * X.itemsize))
+    steps = np.frombuffer(memory, X.dtype).reshape(-1, K)  # (B, K)
+
+    # the scores before the block, and the inner products through which its steps change them
     products = X @ X.T  # (B, B)
-    scores = (X @ theta).tolist()  # as if no step had been taken
-    lengths = np.sqrt(np.diag(products)).tolist() if clip < math.inf else []
+    scores = (X @ theta).tolist()  # (B, K)
+    norms = np.sqrt(np.diag(products)).tolist() if clip < math.inf else []
     clipped = []
     exp, log = math.exp, math.log
     for i, (row, z, target, rate) in enumerate(zip(products, scores, y, rates, strict=True)):
-        moved = row.dot(steps).tolist()  # rows of later steps are still zero
-        own = z[target] - moved[target]
-        p = [exp(a - b - own) for a, b in zip(z, moved, strict=False)]  # over that of the class that is right
+        # forward: softmax of the current scores, relative to the score of the target
+        change = row.dot(steps).tolist()  # the rows of later steps are still zero
+        own = z[target] - change[target]
+        p = [exp(a - b - own) for a, b in zip(z, change, strict=False)]
         total = sum(p)
         losses.append(log(total))
-        if clip < math.inf and (factor := clip / max(_norm(p, total, target, free) * lengths[i], 1e-300)) < 1:
+
+        # clip: the gradient is x error', so its norm is the product of both norms
+        if clip < math.inf and (factor := clip / max(_error_norm(p, total, target, n_frozen) * norms[i], 1e-300)) < 1:
             rate *= factor
             clipped.append(i)
+
+        # step: rate * (p - onehot)
         share = rate / total
         step = [share * value for value in p]
         step[target] -= rate
-        if free:
-            step[:free] = [0.0] * free
-        taken[i * K : i * K + K] = array(kind, step)
+        if n_frozen:
+            step[:n_frozen] = [0.0] * n_frozen
+        memory[i * K : i * K + K] = array(kind, step)
     return steps, clipped
 
 
-def _norm(p: list[float], total: float, target: int, free: int) -> float:
-    """Length of the error of one example."""
-    return math.sqrt(sum((value / total - (k == target)) ** 2 for k, value in enumerate(p) if k >= free))
+def _error_norm(p: list[float], total: float, target: int, n_frozen: int) -> float:
+    """Norm of the error p - onehot of one example, frozen classes excluded."""
+    return math.sqrt(sum((value / total - (k == target)) ** 2 for k, value in enumerate(p) if k >= n_frozen))

@@ -1,4 +1,14 @@
-"""A WaveNet-like model: characters are fused two by two, level by level, instead of all at once."""
+"""A hierarchical language model in the style of WaveNet, as in part 5 of the makemore lectures.
+
+Pairs of neighbors are fused level by level, so that T characters need log2(T) levels:
+
+    h[l] = tanh(norm([h[l-1, 2i], h[l-1, 2i+1]] W[l])),    logits = h[last] U + b
+
+Dimensions: B batch size, T context length, V vocabulary size, E embedding dimension, H hidden units.
+
+Source: van den Oord et al. 2016, "WaveNet: A generative model for raw audio", whose dilated causal convolutions compute
+this tree for every position at once.
+"""
 
 import math
 from typing import Literal
@@ -6,68 +16,83 @@ from typing import Literal
 import torch
 
 from lmcore.config import Config, Field
-from lmcore.models.mlp import MLPConfig, batch_norm
-from lmcore.nn.layers import Embedding, FlattenConsecutive, Layer, Linear, Sequential, Tanh
+from lmcore.models.mlp import MLPConfig
+from lmcore.nn.layers import BatchNorm1d, Embedding, FlattenConsecutive, Layer, Linear, Sequential, Tanh
 
 
 class WaveNetConfig(Config):
-    """The shape of the hierarchy; a context of 2^n characters makes n levels."""
+    """Architecture and initialization of the hierarchy; a context of 2^n characters has n levels."""
 
     family: Literal["wavenet"] = Field("wavenet", description="Name of the model family.")
-    context: Literal[2, 4, 8, 16, 32] = Field(8, description="Characters the model sees before it guesses the next.")
-    embedding: int = Field(10, ge=1, le=256, description="Numbers that describe each character.")
-    hidden: int = Field(68, ge=1, le=1024, description="Units of each level.")
-    batch_norm: bool = Field(True, description="Batch normalization before each activation.")
+    context: Literal[2, 4, 8, 16, 32] = Field(8, description="Context length: number of characters the model sees.")
+    embedding: int = Field(10, ge=1, le=256, description="Dimension of the character embeddings.")
+    hidden: int = Field(68, ge=1, le=1024, description="Number of units in each level.")
+    batch_norm: bool = Field(True, description="Batch normalization of the pre-activations of each level.")
     norm_momentum: float = Field(
-        0.1, gt=0, le=1, description="Share of each batch in the running statistics of batch normalization."
+        0.1, gt=0, le=1, description="Momentum of the running statistics of batch normalization: weight of each batch."
     )
     hidden_scale: float = Field(
-        1.0, ge=0, le=100, description="Number that the starting weights, normal / sqrt(inputs), are multiplied by."
+        1.0, ge=0, le=100, description="Multiplier of the initial hidden weights, which are normal / sqrt(fan_in)."
     )
     output_scale: float = Field(
-        0.1,
-        ge=0,
-        le=100,
-        description="Number that the starting output weights, normal / sqrt(inputs), are multiplied by.",
+        0.1, ge=0, le=100, description="Multiplier of the initial output weights, which are normal / sqrt(fan_in)."
     )
+
+    @property
+    def levels(self) -> int:
+        """Number of levels, log2(context)."""
+        return int(math.log2(self.context))
 
 
 def build_wavenet(
     config: WaveNetConfig, vocabulary_size: int, generator: torch.Generator, dtype: torch.dtype = torch.float32
 ) -> Sequential:
-    """The model: (B, T) indices to (B, V) logits, over log2(T) levels of (B, T/2, F), (B, T/4, F), ... (B, F).
+    """A new hierarchical model: (B, T) character indices to (B, V) logits.
 
-    The generator draws the embeddings, the weights of each level from the bottom up, and those of the output. All
-    biases start at zero.
-
-    Source: van den Oord et al. 2016, whose dilated causal convolutions compute this tree for every position at once.
+    The generator draws the embeddings, the weights of each level from the bottom up, and the output weights. All biases
+    are initialized to zero.
     """
 
     def linear(fan_in: int, fan_out: int, scale: float, bias: bool) -> Linear:
         W = torch.randn((fan_in, fan_out), generator=generator) * (scale / math.sqrt(fan_in))
         return Linear(W.to(dtype), torch.zeros(fan_out, dtype=dtype) if bias else None)
 
+    # (B, T) -> (B, T, E)
     C = torch.randn((vocabulary_size, config.embedding), generator=generator).to(dtype)
     layers: dict[str, Layer] = {"embedding": Embedding(C)}
-    features = config.embedding
-    for level in range(1, int(math.log2(config.context)) + 1):
-        number = str(level) if level > 1 else ""
+
+    # each level halves the time axis: (B, T, E) -> (B, T/2, H) -> (B, T/4, H) -> ... -> (B, H)
+    n_features = config.embedding
+    for level in range(1, config.levels + 1):
+        number = str(level) if level > 1 else ""  # hidden, hidden2, hidden3...
         layers[f"flatten{number}"] = FlattenConsecutive(2)
-        layers[f"hidden{number}"] = linear(2 * features, config.hidden, config.hidden_scale, not config.batch_norm)
+        layers[f"hidden{number}"] = linear(2 * n_features, config.hidden, config.hidden_scale, not config.batch_norm)
         if config.batch_norm:
-            layers[f"norm{number}"] = batch_norm(config.hidden, 1.0, config.norm_momentum, dtype)
+            layers[f"norm{number}"] = BatchNorm1d.initialized(config.hidden, 1.0, config.norm_momentum, dtype)
         layers[f"tanh{number}"] = Tanh()
-        features = config.hidden
-    layers["output"] = linear(features, vocabulary_size, config.output_scale, True)
+        n_features = config.hidden
+
+    # (B, H) -> (B, V)
+    layers["output"] = linear(n_features, vocabulary_size, config.output_scale, True)
     return Sequential(layers)
 
 
-def flat_rival(config: WaveNetConfig, vocabulary_size: int) -> MLPConfig:
-    """The MLP with the same context and embedding, and a hidden layer so wide that it has about as many parameters."""
-    V, E, H, T = vocabulary_size, config.embedding, config.hidden, config.context
-    norm = 2 if config.batch_norm else 1  # gain and bias, or a bias
-    hierarchy = 2 * E * H + (int(math.log2(T)) - 1) * 2 * H * H + int(math.log2(T)) * norm * H + H * V
-    hidden = round(hierarchy / (T * E + norm + V))
+def count_parameters(config: WaveNetConfig, vocabulary_size: int) -> int:
+    """Number of trainable parameters."""
+    V, E, H = vocabulary_size, config.embedding, config.hidden
+    hidden_extra = 2 if config.batch_norm else 1  # per unit: gain and bias, or a bias
+    return V * E + (2 * E + hidden_extra) * H + (config.levels - 1) * (2 * H + hidden_extra) * H + (H + 1) * V
+
+
+def parameter_matched_mlp(config: WaveNetConfig, vocabulary_size: int) -> MLPConfig:
+    """The MLP with the same context and embedding dimension and the closest number of parameters.
+
+    Its hidden layer has at most 2,048 units, the limit of `MLPConfig`.
+    """
+    V, E, T = vocabulary_size, config.embedding, config.context
+    hidden_extra = 2 if config.batch_norm else 1
+    without_embeddings_and_output_bias = count_parameters(config, V) - V * E - V
+    hidden = round(without_embeddings_and_output_bias / (T * E + hidden_extra + V))
     return MLPConfig(
         context=T,
         embedding=E,

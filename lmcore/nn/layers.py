@@ -1,11 +1,15 @@
-"""Layers with the forward and the backward pass in plain sight.
+"""Layers with explicit forward and backward passes.
 
-A layer keeps its last output (``out``) and the gradient of the loss with respect to it (``grad_out``), so that
-both can be looked at. `Sequential` lays all parameters into one flat vector ``theta`` and all gradients into
-``grad``; the layers hold views. An update is then one line: ``theta -= learning_rate * grad``.
+Each layer keeps its last output (``out``) and the gradient of the loss with respect to it (``grad_out``), so that both
+can be inspected. Layers work in place over preallocated buffers. `Sequential` stores all parameters in one flat vector
+``theta`` and all gradients in ``grad``, of which the layers hold views. An SGD update is then one line:
+``theta -= learning_rate * grad``.
 
-Dimensions: B examples, T characters of context (or groups of them), E embedding, F features.
-Each layer also says in ``plain`` what it computes, as one would write it for autograd: the oracle of its backward.
+``functional_forward`` computes the same function from given parameters with ordinary torch operations, so that autograd
+can serve as the oracle of every explicit backward pass.
+
+Dimensions: B batch size, T context length (or groups of characters), V vocabulary size, E embedding dimension,
+F features.
 """
 
 from collections.abc import Iterator
@@ -16,35 +20,35 @@ from torch import Tensor
 
 
 class Layer:
-    """One differentiable step: ``forward`` keeps what ``backward`` needs.
+    """Base class of all layers: ``forward`` keeps what ``backward`` needs.
 
-    Subclasses name their weights in ``parameters``; `Sequential` replaces those tensors by views
-    and gives a view for the gradient of each in ``gradients``.
+    A subclass puts its weights into ``parameters``. `Sequential` replaces these tensors by views of ``theta`` and adds
+    the matching views of ``grad`` as ``gradients``.
     """
 
     def __init__(self) -> None:
         self.parameters: dict[str, Tensor] = {}
         self.gradients: dict[str, Tensor] = {}
-        self.statistics: dict[str, Tensor] = {}  # kept with the weights, but not trained
+        self.statistics: dict[str, Tensor] = {}  # saved with the parameters, but not trained
         self.training = True
         self.out = torch.empty(0)
         self.grad_out = torch.empty(0)
         self._buffers: dict[str, Tensor] = {}
 
     def forward(self, x: Tensor) -> Tensor:
-        """The layer's output for a batch."""
+        """Output of the layer for a batch."""
         raise NotImplementedError
 
     def backward(self, grad_out: Tensor) -> Tensor:
-        """The loss gradient of the input, from that of the output; writes those of the parameters."""
+        """Gradient of the loss with respect to the input, given that of the output; also fills ``gradients``."""
         raise NotImplementedError
 
-    def plain(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
-        """The same as ``forward``, with other parameters, in words that autograd can follow; nothing is kept."""
+    def functional_forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+        """Output for given parameters, differentiable by autograd; leaves the layer unchanged."""
         raise NotImplementedError
 
     def _buffer(self, name: str, like: Tensor, *shape: int) -> Tensor:
-        """Memory that is reused from step to step, made anew when the batch changes its size."""
+        """Uninitialized memory, reused at every step; reallocated when the batch size changes."""
         buffer = self._buffers.get(name)
         if buffer is None or buffer.shape != shape:
             buffer = self._buffers[name] = like.new_empty(shape)
@@ -52,7 +56,7 @@ class Layer:
 
 
 class Embedding(Layer):
-    """A row of ``weight`` for each character: (B, T) indices to (B, T, E).
+    """Lookup table: the row of ``weight`` (V, E) for each index, (B, T) to (B, T, E).
 
     Source: Bengio et al. 2003, "A neural probabilistic language model", the matrix C.
     """
@@ -63,7 +67,7 @@ class Embedding(Layer):
 
     def forward(self, ids: Tensor) -> Tensor:
         weight = self.parameters["weight"]
-        self.ids = ids.reshape(-1)
+        self.ids = ids.reshape(-1)  # (B * T,)
         (B, T), E = ids.shape, weight.shape[1]
         rows = self._buffer("rows", weight, B * T, E)
         torch.index_select(weight, 0, self.ids, out=rows)
@@ -73,18 +77,18 @@ class Embedding(Layer):
     def backward(self, grad_out: Tensor) -> Tensor:
         self.grad_out = grad_out
         gradient = self.gradients["weight"]
-        gradient.zero_()  # a character's gradients add up, however often it stands in the batch
-        gradient.index_add_(0, self.ids, grad_out.view(-1, gradient.shape[1]))
-        return grad_out  # indices have no gradient; nothing lies below
+        gradient.zero_()
+        gradient.index_add_(0, self.ids, grad_out.view(-1, gradient.shape[1]))  # repeated characters accumulate
+        return grad_out  # indices have no gradient, and there is no layer below
 
-    def plain(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+    def functional_forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
         return parameters["weight"][x]
 
 
 class FlattenConsecutive(Layer):
-    """Every ``size`` neighbors side by side: (B, T, F) to (B, T/size, F*size), or (B, F*size) if one group is left.
+    """Concatenates each group of ``size`` neighbors: (B, T, F) to (B, T/size, F*size), or (B, F*size) for one group.
 
-    Source: van den Oord et al. 2016, "WaveNet"; each level sees ``size`` times as far as the one below.
+    Source: van den Oord et al. 2016, "WaveNet": the receptive field grows by a factor of ``size`` per level.
     """
 
     def __init__(self, size: int) -> None:
@@ -93,20 +97,20 @@ class FlattenConsecutive(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         self.shape = x.shape
-        self.out = self.plain(x, {})
+        self.out = self.functional_forward(x, {})
         return self.out
 
     def backward(self, grad_out: Tensor) -> Tensor:
         self.grad_out = grad_out
         return grad_out.view(self.shape)
 
-    def plain(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+    def functional_forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
         B, T, F = x.shape
         return x.view(B, T * F) if self.size == T else x.view(B, T // self.size, F * self.size)
 
 
 class Linear(Layer):
-    """``x @ weight + bias``, or without a bias: (..., F_in) to (..., F_out)."""
+    """``x @ weight + bias``, with an optional bias: (..., F_in) to (..., F_out)."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         super().__init__()
@@ -117,7 +121,7 @@ class Linear(Layer):
     def forward(self, x: Tensor) -> Tensor:
         weight, bias = self.parameters["weight"], self.parameters.get("bias")
         self.shape = x.shape
-        self.x = x = _rows(x)
+        self.x = x = _rows(x)  # (N, F_in)
         out = self._buffer("out", x, x.shape[0], weight.shape[1])
         if bias is None:
             torch.mm(x, weight, out=out)
@@ -128,25 +132,29 @@ class Linear(Layer):
 
     def backward(self, grad_out: Tensor) -> Tensor:
         self.grad_out = grad_out
-        rows = _rows(grad_out)
+        rows = _rows(grad_out)  # (N, F_out)
+
+        # parameters: dW = x' d_out, db = sum of d_out over the batch
         torch.mm(self.x.t(), rows, out=self.gradients["weight"])
         if "bias" in self.parameters:
             torch.sum(rows, 0, out=self.gradients["bias"])
+
+        # input: dx = d_out W'
         grad_x = torch.mm(rows, self.parameters["weight"].t(), out=self._buffer("grad_x", rows, *self.x.shape))
         return grad_x if len(self.shape) == 2 else grad_x.view(self.shape)
 
-    def plain(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+    def functional_forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
         out = x @ parameters["weight"]
         return out + parameters["bias"] if "bias" in parameters else out
 
 
 class BatchNorm1d(Layer):
-    """``gain * (x - mean) / sqrt(variance + eps) + bias`` for each feature: (B, F) or (B, T, F), shape kept.
+    """``gain * (x - mean) / sqrt(variance + eps) + bias`` for each feature: (B, F) or (B, T, F), shape preserved.
 
-    In training, mean and variance are those of the batch (over all axes but the last), and each moves the running
-    statistics by ``momentum``; in evaluation the running statistics stand for them, so that an example no longer
-    depends on its neighbors. The variance is unbiased, as in the published lectures; PyTorch normalizes by the
-    biased one.
+    In training mode, mean and variance are those of the batch (over all axes but the last), and both update the running
+    statistics with ``momentum``. In evaluation mode the running statistics are used instead, so that an example does
+    not depend on the rest of its batch. Unlike PyTorch, which normalizes by the biased variance, this layer uses the
+    unbiased one, as the makemore lectures do.
 
     Source: Ioffe and Szegedy 2015, "Batch normalization", algorithm 1.
     """
@@ -159,17 +167,27 @@ class BatchNorm1d(Layer):
         self.statistics = {"mean": torch.zeros_like(gain), "variance": torch.ones_like(gain)}
         self.momentum = momentum
 
+    @classmethod
+    def initialized(cls, n_features: int, gain: float, momentum: float, dtype: torch.dtype) -> "BatchNorm1d":
+        """A new layer with the same ``gain`` for every feature and zero bias."""
+        return cls(torch.full((n_features,), gain, dtype=dtype), torch.zeros(n_features, dtype=dtype), momentum)
+
     def forward(self, x: Tensor) -> Tensor:
-        rows = _rows(x)
+        # statistics of the batch, or the running ones
+        rows = _rows(x)  # (N, F)
         if self.training:
-            variance, mean = torch.var_mean(rows, 0)
+            variance, mean = torch.var_mean(rows, 0)  # (F,), unbiased
             self.statistics["mean"].lerp_(mean, self.momentum)
             self.statistics["variance"].lerp_(variance, self.momentum)
         else:
             mean, variance = self.statistics["mean"], self.statistics["variance"]
+
+        # normalize
         self.inverse_deviation = (variance + self.EPS).rsqrt_()
         self.normalized = torch.sub(rows, mean, out=self._buffer("normalized", x, *rows.shape))
         self.normalized.mul_(self.inverse_deviation)
+
+        # scale and shift
         out = self._buffer("out", x, *rows.shape)
         torch.addcmul(self.parameters["bias"], self.normalized, self.parameters["gain"], out=out)
         self.out = out.view(x.shape)
@@ -178,19 +196,24 @@ class BatchNorm1d(Layer):
     def backward(self, grad_out: Tensor) -> Tensor:
         self.grad_out = grad_out
         rows, n = _rows(grad_out), self.normalized.shape[0]
+
+        # parameters: d_gain = sum of d_out * normalized, d_bias = sum of d_out
         gain, bias = self.gradients["gain"], self.gradients["bias"]
         grad_x = torch.mul(rows, self.normalized, out=self._buffer("grad_x", rows, *rows.shape))
         torch.sum(grad_x, 0, out=gain)
         torch.sum(rows, 0, out=bias)
+
+        # input with fixed statistics: d_x = d_out * gain / deviation
         slope = self.parameters["gain"] * self.inverse_deviation
         if not self.training:
             return torch.mul(rows, slope, out=grad_x).view(grad_out.shape)
-        # every example moved the mean and the variance, and through them all the others
+
+        # every example also shifts the mean and the variance, and through them all other outputs
         torch.mul(self.normalized, gain / (n - 1), out=grad_x).add_(bias, alpha=1 / n)
         torch.sub(rows, grad_x, out=grad_x)
         return grad_x.mul_(slope).view(grad_out.shape)
 
-    def plain(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+    def functional_forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
         rows = _rows(x)
         if self.training:
             mean, variance = rows.mean(0), rows.var(0)
@@ -201,7 +224,7 @@ class BatchNorm1d(Layer):
 
 
 class Tanh(Layer):
-    """``tanh(x)``; its slope is ``1 - out**2``, so a saturated unit (out near ±1) passes no gradient."""
+    """``tanh(x)``. Its slope is ``1 - out**2``, so a saturated unit (``out`` near ±1) passes almost no gradient."""
 
     def forward(self, x: Tensor) -> Tensor:
         self.out = self._buffer("out", x, *x.shape)
@@ -213,12 +236,12 @@ class Tanh(Layer):
         torch.mul(self.out, self.out, out=slope)
         return torch.addcmul(grad_out, slope, grad_out, value=-1, out=slope)  # grad_out * (1 - out**2)
 
-    def plain(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+    def functional_forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
         return torch.tanh(x)
 
 
 class ReLU(Layer):
-    """``max(x, 0)``; a unit that is below zero for every example passes no gradient: it is dead."""
+    """``max(x, 0)``. A unit that is negative for every example passes no gradient: it is a dead unit."""
 
     def forward(self, x: Tensor) -> Tensor:
         self.out = self._buffer("out", x, *x.shape)
@@ -229,17 +252,12 @@ class ReLU(Layer):
         passed = self._buffer("passed", grad_out, *grad_out.shape)
         return torch.mul(grad_out, self.out > 0, out=passed)
 
-    def plain(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+    def functional_forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
         return torch.relu(x)
 
 
-def _rows(x: Tensor) -> Tensor:
-    """All axes but the last as one."""
-    return x if x.ndim == 2 else x.view(-1, x.shape[-1])
-
-
 class Parallel(Layer):
-    """Branches of layers that see the same input; their outputs add up."""
+    """Branches of layers that share one input; their outputs are added."""
 
     def __init__(self, branches: dict[str, dict[str, Layer]]) -> None:
         super().__init__()
@@ -273,67 +291,74 @@ class Parallel(Layer):
 
 
 class Sequential:
-    """Layers one after the other; parameters are named ``<layer>.<parameter>``, as in "hidden.weight".
+    """Layers applied one after another.
 
-    Layers within the branches of a `Parallel` keep their own names, which must be unique in the model.
+    Parameters are named ``<layer>.<parameter>``, for example "hidden.weight". Layers inside a `Parallel` keep their own
+    names, which must be unique within the model.
+
+    Attributes:
+        theta: all parameters in one vector, shape (P,).
+        grad: all gradients in one vector, shape (P,).
+        parameters, gradients: views of these vectors, by name.
+        matrices: the slice of ``theta`` that each two-dimensional parameter occupies, by name.
+        statistics: running statistics that belong to the parameters but are not trained, by name.
+        leaves: all layers except `Parallel`, by name.
     """
 
     def __init__(self, layers: dict[str, Layer]) -> None:
         self.layers = layers
-        self.leaves = dict(_leaves(layers))  # every layer that computes something itself, by name
+        self.leaves = dict(_leaves(layers))
         self.statistics = {
             f"{name}.{kind}": tensor for name, layer in self.leaves.items() for kind, tensor in layer.statistics.items()
         }
-        tensors = [tensor for _, _, tensor in self._walk()]
-        self.theta = torch.cat([tensor.reshape(-1) for tensor in tensors])
-        self.grad = torch.zeros_like(self.theta)
-        sizes = [tensor.numel() for tensor in tensors]
         self.parameters: dict[str, Tensor] = {}
         self.gradients: dict[str, Tensor] = {}
-        self.matrices: dict[str, slice] = {}  # where in theta each one lies; vectors, as biases are, left out
-        begin = 0
-        for (prefix, name, tensor), values, grads in zip(
-            list(self._walk()), torch.split(self.theta, sizes), torch.split(self.grad, sizes), strict=True
-        ):
-            layer = self.leaves[prefix]
-            layer.parameters[name] = self.parameters[f"{prefix}.{name}"] = values.view(tensor.shape)
-            layer.gradients[name] = self.gradients[f"{prefix}.{name}"] = grads.view(tensor.shape)
-            if tensor.dim() == 2:
-                self.matrices[f"{prefix}.{name}"] = slice(begin, begin + tensor.numel())
-            begin += tensor.numel()
+        self.matrices: dict[str, slice] = {}
+        self._flatten_parameters()
 
-    def _walk(self) -> Iterator[tuple[str, str, Tensor]]:
-        for prefix, layer in self.leaves.items():
-            for name, tensor in layer.parameters.items():
-                yield prefix, name, tensor
+    def _flatten_parameters(self) -> None:
+        """Moves all parameters and gradients into ``theta`` and ``grad``, and gives the layers views of them."""
+        owners = [(name, layer, kind) for name, layer in self.leaves.items() for kind in layer.parameters]
+        tensors = [layer.parameters[kind] for _, layer, kind in owners]
+        self.theta = torch.cat([tensor.reshape(-1) for tensor in tensors])
+        self.grad = torch.zeros_like(self.theta)
+
+        begin = 0
+        for (name, layer, kind), tensor in zip(owners, tensors, strict=True):
+            where = slice(begin, begin + tensor.numel())
+            layer.parameters[kind] = self.parameters[f"{name}.{kind}"] = self.theta[where].view(tensor.shape)
+            layer.gradients[kind] = self.gradients[f"{name}.{kind}"] = self.grad[where].view(tensor.shape)
+            if tensor.dim() == 2:
+                self.matrices[f"{name}.{kind}"] = where
+            begin = where.stop
 
     def forward(self, x: Tensor) -> Tensor:
-        """The output of the last layer, here the logits, shape (B, V)."""
+        """Output of the last layer; for a language model the logits, shape (B, V)."""
         for layer in self.layers.values():
             x = layer.forward(x)
         return x
 
     def backward(self, grad_out: Tensor) -> None:
-        """Fills ``grad`` from the loss gradient of the output."""
+        """Fills ``grad``, given the gradient of the loss with respect to the output."""
         for layer in reversed(self.layers.values()):
             grad_out = layer.backward(grad_out)
 
-    def plain(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
-        """The same as ``forward``, with other parameters, in words that autograd can follow."""
-        return _plain(self.layers, x, parameters)
+    def functional_forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+        """Output for given parameters (by name), differentiable by autograd; leaves the model unchanged."""
+        return _functional_forward(self.layers, x, parameters)
 
-    def wired(self, x: Tensor) -> Iterator[tuple[str, Layer, Tensor]]:
-        """After ``forward(x)``: every layer that computes something, with its name and what it was given."""
-        return _wired(self.layers, x)
+    def layer_inputs(self, x: Tensor) -> Iterator[tuple[str, Layer, Tensor]]:
+        """Name, layer and input of each leaf, in order. Call it after ``forward(x)``."""
+        return _layer_inputs(self.layers, x)
 
     @property
-    def normalizes(self) -> bool:
-        """Whether examples of a batch depend on each other while it trains."""
+    def has_batch_norm(self) -> bool:
+        """Whether the examples of a batch depend on one another in training mode."""
         return any(isinstance(layer, BatchNorm1d) for layer in self.leaves.values())
 
     @contextmanager
-    def evaluating(self) -> Iterator[None]:
-        """In evaluation mode for a while: batch normalization takes its running statistics, and keeps them."""
+    def evaluation_mode(self) -> Iterator[None]:
+        """Context in which batch normalization uses its running statistics and does not update them."""
         before = {name: layer.training for name, layer in self.leaves.items()}
         for layer in self.leaves.values():
             layer.training = False
@@ -344,23 +369,9 @@ class Sequential:
                 layer.training = before[name]
 
 
-def _wired(layers: dict[str, Layer], x: Tensor) -> Iterator[tuple[str, Layer, Tensor]]:
-    for name, layer in layers.items():
-        if isinstance(layer, Parallel):
-            for branch in layer.branches.values():
-                yield from _wired(branch, x)
-        else:
-            yield name, layer, x
-        x = layer.out
-
-
-def _plain(layers: dict[str, Layer], x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
-    for name, layer in layers.items():
-        if isinstance(layer, Parallel):
-            x = torch.stack([_plain(branch, x, parameters) for branch in layer.branches.values()]).sum(0)
-        else:
-            x = layer.plain(x, {kind: parameters[f"{name}.{kind}"] for kind in layer.parameters})
-    return x
+def _rows(x: Tensor) -> Tensor:
+    """All axes but the last merged into one: (..., F) to (N, F)."""
+    return x if x.ndim == 2 else x.view(-1, x.shape[-1])
 
 
 def _leaves(layers: dict[str, Layer]) -> Iterator[tuple[str, Layer]]:
@@ -370,3 +381,23 @@ def _leaves(layers: dict[str, Layer]) -> Iterator[tuple[str, Layer]]:
                 yield from _leaves(branch)
         else:
             yield name, layer
+
+
+def _layer_inputs(layers: dict[str, Layer], x: Tensor) -> Iterator[tuple[str, Layer, Tensor]]:
+    for name, layer in layers.items():
+        if isinstance(layer, Parallel):
+            for branch in layer.branches.values():
+                yield from _layer_inputs(branch, x)
+        else:
+            yield name, layer, x
+        x = layer.out
+
+
+def _functional_forward(layers: dict[str, Layer], x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+    for name, layer in layers.items():
+        if isinstance(layer, Parallel):
+            outputs = [_functional_forward(branch, x, parameters) for branch in layer.branches.values()]
+            x = torch.stack(outputs).sum(0)
+        else:
+            x = layer.functional_forward(x, {kind: parameters[f"{name}.{kind}"] for kind in layer.parameters})
+    return x

@@ -56,7 +56,7 @@ def disk_use(store: Store, headers: Sequence[Header], limit: int | None = None) 
     limit = limit_from_environment() if limit is None else limit
     over, offered = sum(sizes.values()) - limit, []
     for header in sorted(headers, key=lambda header: header.created):
-        if over > 0 and not header.about.starred and not header.status.is_active:
+        if over > 0 and not header.annotations.starred and not header.status.is_active:
             offered.append(header.id)
             over -= sizes.get(header.id, 0)
     return DiskUse(sizes, trash, limit, tuple(offered))

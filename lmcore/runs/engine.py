@@ -1,8 +1,8 @@
 """The engine: advances many runs at once, slice by slice, over one executor.
 
-Each active run has one slice in flight; the executor's queue is first in, first out, which makes it fair.
-Pause means that no further slice is submitted, another learning rate that the next slice has another config,
-and after a crash of a worker the last state is submitted again.
+Each active run has one slice in flight. The executor's queue is first in, first out, which makes it fair. Pausing a run
+means that no further slice is submitted; a new learning rate means that the next slice gets another config; after a
+worker crashed, the last state is submitted again.
 """
 
 import copy
@@ -19,27 +19,28 @@ import numpy as np
 from filelock import BaseFileLock
 from numpy.typing import NDArray
 
-from lmcore.config import PaceConfig
 from lmcore.errors import UserError
+from lmcore.families import AnyRunConfig
 from lmcore.runs import executors
 from lmcore.runs.run import Fork, Run, Status, fork_steps
 from lmcore.runs.store import TRASH_DAYS, Header, Store
-from lmcore.runs.worker import advance, loss_on_test
-from lmcore.training.history import Change, History, Snapshot
-from lmcore.training.trainers import AnyRunConfig
+from lmcore.runs.worker import advance, evaluate_on_test
+from lmcore.training.config import BaseTrainConfig
+from lmcore.training.history import Change, History, Snapshot, TestEvaluation
+from lmcore.training.trainer import SliceReport
 
 SAVE_EVERY = 3.0  # seconds between two checkpoints of a running run, at least
-SAVE_SHARE = 1 / 200  # of the time goes into encoding checkpoints of a run, at most: large ones are saved less often
+MAX_SAVE_SHARE = 1 / 200  # of the time spent on encoding the checkpoints of a run: large ones are saved less often
 DEADLINE = 120.0  # seconds after which a slice counts as lost
-MAX_DEATHS = 4  # workers that may die under a run in a row, before the run is held to be the cause
-MAX_IDLE = 60  # runs at rest that stay in memory; older ones are read from disk when looked at
+MAX_CRASHES = 4  # workers that may crash in a row under one run before the run counts as the cause
+MAX_IDLE_RUNS = 60  # runs at rest that stay in memory; older ones are read from disk when needed
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class RunView:
-    """A run at one moment, for a page to draw; nothing in it changes any more."""
+    """A run at one moment, for a page to draw. Nothing in it changes any more."""
 
     id: str
     status: Status
@@ -48,224 +49,225 @@ class RunView:
     warning: str
     config: AnyRunConfig  # with all changes applied
     step: int
-    parameters: int
-    seconds: float  # of training
+    n_parameters: int
+    wall_seconds: float  # of training
     steps_per_second: float
-    place: int  # in the queue, from 1; 0 if not queued
+    queue_position: int  # from 1; 0 if not queued
     history: History
     snapshots: tuple[Snapshot, ...]
     changes: tuple[Change, ...]
-    lost: NDArray[np.float32]  # losses of the slice that diverged
-    looks: tuple[tuple[int, float | None], ...]  # step and test loss, each time that it was asked for
-    started: PaceConfig  # the training settings of the first step
+    diverged_losses: NDArray[np.float32]  # of the slice that diverged
+    test_evaluations: tuple[TestEvaluation, ...]
+    initial_train: BaseTrainConfig  # the training settings of the first step
     origin: Fork | None = None
 
     @property
     def fork_steps(self) -> list[int]:
-        """Steps that a fork can begin at (`Run.fork`)."""
+        """Steps where a fork can begin (`Run.fork`)."""
         return fork_steps(self.step, self.snapshots)
 
     @property
     def seconds_left(self) -> float | None:
-        """Until the budget of steps is used up, at the present speed; None while that is unknown."""
+        """Seconds until the last step at the present speed; None while the speed is unknown."""
         left = self.config.train.steps - self.step
         return left / self.steps_per_second if self.steps_per_second > 0 else None
 
 
 @dataclass
-class _Seat:
-    """A run in the engine, with what only the engine needs to know of it."""
+class _Entry:
+    """A run in the engine, with what only the engine needs to know about it."""
 
     run: Run
     lock: BaseFileLock | None = None
-    future: "Future[Any] | None" = None
+    future: "Future[tuple[bytes, SliceReport]] | None" = None
     submitted: float = 0.0
     saved: float = 0.0
-    saving: float = 0.0  # seconds that the last encoding took
-    deaths: int = 0
+    encoding_seconds: float = 0.0  # that the last checkpoint took
+    crashes: int = 0
     pausing: bool = False
 
 
-def _present(run: Run) -> dict[str, Any]:
-    """What a header says of a run that the engine holds, newer than on disk."""
+def _header_fields(run: Run) -> dict[str, Any]:
+    """The fields of a run's header that the engine knows better than the disk."""
     last = run.snapshots[-1] if run.snapshots else None
     return {
         "config": run.current,
         "status": run.status,
         "step": run.step,
-        "parameters": run.parameters,
-        "seconds": run.seconds,
-        "train": last.train if last else None,
-        "dev": last.dev if last else None,
+        "n_parameters": run.n_parameters,
+        "wall_seconds": run.wall_seconds,
+        "metrics": last.metrics if last else {},
     }
 
 
 class Engine:
-    """Advances runs; every method may be called from any thread.
+    """Advances runs. Every method may be called from any thread.
 
     Args:
         store: where runs are kept.
-        make_workers: makes the executor, again after it broke.
-        most_active: runs of one owner that train at once; the others queue.
+        make_workers: makes the executor, and again after it broke.
+        max_active: runs of one owner that train at once; further ones queue.
     """
 
     def __init__(
         self,
         store: Store | None = None,
         make_workers: Callable[[], executors.Workers] | None = None,
-        most_active: int = 2,
+        max_active: int = 2,
     ) -> None:
         self.store = store or Store()
-        self.most_active = most_active
+        self.max_active = max_active
         self._make_workers = make_workers or executors.from_environment()
         self._workers = self._make_workers()
         self._generation = 0
-        self._seats: dict[str, _Seat] = {}
-        self._guard = threading.RLock()
-        self._disk = threading.Lock()  # no run is moved while it is written; taken before the guard
+        self._entries: dict[str, _Entry] = {}
+        self._lock = threading.RLock()
+        self._disk = threading.Lock()  # no run is moved while it is written; acquired before `_lock`
         self._events: queue.SimpleQueue[tuple[str, int, Future[Any]] | None] = queue.SimpleQueue()
         self._unsaved: dict[str, bytes] = {}
-        self._to_save: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._save_queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._closed = False
         self.store.empty_trash(older_than_days=TRASH_DAYS)
-        self._left_behind = [header for header in self.store.headers() if header.status == Status.INTERRUPTED]
-        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._listen, self._write)]
+        self._interrupted = [header for header in self.store.headers() if header.status == Status.INTERRUPTED]
+        self._threads = [
+            threading.Thread(target=work, daemon=True) for work in (self._collect_results, self._write_checkpoints)
+        ]
         for thread in self._threads:
             thread.start()
 
     def warm(self) -> None:
-        """Lets every worker import what it needs and read the default text, so that the first run starts at once."""
-        for _ in range(self._workers.slots):
+        """Let every worker import what it needs, so that the first run starts at once."""
+        for _ in range(self._workers.n_workers):
             self._workers.executor.submit(advance, b"", {}, 0.0)
 
     # ------------------------------------------------------------ commands
 
     def start(self, config: AnyRunConfig, owner: str = "", step_once: bool = False) -> str:
-        """Starts a run and returns its id; ``step_once`` takes one step only and pauses.
+        """Start a run and return its id; with ``step_once`` it takes one step and pauses.
 
-        A disk that cannot be written gives the run a warning; it then goes on in memory.
+        If the disk cannot be written, the run gets a warning and continues in memory.
         """
         run = Run(config, owner)
         run.pause_at = 1 if step_once else None
-        return self._begin(run)
+        return self._admit(run)
 
     def fork(self, run_id: str, step: int | None = None, owner: str = "", **settings: Any) -> str:
-        """Starts a branch of a run from a step of it (`Run.fork`), with other training settings; returns its id.
+        """Fork a run at one of its steps (`Run.fork`), with other training settings; return the new id.
 
         Raises:
-            UserError: if nothing is kept of that step, a setting does not fit, or no steps are left.
+            UserError: if no state is kept of that step, a setting does not fit, or no steps are left.
         """
-        with self._guard:
-            run = self._seat(run_id).run.fork(step, owner)
+        with self._lock:
+            run = self._entry(run_id).run.fork(step, owner)
         run.change(settings)
         if (run.pending.get("steps") or run.current.train.steps) <= run.step:
-            raise UserError(f"The fork would begin at step {run.step:,}, where it ends. Raise the number of steps.")
-        return self._begin(run)
+            raise UserError(f"The fork would begin at step {run.step:,}, which is its last. Raise the number of steps.")
+        return self._admit(run)
 
-    def _begin(self, run: Run) -> str:
-        seat = _Seat(run)
+    def _admit(self, run: Run) -> str:
+        entry = _Entry(run)
         try:
             self.store.create(run)
-            seat.lock = self.store.lock(run.id)
+            entry.lock = self.store.lock(run.id)
         except (UserError, OSError) as error:
             run.warning = f"This run cannot be saved: {error}"
-        with self._guard:
-            self._seats[run.id] = seat
+        with self._lock:
+            self._entries[run.id] = entry
             if run.origin:
-                self._save(seat)  # what it shares with its parent
-            self._forget_oldest()
-            self._fill()
+                self._save(entry)  # what it shares with its parent must survive a crash of the server
+            self._evict_idle()
+            self._start_queued()
         return run.id
 
     def pause(self, run_id: str) -> None:
-        """Lets the slice in flight end, and submits no further one."""
-        with self._guard:
-            seat = self._seat(run_id)
-            if seat.run.status == Status.QUEUED or (seat.run.status == Status.RUNNING and seat.future is None):
-                seat.run.status = Status.PAUSED
-                self._save(seat)
-            seat.pausing = seat.future is not None
+        """Let the slice in flight end, and submit no further one."""
+        with self._lock:
+            entry = self._entry(run_id)
+            if entry.run.status == Status.QUEUED or (entry.run.status == Status.RUNNING and entry.future is None):
+                entry.run.status = Status.PAUSED
+                self._save(entry)
+            entry.pausing = entry.future is not None
 
     def resume(self, run_id: str, step_once: bool = False) -> None:
-        """Lets a run go on from its last state; ``step_once`` takes one step only and pauses.
+        """Resume a run from its last state; with ``step_once`` it takes one step and pauses.
 
         Raises:
-            UserError: if there is no such run, it has used up its steps, or another process trains it.
+            UserError: if there is no such run, it has taken all its steps, or another process is training it.
         """
-        with self._guard:
-            seat = self._seat(run_id)
-            run = seat.run
+        with self._lock:
+            entry = self._entry(run_id)
+            run = entry.run
             if (run.pending.get("steps") or run.current.train.steps) <= run.step:
-                raise UserError(f"The run has taken its {run.step:,} steps. Raise the number of steps to go on.")
-            seat.pausing = False
+                raise UserError(f"The run has taken all {run.step:,} steps. Raise the number of steps to resume.")
+            entry.pausing = False
             run.pause_at = run.step + 1 if step_once else None
             if run.status.is_active:
                 return
-            if seat.lock is None and not run.warning:
-                seat.lock = self.store.lock(run_id)
+            if entry.lock is None and not run.warning:
+                entry.lock = self.store.lock(run_id)
             run.status, run.message = Status.QUEUED, ""
-            run.rates.clear()
-            seat.deaths = 0
-            self._fill()
+            run.progress.clear()
+            entry.crashes = 0
+            self._start_queued()
 
     def change(self, run_id: str, **settings: Any) -> None:
-        """Gives a run other training settings, from its next slice on.
+        """Change the training settings of a run from its next slice on.
 
         Raises:
-            UserError: if a setting cannot change in mid-run, or a value is out of bounds.
+            UserError: if a setting cannot change during a run, or a value is out of bounds.
         """
-        with self._guard:
-            seat = self._seat(run_id)
-            seat.run.change(settings)
-            if not seat.run.status.is_active:
-                self._save(seat)
+        with self._lock:
+            entry = self._entry(run_id)
+            entry.run.change(settings)
+            if not entry.run.status.is_active:
+                self._save(entry)
 
     def delete(self, run_id: str) -> None:
-        """Moves a run at rest into the trash, from where `take_back` fetches it.
+        """Move a run at rest to the trash, from which `undelete` restores it.
 
         Raises:
-            UserError: if there is no such run, or it trains.
+            UserError: if there is no such run, or it is training.
         """
-        with self._disk, self._guard:
-            seat = self._seat(run_id)
-            if seat.run.status.is_active or seat.future is not None:
-                raise UserError("This run is training. Pause it, then delete it.")
+        with self._disk, self._lock:
+            entry = self._entry(run_id)
+            if entry.run.status.is_active or entry.future is not None:
+                raise UserError("This run is training. Pause it first, then delete it.")
             if (content := self._unsaved.pop(run_id, None)) is not None:
                 self.store.save(run_id, content)
-            self._release(seat)
-            self.store.discard(run_id)
-            del self._seats[run_id]
+            self._unlock(entry)
+            self.store.move_to_trash(run_id)
+            del self._entries[run_id]
             self.store.empty_trash(older_than_days=TRASH_DAYS)
-        self._left_behind = [header for header in self._left_behind if header.id != run_id]
+        self._interrupted = [header for header in self._interrupted if header.id != run_id]
 
-    def take_back(self, run_id: str) -> None:
-        """Fetches a run out of the trash.
+    def undelete(self, run_id: str) -> None:
+        """Restore a run from the trash.
 
         Raises:
             UserError: if it is gone for good.
         """
-        self.store.take_back(run_id)
+        self.store.restore_from_trash(run_id)
 
-    def look_at_test(self, run_id: str) -> float | None:
-        """The test loss of the run as it is now, over the whole split; each look is kept (`RunView.looks`).
+    def evaluate_on_test(self, run_id: str) -> TestEvaluation:
+        """Evaluate the run, as it is now, on the whole test split; the view keeps every evaluation.
 
         Raises:
-            UserError: if there is no such run, or its text is gone.
+            UserError: if there is no such run, or its data are gone.
         """
-        with self._guard:
-            seat = self._seat(run_id)
-            state, config, step = seat.run.state, seat.run.current.model_dump(), seat.run.step
-        loss: float | None = self.compute(loss_on_test, state, config)
-        with self._guard:
-            seat.run.looks.append((step, loss))
-            self._save(seat)
-        return loss
+        with self._lock:
+            entry = self._entry(run_id)
+            state, config, step = entry.run.state, entry.run.current.model_dump(), entry.run.step
+        evaluation = TestEvaluation(step, self.compute(evaluate_on_test, state, config))
+        with self._lock:
+            entry.run.test_evaluations.append(evaluation)
+            self._save(entry)
+        return evaluation
 
     def compute(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """What a function of lmcore returns, computed by a worker, so that the pages of others stay quick.
+        """What a function of lmcore returns, computed by a worker, so that other visitors' pages stay quick.
 
         Raises:
-            UserError: if the worker dies at it twice, or does not answer.
+            UserError: if the worker crashes twice, or does not answer.
         """
         for _ in range(2):
             generation = self._generation
@@ -273,36 +275,34 @@ class Engine:
                 future = self._workers.executor.submit(function, *arguments)
                 return future.result(DEADLINE)
             except (BrokenExecutor, CancelledError):
-                with self._guard:
+                with self._lock:
                     self._replace_workers(generation)
             except TimeoutError:
                 future.cancel()
-                raise UserError(f"No worker answered within {DEADLINE:g} s. Try again, with less to compute.") from None
-        raise UserError(
-            "A worker died at this twice, perhaps for want of memory. Try a smaller model or a shorter text."
-        )
+                raise UserError(f"No worker answered within {DEADLINE:g} s. Try again with less to compute.") from None
+        raise UserError("A worker crashed twice on this, perhaps out of memory. Try a smaller model or a shorter text.")
 
     def close(self) -> None:
-        """Lets slices in flight end, saves every run and ends the workers; active runs count as interrupted."""
-        with self._guard:
+        """Let slices in flight end, save every run and end the workers. Active runs count as interrupted."""
+        with self._lock:
             if self._closed:
                 return
             self._closed = True
-            flying = [seat.future for seat in self._seats.values() if seat.future is not None]
-        wait(flying, timeout=10)
+            in_flight = [entry.future for entry in self._entries.values() if entry.future is not None]
+        wait(in_flight, timeout=10)
         self._events.put(None)
         self._threads[0].join(timeout=10)
-        with self._guard:
-            for seat in self._seats.values():
-                if seat.run.status.is_active:
-                    self._save(seat)
-        self._to_save.put(None)
+        with self._lock:
+            for entry in self._entries.values():
+                if entry.run.status.is_active:
+                    self._save(entry)
+        self._save_queue.put(None)
         self._threads[1].join(timeout=10)
-        for seat in self._seats.values():
-            self._release(seat)
+        for entry in self._entries.values():
+            self._unlock(entry)
         self._workers.close()
 
-    # ------------------------------------------------------------ what there is
+    # ------------------------------------------------------------ queries
 
     def view(self, run_id: str) -> RunView:
         """The run as it is now.
@@ -310,188 +310,195 @@ class Engine:
         Raises:
             UserError: if there is no such run.
         """
-        with self._guard:
-            seat = self._seat(run_id)
-            run = seat.run
+        with self._lock:
+            entry = self._entry(run_id)
+            run = entry.run
             return RunView(
                 run.id,
                 run.status,
-                seat.pausing,
+                entry.pausing,
                 run.message,
                 run.warning,
                 run.current.model_copy(update={"train": run.current.train.updated(**run.pending)}),
                 run.step,
-                run.parameters,
-                run.seconds,
+                run.n_parameters,
+                run.wall_seconds,
                 run.steps_per_second,
-                self._place(run),
+                self._queue_position(run),
                 copy.deepcopy(run.history),
                 tuple(run.snapshots),
                 tuple(run.changes),
-                run.lost,
-                tuple(run.looks),
+                run.diverged_losses,
+                tuple(run.test_evaluations),
                 run.config.train,
                 run.origin,
             )
 
     def copy(self, run_id: str) -> Run:
-        """The whole run as it is now, to be taken elsewhere.
+        """The whole run as it is now, for an export.
 
         Raises:
             UserError: if there is no such run.
         """
-        with self._guard:
-            return self._seat(run_id).run.copy()
+        with self._lock:
+            return self._entry(run_id).run.copy()
 
     def headers(self) -> list[Header]:
         """The runs on disk, newest first, with the status that this engine knows."""
-        with self._guard:
-            live = {run_id: _present(seat.run) for run_id, seat in self._seats.items()}
+        with self._lock:
+            live = {run_id: _header_fields(entry.run) for run_id, entry in self._entries.items()}
         return [replace(header, **live.get(header.id, {})) for header in self.store.headers()]
 
     def interrupted(self) -> list[Header]:
-        """Runs that an earlier server had left in mid-run when this engine began, and that nobody has resumed."""
-        with self._guard:
-            taken = {run_id for run_id, seat in self._seats.items() if seat.run.status != Status.INTERRUPTED}
-        return [header for header in self._left_behind if header.id not in taken]
+        """Runs that an earlier server left while they were training, and that nobody has resumed."""
+        with self._lock:
+            taken = {run_id for run_id, entry in self._entries.items() if entry.run.status != Status.INTERRUPTED}
+        return [header for header in self._interrupted if header.id not in taken]
 
     @property
-    def active(self) -> int:
-        """Runs that are training now."""
-        with self._guard:
-            return sum(seat.run.status == Status.RUNNING for seat in self._seats.values())
+    def n_active(self) -> int:
+        """Number of runs that are training now."""
+        with self._lock:
+            return sum(entry.run.status == Status.RUNNING for entry in self._entries.values())
 
     @property
     def slice_seconds(self) -> float:
-        """How long a slice lasts now: short when many runs share the workers, so that each moves often."""
-        return min(0.2, max(0.05, 0.5 * self._workers.slots / max(1, self.active)))
+        """Length of a slice now: short when many runs share the workers, so that each of them moves often."""
+        return min(0.2, max(0.05, 0.5 * self._workers.n_workers / max(1, self.n_active)))
 
     # ------------------------------------------------------------ the loop
 
-    def _seat(self, run_id: str) -> _Seat:
-        if run_id not in self._seats:
-            self._seats[run_id] = _Seat(self.store.load(run_id))
-        return self._seats[run_id]
+    def _entry(self, run_id: str) -> _Entry:
+        if run_id not in self._entries:
+            self._entries[run_id] = _Entry(self.store.load(run_id))
+        return self._entries[run_id]
 
-    def _place(self, run: Run) -> int:
-        waiting = [s.run.id for s in self._seats.values() if s.run.status == Status.QUEUED and s.run.owner == run.owner]
+    def _queue_position(self, run: Run) -> int:
+        waiting = [
+            s.run.id for s in self._entries.values() if s.run.status == Status.QUEUED and s.run.owner == run.owner
+        ]
         return waiting.index(run.id) + 1 if run.id in waiting else 0
 
-    def _fill(self) -> None:
-        """Lets queued runs begin, first come, first served, as far as their owners may."""
-        for seat in self._seats.values():
-            if seat.run.status == Status.QUEUED:
+    def _start_queued(self) -> None:
+        """Start queued runs, first come, first served, up to the limit of each owner."""
+        for entry in self._entries.values():
+            if entry.run.status == Status.QUEUED:
                 running = sum(
-                    s.run.status == Status.RUNNING and s.run.owner == seat.run.owner for s in self._seats.values()
+                    s.run.status == Status.RUNNING and s.run.owner == entry.run.owner for s in self._entries.values()
                 )
-                if running < self.most_active:
-                    seat.run.status = Status.RUNNING
-                    self._submit(seat)
+                if running < self.max_active:
+                    entry.run.status = Status.RUNNING
+                    self._submit(entry)
 
-    def _submit(self, seat: _Seat) -> None:
-        if self._closed or seat.future is not None:
+    def _submit(self, entry: _Entry) -> None:
+        if self._closed or entry.future is not None:
             return
-        changes = len(seat.run.changes)
-        state, config = seat.run.next_slice()
-        if len(seat.run.changes) > changes:
-            self._save(seat)
+        changes = len(entry.run.changes)
+        state, config = entry.run.next_slice()
+        if len(entry.run.changes) > changes:
+            self._save(entry)
         for _ in range(2):
             generation = self._generation
             try:
-                future = self._workers.executor.submit(advance, state, config, self.slice_seconds, seat.run.pause_at)
+                future = self._workers.executor.submit(advance, state, config, self.slice_seconds, entry.run.pause_at)
                 break
             except BrokenExecutor:
                 self._replace_workers(generation)
         else:
-            self._fail(seat, "No worker could be started. Start the app again.")
+            self._fail(entry, "No worker could be started. Start the app again.")
             return
-        seat.future, seat.submitted = future, time.monotonic()
-        future.add_done_callback(lambda done: self._events.put((seat.run.id, generation, done)))
+        entry.future, entry.submitted = future, time.monotonic()
+        future.add_done_callback(lambda done: self._events.put((entry.run.id, generation, done)))
 
-    def _listen(self) -> None:
-        """The engine's thread: takes in finished slices; nothing that goes wrong with one run ends it."""
+    def _collect_results(self) -> None:
+        """The engine's thread: takes in finished slices. Nothing that goes wrong with one run ends it."""
         while True:
             try:
                 event = self._events.get(timeout=1.0)
             except queue.Empty:
-                self._give_up_overdue()
+                self._fail_overdue()
                 continue
             if event is None:
                 return
             run_id, generation, future = event
-            with self._guard:
-                seat = self._seats.get(run_id)
-                if seat is not None and seat.future is future:
-                    seat.future = None
+            with self._lock:
+                entry = self._entries.get(run_id)
+                if entry is not None and entry.future is future:
+                    entry.future = None
                     try:
-                        self._finished(seat, generation, future)
+                        self._handle_result(entry, generation, future)
                     except Exception as error:
                         _log.exception("run %s failed", run_id)
-                        self._fail(seat, f"The run stopped on an error of the program ({type(error).__name__}).")
-                    self._fill()
+                        self._fail(
+                            entry,
+                            f"The run stopped because of a bug ({type(error).__name__}); see the server's log.",
+                        )
+                    self._start_queued()
 
-    def _finished(self, seat: _Seat, generation: int, future: "Future[Any]") -> None:
+    def _handle_result(self, entry: _Entry, generation: int, future: "Future[Any]") -> None:
         try:
             state, report = future.result()
         except UserError as error:
-            self._fail(seat, str(error))
+            self._fail(entry, str(error))
             return
         except (BrokenExecutor, CancelledError):
             self._replace_workers(generation)
-            seat.deaths += 1
-            if seat.deaths > MAX_DEATHS:
+            entry.crashes += 1
+            if entry.crashes > MAX_CRASHES:
                 self._fail(
-                    seat, "Its worker died several times in a row, perhaps for want of memory: try a smaller model."
+                    entry, "Its worker crashed several times in a row, perhaps out of memory. Try a smaller model."
                 )
             else:
-                self._submit(seat)
+                self._submit(entry)
             return
-        run = seat.run
-        seat.deaths = 0
+        run = entry.run
+        entry.crashes = 0
         run.fold(state, report)
-        if seat.pausing and run.status == Status.RUNNING:
+        if entry.pausing and run.status == Status.RUNNING:
             run.status = Status.PAUSED
-        seat.pausing = False
+        entry.pausing = False
         if run.status == Status.RUNNING:
-            if time.monotonic() - seat.saved > max(SAVE_EVERY, seat.saving / SAVE_SHARE):
-                self._save(seat)
-            self._submit(seat)
+            if time.monotonic() - entry.saved > max(SAVE_EVERY, entry.encoding_seconds / MAX_SAVE_SHARE):
+                self._save(entry)
+            self._submit(entry)
         else:
-            self._save(seat)
+            self._save(entry)
 
-    def _fail(self, seat: _Seat, message: str) -> None:
-        seat.run.status, seat.run.message = Status.FAILED, message
-        self._save(seat)
+    def _fail(self, entry: _Entry, message: str) -> None:
+        entry.run.status, entry.run.message = Status.FAILED, message
+        self._save(entry)
 
     def _replace_workers(self, generation: int) -> None:
-        """Once for each time that they broke: the first run to notice replaces them, the others just go on."""
+        """Replace broken workers, once per breakdown: the first run to notice replaces them for all."""
         if generation == self._generation and not self._closed:
             self._generation += 1
             self._workers.close()
             self._workers = self._make_workers()
 
-    def _give_up_overdue(self) -> None:
-        with self._guard:
-            for seat in list(self._seats.values()):
-                if seat.future is not None and time.monotonic() - seat.submitted > DEADLINE:
-                    seat.future = None
-                    self._fail(seat, f"No worker answered within {DEADLINE:g} s. Check the workers, then resume.")
-            self._fill()
+    def _fail_overdue(self) -> None:
+        with self._lock:
+            for entry in list(self._entries.values()):
+                if entry.future is not None and time.monotonic() - entry.submitted > DEADLINE:
+                    entry.future = None
+                    self._fail(
+                        entry, f"No worker answered within {DEADLINE:g} s. Check the workers, then resume the run."
+                    )
+            self._start_queued()
 
     # ------------------------------------------------------------ memory and disk
 
-    def _save(self, seat: _Seat) -> None:
-        seat.saved = time.monotonic()
-        self._unsaved[seat.run.id] = seat.run.to_bytes()
-        seat.saving = time.monotonic() - seat.saved
-        self._to_save.put(seat.run.id)
+    def _save(self, entry: _Entry) -> None:
+        entry.saved = time.monotonic()
+        self._unsaved[entry.run.id] = entry.run.encode()
+        entry.encoding_seconds = time.monotonic() - entry.saved
+        self._save_queue.put(entry.run.id)
 
-    def _write(self) -> None:
-        """The thread that waits for the disk, so that training does not."""
-        while (run_id := self._to_save.get()) is not None:
+    def _write_checkpoints(self) -> None:
+        """The thread that writes checkpoints, so that training need not wait for the disk."""
+        while (run_id := self._save_queue.get()) is not None:
             warning = ""
             with self._disk:
-                with self._guard:
+                with self._lock:
                     content = self._unsaved.pop(run_id, None)
                 if content is None:
                     continue  # a newer one was written already
@@ -499,19 +506,19 @@ class Engine:
                     self.store.save(run_id, content)
                 except UserError as error:
                     warning = f"This run cannot be saved: {error}"
-            with self._guard:
-                if run_id in self._seats:
-                    self._seats[run_id].run.warning = warning
+            with self._lock:
+                if run_id in self._entries:
+                    self._entries[run_id].run.warning = warning
 
-    def _forget_oldest(self) -> None:
-        idle = [seat for seat in self._seats.values() if not seat.run.status.is_active and not seat.run.warning]
-        for seat in idle[: max(0, len(idle) - MAX_IDLE)]:
-            if seat.run.id not in self._unsaved:
-                self._release(seat)
-                del self._seats[seat.run.id]
+    def _evict_idle(self) -> None:
+        idle = [entry for entry in self._entries.values() if not entry.run.status.is_active and not entry.run.warning]
+        for entry in idle[: max(0, len(idle) - MAX_IDLE_RUNS)]:
+            if entry.run.id not in self._unsaved:
+                self._unlock(entry)
+                del self._entries[entry.run.id]
 
     @staticmethod
-    def _release(seat: _Seat) -> None:
-        if seat.lock is not None:
-            seat.lock.release()
-            seat.lock = None
+    def _unlock(entry: _Entry) -> None:
+        if entry.lock is not None:
+            entry.lock.release()
+            entry.lock = None

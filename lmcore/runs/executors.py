@@ -19,7 +19,7 @@ class Workers(NamedTuple):
     """An executor, how many slices it computes at once, and how to end it."""
 
     executor: Executor
-    slots: int
+    n_workers: int
     close: Callable[[], None] = lambda: None
 
 
@@ -54,7 +54,7 @@ def dask_cluster(address: str) -> Workers:
     try:
         from distributed import Client
     except ImportError:
-        raise UserError("LMCORE_EXECUTOR needs dask.distributed: pip install -r requirements-cluster.txt") from None
+        raise UserError("LMCORE_EXECUTOR needs dask.distributed: pip install 'glassbox[cluster]'") from None
     try:
         client = Client(address, timeout=10, set_as_default=False)
     except (OSError, ValueError) as error:
@@ -63,7 +63,7 @@ def dask_cluster(address: str) -> Workers:
     return Workers(client.get_executor(pure=False), max(1, threads), client.close)
 
 
-def give_way() -> None:
+def lower_priority() -> None:
     """Lets this process run after others, so that pages stay quick while every core trains."""
     if hasattr(os, "nice"):
         os.nice(10 - os.nice(0))
@@ -71,7 +71,7 @@ def give_way() -> None:
 
 def _prepare_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which then ends its workers
-    give_way()
+    lower_priority()
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 

@@ -1,6 +1,6 @@
-"""Runs on disk: ``<id>/config.json``, written once, and ``<id>/checkpoint.safetensors``, replaced in one move.
+"""Runs on disk: ``<id>/config.json``, written once, and ``<id>/checkpoint.safetensors``, replaced atomically.
 
-Beside them ``<id>/about.json`` holds what people say of the run. Runs that were deleted lie in ``.trash/<id>``.
+``<id>/annotations.json`` has the name, note and star that people gave the run. Deleted runs lie in ``.trash/<id>``.
 """
 
 import json
@@ -18,39 +18,42 @@ from pydantic import field_validator
 from safetensors import SafetensorError, safe_open
 
 from lmcore.config import Config, Field
+from lmcore.data.corpora import Split
 from lmcore.data.files import write_atomically
 from lmcore.errors import UserError
+from lmcore.families import AnyRunConfig, run_config
 from lmcore.runs.run import Fork, Run, Status
-from lmcore.training.trainers import AnyRunConfig, config_of
+from lmcore.training.checkpoint import FORMAT_VERSION, check_version, parse_record
+from lmcore.training.history import metric_name
 
 ID = "[0-9a-f]{20}"
 TRASH = ".trash"
 TRASH_DAYS = 7
-"""Days that a deleted run can be taken back; when the app starts, what has lain longer is gone for good."""
+"""Days for which a deleted run can be restored; at the next start of the app after that, it is gone for good."""
 
 
 def runs_folder() -> Path:
-    """The folder for runs (``LMCORE_RUNS``, else ``runs/`` beside the library)."""
-    return Path(os.environ.get("LMCORE_RUNS") or Path(__file__).parents[2] / "runs")
+    """The folder for runs: ``LMCORE_RUNS``, else ``runs/`` in the current directory."""
+    return Path(os.environ.get("LMCORE_RUNS") or "runs")
 
 
-class About(Config):
-    """What people say of a run; it is shown as text, whatever it holds."""
+class Annotations(Config):
+    """What people write on a run. It is always shown as plain text."""
 
-    name: str = Field("", max_length=60, description="What you call this run.")
-    note: str = Field("", max_length=1000, description="What you want to remember of it.")
-    starred: bool = Field(False, description="Starred runs are never offered for removal.")
+    name: str = Field("", max_length=60, description="Name of the run.")
+    note: str = Field("", max_length=1000, description="Note about the run.")
+    starred: bool = Field(False, description="Star: the run is never suggested for deletion.")
 
     @field_validator("name")
     @classmethod
     def _one_line(cls, name: str) -> str:
-        """Without line ends and characters that nobody sees, or that turn the direction of the text beside them."""
+        """Replace line ends and invisible characters, such as those that reverse the direction of text."""
         return " ".join("".join(c if c.isprintable() else " " for c in name).split())
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a list of runs shows, read without the weights."""
+    """What a list of runs shows, read without any arrays."""
 
     id: str
     owner: str
@@ -58,56 +61,67 @@ class Header:
     config: AnyRunConfig  # with all changes applied
     status: Status
     step: int
-    parameters: int = 0
-    seconds: float = 0.0  # of training
-    train: float | None = None  # the last that was measured, in nats per character
-    dev: float | None = None
+    n_parameters: int = 0
+    wall_seconds: float = 0.0  # of training
+    metrics: dict[str, float] = field(default_factory=dict)  # of the last snapshot
     origin: Fork | None = None
-    about: About = field(default_factory=About)
+    annotations: Annotations = field(default_factory=Annotations)
+
+    def loss(self, split: Split) -> float | None:
+        """The mean loss on a split at the last snapshot; None if it was not measured."""
+        return self.metrics.get(metric_name("loss", split))
 
 
 class Store:
-    """The runs in a folder. A lock file tells other processes that a run is in use; it ends with its process."""
+    """The runs in a folder. A lock file, which ends with its process, tells other processes that a run is in use."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or runs_folder()
-        self._known: dict[str, tuple[tuple[int, ...], Header]] = {}  # when its files changed, and what they held
+        self._known: dict[
+            str, tuple[tuple[int, ...], Header]
+        ] = {}  # modification times of its files, and the header read then
 
     def create(self, run: Run) -> None:
-        """Writes what the run was started with.
+        """Write what the run was started with.
 
         Raises:
             UserError: if the disk is full or the folder cannot be written.
         """
-        content = {"id": run.id, "owner": run.owner, "created": run.created, "config": run.config.model_dump()}
+        content: dict[str, Any] = {
+            "format": FORMAT_VERSION,
+            "id": run.id,
+            "owner": run.owner,
+            "created": run.created,
+            "config": run.config.model_dump(),
+        }
         content |= {"origin": run.origin._asdict()} if run.origin else {}
         write_atomically(self._path(run.id) / "config.json", json.dumps(content, indent=2).encode())
 
     def save(self, run_id: str, content: bytes) -> None:
-        """Replaces the checkpoint by what `Run.to_bytes` returned.
+        """Replace the checkpoint with what `Run.encode` returned.
 
         Raises:
             UserError: if the disk is full or the folder has vanished.
         """
         if not self._path(run_id).is_dir():
-            raise UserError("The folder of the run has vanished; the run goes on in memory only.")
+            raise UserError("The folder of the run has disappeared; the run continues in memory only.")
         write_atomically(self._path(run_id) / "checkpoint.safetensors", content)
 
     def add(self, run: Run) -> None:
-        """Writes a whole run that came from elsewhere, or nothing of it.
+        """Write a whole run that was imported, or nothing of it.
 
         Raises:
             UserError: if the disk is full or the folder cannot be written.
         """
         try:
             self.create(run)
-            self.save(run.id, run.to_bytes())
+            self.save(run.id, run.encode())
         except UserError:
             self.remove(run.id)
             raise
 
     def remove(self, run_id: str) -> None:
-        """Removes for good the folder of a run that nobody has opened yet."""
+        """Delete the folder of a run for good."""
         shutil.rmtree(self._path(run_id), ignore_errors=True)
 
     def load(self, run_id: str) -> Run:
@@ -121,25 +135,25 @@ class Store:
         if file.is_file():
             with safe_open(file, framework="numpy") as opened:
                 tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
-                run.load_bytes(tensors, _record(opened))
+                run.decode(parse_record(opened.metadata()), tensors)
         if run.status.is_active:
             run.status = Status.INTERRUPTED
         return run
 
     def headers(self) -> list[Header]:
-        """All runs in the folder, newest first; what cannot be read is left out."""
+        """All runs in the folder, newest first; what cannot be read is skipped."""
         headers = []
         for path in self.folder.glob("*/config.json") if self.folder.is_dir() else []:
             try:
                 headers.append(self._header(path.parent.name))
             except (UserError, OSError, SafetensorError, ValueError, KeyError, TypeError):
-                continue  # half a folder, or one of another version
+                continue  # an incomplete folder, or another version of the format
         return sorted(headers, key=lambda header: -header.created)
 
     def _header(self, run_id: str) -> Header:
-        """The header, read again only when a file has changed: a class has hundreds of runs."""
+        """The header, read again only when a file has changed: a class makes hundreds of runs."""
         path = self._path(run_id)
-        files = [path / name for name in ("config.json", "checkpoint.safetensors", "about.json")]
+        files = [path / name for name in ("config.json", "checkpoint.safetensors", "annotations.json")]
         seen = tuple(file.stat().st_mtime_ns if file.is_file() else 0 for file in files)
         if self._known.get(run_id, (None, None))[0] != seen:
             self._known[run_id] = seen, self._read_header(run_id)
@@ -151,12 +165,12 @@ class Store:
     def _read_header(self, run_id: str) -> Header:
         run = self._created(run_id)
         header = Header(run.id, run.owner, run.created, run.config, Status.QUEUED, 0, origin=run.origin)
-        header = replace(header, about=self.about(run_id))
+        header = replace(header, annotations=self.annotations(run_id))
         file = self._path(run_id) / "checkpoint.safetensors"
         if not file.is_file():
             return header
         with safe_open(file, framework="numpy") as opened:
-            record = _record(opened)
+            record = parse_record(opened.metadata())
         settings = {name: value for change in record["changes"] for name, value in change["settings"].items()}
         train = run.config.train.updated(**settings) if settings else run.config.train
         last = record["snapshots"][-1] if record["snapshots"] else {}
@@ -165,66 +179,66 @@ class Store:
             config=run.config.model_copy(update={"train": train}),
             status=Status(record["status"]),
             step=record["step"],
-            parameters=record["parameters"],
-            seconds=record["seconds"],
-            train=last.get("train"),
-            dev=last.get("dev"),
+            n_parameters=record["n_parameters"],
+            wall_seconds=record["wall_seconds"],
+            metrics=last.get("metrics", {}),
         )
 
     def _created(self, run_id: str) -> Run:
         try:
             content = json.loads((self._path(run_id) / "config.json").read_text(encoding="utf-8"))
+            check_version(content.get("format"))
             parent = content.get("origin")
             origin = Fork(str(parent["parent"]), int(parent["step"])) if parent else None
-            return Run(config_of(content["config"]), content["owner"], content["id"], content["created"], origin)
+            return Run(run_config(content["config"]), content["owner"], content["id"], content["created"], origin)
         except FileNotFoundError:
             raise UserError(f"There is no run {run_id!r} on this computer.") from None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise UserError(f"The files of run {run_id!r} are damaged.") from None
 
-    # ------------------------------------------------------------ what people say of a run
+    # ------------------------------------------------------------ annotations
 
-    def about(self, run_id: str) -> About:
-        """Name, note and star of a run; none where its file is missing or damaged."""
+    def annotations(self, run_id: str) -> Annotations:
+        """Name, note and star of a run; defaults where the file is missing or damaged."""
         try:
-            return About.parse(json.loads((self._path(run_id) / "about.json").read_text(encoding="utf-8")))
+            return Annotations.parse(json.loads((self._path(run_id) / "annotations.json").read_text(encoding="utf-8")))
         except (OSError, UserError, ValueError, TypeError, RecursionError):
-            return About()
+            return Annotations()
 
-    def describe(self, run_id: str, about: About) -> None:
-        """Keeps name, note and star of a run.
+    def annotate(self, run_id: str, annotations: Annotations) -> None:
+        """Save the name, note and star of a run.
 
         Raises:
             UserError: if there is no such run, or the disk is full.
         """
         if not self._path(run_id).is_dir():
             raise UserError(f"There is no run {run_id!r} on this computer.")
-        write_atomically(self._path(run_id) / "about.json", about.model_dump_json(indent=2).encode())
+        write_atomically(self._path(run_id) / "annotations.json", annotations.model_dump_json(indent=2).encode())
 
     # ------------------------------------------------------------ trash
 
     @property
     def trash(self) -> "Store":
-        """The runs that were deleted and can be taken back."""
+        """The deleted runs, which can be restored."""
         return Store(self.folder / TRASH)
 
-    def discard(self, run_id: str) -> None:
-        """Moves a run into the trash.
+    def move_to_trash(self, run_id: str) -> None:
+        """Move a run to the trash.
 
         Raises:
             UserError: if there is no such run, or some process trains it.
         """
         self._created(run_id)
         if self.is_locked(run_id):
-            raise UserError("A process trains this run, or holds it ready. Pause it, or end that process, first.")
+            raise UserError("Another process is using this run. Pause it there, or end that process, first.")
         self._move(run_id, self.trash)
-        os.utime(self.trash.folder / run_id)  # its age in the trash
+        os.utime(self.trash.folder / run_id)  # its age in the trash counts from now
 
-    def take_back(self, run_id: str) -> None:
-        """Moves a run out of the trash.
+    def restore_from_trash(self, run_id: str) -> None:
+        """Move a run out of the trash.
 
         Raises:
-            UserError: if it is not there any more.
+            UserError: if it is no longer there.
         """
         self.trash._move(run_id, self)
 
@@ -235,10 +249,10 @@ class Store:
         except FileNotFoundError:
             raise UserError("That run is gone for good.") from None
         except OSError as error:
-            raise UserError(f"The run cannot be moved ({error.strerror or error}). Check its folder.") from None
+            raise UserError(f"The run cannot be moved ({error.strerror or error}). Check the folder of runs.") from None
 
     def empty_trash(self, older_than_days: float = 0.0, only: Collection[str] | None = None) -> None:
-        """Removes for good what has lain in the trash for so long; ``only`` names the runs, all if None."""
+        """Delete for good what was moved to the trash that long ago; ``only`` limits it to some runs."""
         before = time.time() - older_than_days * 86_400
         for path in list(self.trash.folder.iterdir()) if self.trash.folder.is_dir() else []:
             if path.stat().st_mtime <= before and (only is None or path.name in only):
@@ -252,10 +266,10 @@ class Store:
     # ------------------------------------------------------------ locks
 
     def lock(self, run_id: str) -> FileLock:
-        """Takes the run for this process.
+        """Lock the run for this process.
 
         Raises:
-            UserError: if another process has it.
+            UserError: if another process has locked it.
         """
         lock = FileLock(self._path(run_id) / "lock", blocking=False, thread_local=False)
         try:
@@ -265,7 +279,7 @@ class Store:
         return lock
 
     def is_locked(self, run_id: str) -> bool:
-        """Whether some process has taken the run."""
+        """Whether some process has locked the run."""
         try:
             self.lock(run_id).release()
         except UserError:
@@ -274,7 +288,7 @@ class Store:
 
     def _path(self, run_id: str) -> Path:
         if not re.fullmatch(ID, run_id):  # an id from an address must never become a path of its own
-            raise UserError(f"{run_id[:40]!r} is not the name of a run.")
+            raise UserError(f"{run_id[:40]!r} is not the id of a run.")
         return self.folder / run_id
 
 
@@ -283,8 +297,3 @@ def _size(file: Path) -> int:
         return file.stat().st_size
     except OSError:  # it has just been replaced
         return 0
-
-
-def _record(opened: Any) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads(opened.metadata()["run"])
-    return record

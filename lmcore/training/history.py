@@ -1,78 +1,112 @@
-"""What a run remembers, as plain data: the loss of its steps, snapshots, changes; and the record that a chart draws.
-
-Losses are in nats per character.
-"""
+"""What a run remembers, as plain data: the loss of its steps, its snapshots, and its changes of settings."""
 
 import copy
-from collections.abc import Mapping, Sequence
+import math
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+
+from lmcore.data.corpora import Split
+from lmcore.training.checkpoint import WEIGHTS
 
 Floats = NDArray[np.float64]
 
-WEIGHTS = "theta"
-"""Name, or its end, of an array that holds all weights of a model."""
-
-MAX_KEPT_ALWAYS = 150_000
-"""Weights of a model whose snapshots keep them all; of a larger one the last snapshot alone keeps them."""
+MAX_WEIGHTS_IN_ALL_SNAPSHOTS = 150_000
+"""Largest model, in weights, whose snapshots all keep their weights; of a larger one, only the last snapshot does."""
 
 
-def under(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Those whose names begin with a prefix, by the rest of their names."""
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+def metric_name(name: str, split: Split) -> str:
+    """The key of a metric in `Snapshot.metrics`, as in "dev/loss"."""
+    return f"{split}/{name}"
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """A small record of the model at one step; equal to itself only, so that pictures of it can be kept."""
+    """A small record of the model at one step. Equal only to itself, so that it can be the key of a cache."""
 
     step: int
-    train: float  # nats per character, over a part of the split; over all of it at the last step
-    dev: float | None  # None where the split is empty
-    samples: tuple[str, ...]
-    arrays: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # by name: "next_character"
-    seconds: float = 0.0  # of training until then
-    training: float = 0.0  # the same in seconds of the processor, measurements left out
-    state: dict[str, NDArray[Any]] = field(default_factory=dict)  # to go on from here; empty where it is not kept
+    metrics: dict[str, float]  # by `metric_name`; losses in nats per character or per example
+    samples: tuple[str, ...] = ()
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)  # what pictures need, by name
+    examples: int = 0  # examples (characters, for a language model) learned from until this step, repeats included
+    wall_seconds: float = 0.0  # of training until this step
+    cpu_seconds: float = 0.0  # of training until this step, evaluation excluded
+    state: dict[str, NDArray[Any]] = field(default_factory=dict)  # the trainer's state dict; empty where it is not kept
+
+    def metric(self, name: str, split: Split) -> float | None:
+        """A metric on a split; None if it was not measured."""
+        return self.metrics.get(metric_name(name, split))
+
+    @overload
+    def loss(self, split: Literal["train"]) -> float: ...
+    @overload
+    def loss(self, split: Split) -> float | None: ...
+    def loss(self, split: Split) -> float | None:
+        """The mean loss on a split (on a part of it, unless the run has ended); None if the split is empty.
+
+        The train split is never empty; its loss is nan if it was not measured.
+        """
+        return self.metrics.get(metric_name("loss", split), math.nan if split == "train" else None)
 
     def without_weights(self) -> "Snapshot":
-        """The same record without the model's weights; itself if it holds none."""
+        """The same snapshot without the model's weights; itself if it has none."""
         kept = {name: array for name, array in self.arrays.items() if not name.endswith(WEIGHTS)}
         return self if len(kept) == len(self.arrays) else replace(self, arrays=kept)
 
 
-def extended(snapshots: list[Snapshot], new: list[Snapshot], parameters: int) -> list[Snapshot]:
-    """The snapshots of a run with new ones; those of a model of many weights keep them at the last one only."""
+def append_snapshots(snapshots: list[Snapshot], new: list[Snapshot], n_parameters: int) -> list[Snapshot]:
+    """The snapshots of a run with new ones appended; of a large model, only the last one keeps its weights."""
     snapshots = snapshots + new
-    if parameters <= MAX_KEPT_ALWAYS:
+    if n_parameters <= MAX_WEIGHTS_IN_ALL_SNAPSHOTS:
         return snapshots
     return [snapshot.without_weights() for snapshot in snapshots[:-1]] + snapshots[-1:]
 
 
-class History:
-    """The loss of every step in little memory: the first ones exactly, then the means of equal buckets.
+@dataclass(frozen=True)
+class Change:
+    """Training settings that changed at a step, effective from the next step on."""
 
-    When the buckets are full, each two become one.
+    step: int
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class TestEvaluation:
+    """Metrics on the whole test split, measured because somebody asked for them."""
+
+    __test__ = False  # not a test case, whatever pytest makes of the name
+
+    step: int
+    metrics: dict[str, float]  # by name, as in "loss"; empty if the split is empty
+
+    @property
+    def loss(self) -> float | None:
+        """Mean loss on the test split; None if the split is empty."""
+        return self.metrics.get("loss")
+
+
+class History:
+    """The loss of every step in little memory: the first steps exactly, then the means of equally wide buckets.
+
+    When all buckets are in use, neighbors merge and the width doubles.
     """
 
     HEAD = 1000
     BUCKETS = 500
 
     def __init__(self) -> None:
-        self.head = np.zeros(0, dtype=np.float32)
-        self.sums = np.zeros(0, dtype=np.float64)
-        self.width = 1  # steps a bucket
+        self.head = np.zeros(0, dtype=np.float32)  # losses of the first HEAD steps
+        self.sums = np.zeros(0, dtype=np.float64)  # sum of the losses in each bucket
+        self.width = 1  # steps per bucket
         self.steps = 0
         self.ratio_steps = np.zeros(0, dtype=np.int64)
-        self.ratios = np.zeros((0, 0, 2), dtype=np.float32)  # `Trainer.take_ratios`
-        self.marks = np.zeros((0, 2))  # steps at which it can be cut off, and the sum of all losses until each
+        self.ratios = np.zeros((0, 0, 2), dtype=np.float32)  # `Trainer.pop_update_ratios`
+        self.marks = np.zeros((0, 2))  # steps where the history can be cut, and the sum of all losses before each
 
     def add(self, losses: NDArray[np.float32]) -> None:
-        """Appends the losses of the next steps."""
+        """Append the losses of the next steps."""
         self.head = np.concatenate([self.head, losses[: self.HEAD - len(self.head)]])
         while len(self.sums) * self.width < self.steps + len(losses):
             if len(self.sums) < self.BUCKETS:
@@ -84,17 +118,19 @@ class History:
         np.add.at(self.sums, buckets, losses)
         self.steps += len(losses)
 
-    def add_ratios(self, steps: NDArray[np.int64], ratios: NDArray[np.float32]) -> None:
-        """Appends how large gradients and updates were, shape (R, P, 2), at some of the next steps."""
+    def add_update_ratios(self, steps: NDArray[np.int64], ratios: NDArray[np.float32]) -> None:
+        """Append relative sizes of gradients and updates, shape (R, P, 2), at some of the next steps."""
+        if len(steps) == 0:
+            return
         self.ratio_steps = np.concatenate([self.ratio_steps, steps])
         self.ratios = np.concatenate([self.ratios, ratios]) if len(self.ratios) else ratios
 
     def mark(self) -> None:
-        """Remembers the present step as one at which the history may be cut off: its bucket may not be full."""
+        """Allow the history to be cut at the present step, whose bucket may not be full."""
         self.marks = np.append(self.marks, [[self.steps, self.sums.sum()]], axis=0)
 
     def until(self, step: int) -> "History":
-        """The history as it was at a marked step, in buckets as wide as now; the last one may be part of a bucket.
+        """The history as it was at a marked step, in buckets as wide as now; the last bucket may be partly filled.
 
         Raises:
             KeyError: if the step was not marked.
@@ -121,7 +157,7 @@ class History:
         return (edges[:-1] + edges[1:] + 1) / 2, (self.sums / sizes).astype(np.float32)
 
     def curve_from_start(self) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """As `curve`, but every one of the first steps: for a logarithmic axis."""
+        """Like `curve`, but with every one of the first steps: for a logarithmic axis."""
         steps, losses = self.curve()
         later = steps > len(self.head)
         return (
@@ -146,83 +182,6 @@ class History:
         history = cls()
         history.head, history.sums = arrays["head"], arrays["sums"]
         history.ratio_steps, history.ratios = arrays["ratio_steps"], arrays["ratios"]
-        history.marks = arrays.get("marks", history.marks)  # files of before have none
+        history.marks = arrays["marks"]
         history.width, history.steps = (int(number) for number in arrays["shape"])
         return history
-
-
-@dataclass(frozen=True)
-class Change:
-    """Settings that were changed at a step, for the steps after it."""
-
-    step: int
-    settings: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class LossCurve:
-    """All that the picture of a training shows, in nats per character."""
-
-    steps: Floats  # (P,)
-    losses: Floats  # (P,), of the minibatches
-    smoothed: Floats  # (P,)
-    snapshot_steps: Floats  # (S,)
-    train: Floats  # (S,)
-    dev: Floats  # (S,), nan where there is none
-    guessing: float  # the loss of guessing uniformly, ln V
-    changes: tuple[Change, ...] = ()
-    lost: Floats = field(default_factory=lambda: np.zeros(0))  # losses after the last step, of a slice that diverged
-    looks: tuple[tuple[int, float], ...] = ()  # step and test loss, where it was asked for
-    unit: str = "step"  # what the steps count
-
-
-def over_seconds(curve: LossCurve, snapshots: Sequence[Snapshot]) -> LossCurve:
-    """The same losses over the seconds of training; between two snapshots the pace counts as even."""
-    steps = [snapshot.step for snapshot in snapshots]
-    seconds = [snapshot.seconds for snapshot in snapshots]
-    until = curve.steps <= max(steps, default=-1)  # later ones have no time yet
-    at = np.interp(curve.steps[until], steps, seconds) if steps else np.zeros(0)
-    return replace(
-        curve,
-        steps=at,
-        losses=curve.losses[until],
-        smoothed=curve.smoothed[until],
-        snapshot_steps=np.array(seconds),
-        unit="seconds of training",
-    )
-
-
-def loss_curve(
-    history: History,
-    snapshots: tuple[Snapshot, ...],
-    vocabulary_size: int,
-    changes: tuple[Change, ...] = (),
-    lost: NDArray[np.float32] | None = None,
-    from_start: bool = False,
-    looks: tuple[tuple[int, float | None], ...] = (),
-) -> LossCurve:
-    """The record of a training's loss.
-
-    The smoothed curve is an exponentially weighted mean with bias correction (a half-life of one fiftieth of the
-    points), so that it starts where the losses start.
-
-    Args:
-        from_start: show every one of the first steps, for a logarithmic axis.
-        looks: step and test loss, each time that it was asked for.
-    """
-    steps, losses = history.curve_from_start() if from_start else history.curve()
-    halflife = max(2.0, len(losses) / 50)
-    smoothed = pd.Series(losses, dtype=float).ewm(halflife=halflife).mean().to_numpy()
-    dev = [np.nan if snapshot.dev is None else snapshot.dev for snapshot in snapshots]
-    return LossCurve(
-        steps,
-        losses.astype(float),
-        smoothed,
-        np.array([snapshot.step for snapshot in snapshots], dtype=float),
-        np.array([snapshot.train for snapshot in snapshots], dtype=float),
-        np.array(dev, dtype=float),
-        float(np.log(vocabulary_size)),
-        changes,
-        np.zeros(0) if lost is None else lost[np.isfinite(lost)].astype(float),
-        tuple((step, loss) for step, loss in looks if loss is not None),
-    )

@@ -1,102 +1,108 @@
-"""Taking a run along, and bringing one in: downloads and an uploader for any page that shows runs."""
+"""What the pages of the section Lab share: which runs a visitor may see, and the export and import of a run."""
 
-import secrets
-from collections.abc import Callable
+import functools
 
 import streamlit as st
 
 from lmcore.errors import UserError
-from lmcore.runs import exchange, scripts
+from lmcore.runs import scripts
+from lmcore.runs.archive import MAX_ARCHIVE_BYTES
 from lmcore.runs.engine import RunView
-from lmcore.runs.exchange import Imported
+from lmcore.runs.export import export_run
+from lmcore.runs.import_archive import Imported, import_archive
+from lmcore.runs.store import Header
 from ui.navigation import page_of
+from ui.run import attach
 from ui.server import engine
 
-BUTTONS = {  # by the end of the file's name: label, icon, type, what is in it
-    ".zip": ("Run", ":material/folder_zip:", "application/zip", "All of it; it can be imported on another computer."),
-    ".py": ("Script", ":material/terminal:", "text/x-python", "The experiment in plain torch, with the same losses."),
-    ".ipynb": ("Notebook", ":material/book_2:", "application/x-ipynb+json", "The same as a Jupyter notebook."),
-    ".csv": ("Losses", ":material/table:", "text/csv", "The loss of every step and snapshot, for a spreadsheet."),
+EXPORTS = {  # by file suffix: label, icon, MIME type, tooltip
+    ".zip": ("Run", ":material/folder_zip:", "application/zip", "The complete run, to import on another computer."),
+    ".py": ("Script", ":material/terminal:", "text/x-python", "The experiment in plain PyTorch, with the same losses."),
+    ".ipynb": ("Notebook", ":material/book_2:", "application/x-ipynb+json", "The same code as a Jupyter notebook."),
+    ".csv": ("Losses", ":material/table:", "text/csv", "The losses of all steps and snapshots, for a spreadsheet."),
 }
-LARGEST = exchange.MAX_PACKED // 1_000_000  # megabytes
+MAX_UPLOAD = MAX_ARCHIVE_BYTES // 1_000_000  # MB
 
 
-def take_along(page: str, view: RunView) -> None:
-    """Buttons that download a run as it is at the click: whole, as a script, as a notebook, its losses.
+# ---------------------------------------------------------------- which runs a visitor may see
+
+
+def visible_runs() -> list[Header]:
+    """The runs this visitor started or has a link to, newest first; all runs on the machine that serves the app."""
+    linked = st.query_params.get("runs", "").split(".")
+    attach.known_runs().update(linked)  # whoever knows a run's id may see it
+    return [header for header in engine().headers() if may_see(header)]
+
+
+def may_see(header: Header) -> bool:
+    """Whether this visitor may see a run."""
+    own = header.owner.partition(".")[0] == attach.visitor()
+    return own or header.id in attach.known_runs() or attach.is_local_visitor()
+
+
+# ---------------------------------------------------------------- export
+
+
+def export_buttons(page: str, view: RunView) -> None:
+    """One download button per export format; the file is made from the run's state at the click.
 
     Args:
-        page: stands before the keys of the buttons.
-        view: the run.
+        page: prefix of the widget keys.
+        view: the run to export.
     """
     with st.container(horizontal=True, vertical_alignment="center"):
-        for suffix, (label, icon, kind, what) in BUTTONS.items():
+        for suffix, (label, icon, kind, tooltip) in EXPORTS.items():
             st.download_button(
                 label,
-                _content(view.id, suffix),
+                functools.partial(export, view.id, suffix),
                 f"{view.config.family}-{view.step}{suffix}",
                 kind,
-                key=f"{page}.take{suffix}",
+                key=f"{page}.export{suffix}",
                 on_click="ignore",
                 icon=icon,
-                help=what,
-                disabled=suffix in (".py", ".ipynb") and not _has_script(view),
+                help=tooltip,
+                disabled=suffix in (".py", ".ipynb") and not scripts.has_script(view.config),
             )
 
 
-def _content(run_id: str, suffix: str) -> Callable[[], bytes]:
-    """What a button downloads, made when it is clicked."""
-
-    def make() -> bytes:
-        content = exchange.WAYS[suffix](engine().copy(run_id))
-        return content if isinstance(content, bytes) else content.encode()
-
-    return make
+def export(run_id: str, suffix: str) -> bytes:
+    """A run as a file of one of the formats in `EXPORTS`."""
+    return export_run(engine().copy(run_id), suffix)
 
 
-def _has_script(view: RunView) -> bool:
-    try:
-        scripts.Experiment.of(view.config, view.changes, view.step)
-    except UserError:
-        return False
-    return True
+# ---------------------------------------------------------------- import
 
 
-def bring_in(page: str) -> Imported | None:
-    """An uploader for an exported run; returns what has just come in, once, and offers a way to it.
+def import_run(page: str) -> None:
+    """An uploader for an exported run, with a link to the run once it is imported.
 
     Args:
-        page: stands before the keys of the widgets.
+        page: prefix of the widget keys.
     """
-    given = st.file_uploader(
-        "Import a run", "zip", key=f"{page}.bring", max_upload_size=LARGEST, help="A zip that 'Run' downloaded."
+    file = st.file_uploader(
+        "Import a run", "zip", key=f"{page}.import", max_upload_size=MAX_UPLOAD, help="A zip file exported as “Run”."
     )
-    if given is None:
-        return None
-    key, imported = f"{page}.brought", None
-    if st.session_state.get(key, ("",))[0] != given.file_id:
-        imported, told = _import(given.getvalue())
-        st.session_state[key] = (given.file_id, imported, told)
-    _, known, told = st.session_state[key]
-    if known is None:
+    if file is None:
+        return
+    key = f"{page}.imported"
+    if st.session_state.get(key, ("",))[0] != file.file_id:
+        st.session_state[key] = (file.file_id, *_import(file.getvalue()))
+    _, imported, message = st.session_state[key]
+    if imported is None:
         st.error("The run was not imported.")
-        st.text(told)  # it may hold words of the file
-        return None
+        st.text(message)  # it may quote the file
+        return
     st.success("The run was imported.", icon=":material/check:")
-    if told:
-        st.text(told)
-    _way_to(known)
-    return imported
+    if message:
+        st.text(message)
+    if (page_of_run := page_of(engine().view(imported.id).config)) is not None:
+        attach.link_to(page_of_run, imported.id, "Open the imported run")
 
 
 def _import(data: bytes) -> tuple[Imported | None, str]:
-    owner = st.session_state.setdefault("visitor", secrets.token_hex(8))
+    """The imported run with a remark, or None with the reason why it was refused."""
     try:
-        imported = exchange.unpack(data, engine().store, owner)
+        imported = import_archive(data, engine().store, attach.visitor())
     except UserError as error:
         return None, str(error)
     return imported, imported.remark
-
-
-def _way_to(imported: Imported) -> None:
-    page = page_of(engine().view(imported.id).config)
-    st.page_link(page.script, label="Open it", icon=":material/open_in_new:", query_params={"run": imported.id})

@@ -1,167 +1,213 @@
-"""The parts of the pages of recurrent networks, whether from scratch or in PyTorch."""
+"""Shared by the pages on recurrent networks: statistics of a run, a sampled passage, its words, and hidden units."""
 
-import functools
-import itertools
 import math
+from typing import Any
 
-import numpy as np
 import streamlit as st
 
-from lmcore import figures
+from lmcore import families, figures
+from lmcore.cache import cached, default_key
 from lmcore.data import corpora
 from lmcore.data.corpora import Corpus
 from lmcore.errors import UserError
-from lmcore.generation import passages, sampling
-from lmcore.generation.sampling import Drawn, SampleConfig, StateReader
-from lmcore.inspection import backprop_through_time
-from lmcore.inspection.neural_bigram import Stage
-from lmcore.models.numpy_rnn import RNN, Floats, Ids, RNNConfig
-from lmcore.models.recurrent import RecurrentConfig, RecurrentNet
+from lmcore.generation import sampling, surprise
+from lmcore.generation.reader import Reader, RecurrentReader
+from lmcore.generation.sampling import SampleConfig, Samples
+from lmcore.inspection import hidden_units, sampled_words
+from lmcore.inspection.sampled_words import WordCounts
+from lmcore.models.numpy_rnn import RNNConfig
+from lmcore.models.recurrent import RecurrentConfig
 from lmcore.runs.engine import RunView
-from lmcore.training import trainers
+from lmcore.training.checkpoint import BEST
+from lmcore.training.config import RunConfig
 from lmcore.training.history import Snapshot
-from lmcore.training.training import RunConfig
 from ui.live_chart import Chart, live
-from ui.run import panel
+from ui.run import panel, time_slider
 from ui.server import engine
 
-MAX_UNROLLED = 40  # characters
-LENGTHS = [10_000, 30_000, 100_000, 300_000, 1_000_000]
-WANTED = 1e-6  # relative error of a gradient
-PIECE = 400  # weights whose differences are taken between two moves of the progress bar
-WHICH = {"the last": trainers.LAST, "the best until now": trainers.BEST}
+WEIGHTS = {"last": "", "best so far": BEST}
+LENGTHS = [10_000, 30_000, 100_000, 300_000, 1_000_000]  # characters of a sample whose words are counted
+MAX_WORDS = 20
 
 
-def numbers(snapshot: Snapshot, corpus: Corpus, view: RunView | None) -> None:
-    """Beside loss and samples: the smoothed loss as in the literature, epochs, perplexity, bits."""
-    model = view.config.model if view else RNNConfig()
-    assert isinstance(model, RNNConfig | RecurrentConfig)
-    smoothed, best = snapshot.arrays["smoothed"].tolist()
-    dev = snapshot.dev if snapshot.dev is not None else snapshot.train
-    st.text(
-        f"Smoothed loss of a sequence of {model.sequence} characters: {smoothed:.2f} nats (lowest {best:.2f}). "
-        f"Epochs: {float(snapshot.arrays['epoch'][0]):.2f}. "
-        f"Dev: perplexity {math.exp(min(dev, 50)):.2f}, {dev / math.log(2):.3f} bits per character."
-    )
-    if view is not None and view.steps_per_second > 0:
-        lanes = view.config.train.batch_size if isinstance(model, RecurrentConfig) else 1
-        st.text(f"{view.steps_per_second * lanes * model.sequence:,.0f} characters per second.")
+def statistics(config: RunConfig) -> panel.Draw:
+    """What `panel.show` draws below a run, or below the untrained network that ``config`` describes."""
+
+    def draw(snapshot: Snapshot, corpus: Corpus, view: RunView | None) -> None:
+        model = view.config.model if view else config.model
+        assert isinstance(model, RNNConfig | RecurrentConfig)
+        smoothed, lowest = snapshot.arrays["smoothed_loss"].tolist()
+        dev, train = snapshot.loss("dev"), snapshot.loss("train")
+        split, loss = ("Train", train) if dev is None else ("Dev", dev)
+        assert loss is not None
+        st.text(
+            f"Smoothed loss per sequence of {model.sequence} characters: {smoothed:.2f} nats (lowest: {lowest:.2f}). "
+            f"Epochs: {snapshot.arrays['epochs'].item():.2f}. "
+            f"{split} perplexity: {math.exp(min(loss, 50)):.2f}, or {loss / math.log(2):.3f} bits per character."
+        )
+        if view is not None and view.steps_per_second > 0 and snapshot.step > 0:
+            st.text(f"{view.steps_per_second * snapshot.examples / snapshot.step:,.0f} characters per second.")
+
+    return draw
 
 
-def _look(page: str, config: RunConfig, view: RunView | None) -> tuple[RunConfig, Snapshot]:
-    looked, snapshot = panel.look(page, config, view)
+def look(page: str, config: RunConfig, view: RunView | None) -> tuple[RunConfig, Snapshot, Corpus]:
+    """The snapshot that a tab looks into, and the config and the text of its run."""
+    looked, snapshot = time_slider.selected_snapshot(page, config, view)
     assert isinstance(looked, RunConfig)
-    return looked, snapshot
+    return looked, snapshot, corpora.load(looked.corpus)
 
 
-@functools.lru_cache(maxsize=32)
-def _network(config: RunConfig, snapshot: Snapshot, which: str) -> RNN | RecurrentNet:
-    return trainers.network(config, corpora.load(config.corpus), snapshot, which)
+def reader_of(config: RunConfig, snapshot: Snapshot, which: str = "") -> RecurrentReader | None:
+    """The network of a snapshot; None, with a message on the page, if the snapshot has no weights.
 
-
-def _model(config: RunConfig, snapshot: Snapshot, which: str = trainers.LAST) -> RNN | RecurrentNet | None:
+    Args:
+        config: the run's.
+        snapshot: of the run.
+        which: one of the values of `WEIGHTS`.
+    """
     try:
-        return _network(config.model_copy(update={"train": type(config.train)()}), snapshot, which)
+        reader = _reader(config, snapshot, which)
     except UserError as error:
         st.info(str(error))
         return None
+    assert isinstance(reader, RecurrentReader)
+    return reader
+
+
+@cached(max_bytes=200_000_000, key=lambda config, snapshot, which: default_key(snapshot, which))
+def _reader(config: RunConfig, snapshot: Snapshot, which: str) -> Reader:
+    return families.make_reader(config, snapshot, which=which)
 
 
 # ---------------------------------------------------------------- a passage
 
 
 def passage(page: str, config: RunConfig, view: RunView | None) -> None:
-    """A long text, each character colored by how surprised the network was by it."""
-    st.write("The darker a character, the more its own writer was **surprised** by it; click one to see its rivals.")
-    config, snapshot = _look(page, config, view)
-    corpus = corpora.load(config.corpus)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        which = st.selectbox("Network", list(WHICH), key=f"{page}.which", width=175)
-        temperature = st.slider("Temperature", 0.0, 2.0, 0.8, 0.05, key=f"{page}.temperature", width=150)
-        top_k = st.number_input("Top-k (0: all)", 0, 1000, 0, key=f"{page}.top_k", width=110)
-        top_p = st.slider("Top-p", 0.05, 1.0, 1.0, 0.05, key=f"{page}.top_p", width=130)
-        length = st.number_input("Characters", 100, 5000, 1000, 100, key=f"{page}.length", width=115)
-        seed = st.number_input("Dice", 0, 10**9, 42, key=f"{page}.dice", width=105)
-    prompt = st.text_input("Prompt", key=f"{page}.prompt", max_chars=500, help="Primes the hidden state.")
-    model = _model(config, snapshot, WHICH[which])
-    if model is None:
-        return
-    reader = StateReader(model, trainers.first_character(corpus))
-    settings = SampleConfig(
-        count=1, seed=seed, temperature=temperature, prefix=prompt, length=length, top_k=top_k, top_p=top_p
+    """A sampled text, each character colored by its surprise, and how one of them was drawn."""
+    st.write(
+        "The darker a character, the more **surprising** it was to the model that drew it; click one to see the "
+        "alternatives."
     )
+    config, snapshot, corpus = look(page, config, view)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        weights = st.selectbox(
+            "Weights",
+            list(WEIGHTS),
+            key=f"{page}.which",
+            width=140,
+            help="Weights after the last step, or those with the lowest smoothed loss so far",
+        )
+        values = _sampling_widgets(page)
+    prompt = st.text_input("Prompt", key=f"{page}.prompt", max_chars=500, help="Text that the model reads first")
+    reader = reader_of(config, snapshot, WEIGHTS[weights])
+    if reader is None:
+        return
+    settings = SampleConfig(count=1, prefix=prompt, **values)
     try:
-        drawn = _drawn(reader, corpus, settings)
+        samples = _draw(reader, corpus, settings)
     except UserError as error:
         st.error(str(error))
         return
-    record = passages.passage(corpus, drawn)
-    words = f"A text of {length} characters after step {snapshot.step}, colored by surprise."
-    chart = Chart.of(figures.passage(record, "surprise (nats)"), words, revision=f"{settings}{snapshot.step}")
+    record = surprise.surprise(corpus, samples)
+    alt = f"A sampled text of {len(record.characters)} characters after step {snapshot.step}, colored by surprise."
+    chart = Chart.of(figures.annotated_text(record, "surprise (nats)"), alt, revision=f"{settings}{snapshot.step}")
     clicked = live(chart, key=f"{page}.passage")
-    at = int(clicked.customdata) if clicked and clicked.customdata is not None else 0
-    if at < len(record.characters):
-        one = passages.how_drawn(reader, corpus, settings, drawn, at)
-        st.text(f"Character {at + 1}, {record.characters[at]!r}, was drawn with {one.drawn_from[one.chosen]:.1%}, from")
-        figure = figures.how_drawn(one, corpus.vocabulary.labels)
-        live(Chart.of(figure, f"What character {at + 1} was drawn from, and the dart."), key=f"{page}.rivals")
+    position = int(clicked.customdata) if clicked and clicked.customdata is not None else 0
+    if position < len(record.characters):
+        _how_drawn(page, reader, corpus, settings, samples, position)
 
 
-@functools.lru_cache(maxsize=32)
-def _drawn(reader: StateReader, corpus: Corpus, settings: SampleConfig) -> Drawn:
-    return sampling.draw(reader, corpus, settings, onward=True)
+def _sampling_widgets(page: str) -> dict[str, Any]:
+    def description(name: str) -> str | None:
+        return SampleConfig.model_fields[name].description
+
+    return {
+        "temperature": st.slider(
+            "Temperature", 0.0, 2.0, 0.8, 0.05, key=f"{page}.temperature", width=150, help=description("temperature")
+        ),
+        "top_k": st.number_input("Top-k", 0, 1000, 0, key=f"{page}.top_k", width=110, help=description("top_k")),
+        "top_p": st.slider("Top-p", 0.05, 1.0, 1.0, 0.05, key=f"{page}.top_p", width=130, help=description("top_p")),
+        "length": st.number_input("Characters", 100, 5000, 1000, 100, key=f"{page}.length", width=120),
+        "seed": st.number_input("Seed", 0, 10**9, 42, key=f"{page}.sample_seed", width=110, help=description("seed")),
+    }
+
+
+def _how_drawn(
+    page: str, reader: RecurrentReader, corpus: Corpus, settings: SampleConfig, samples: Samples, position: int
+) -> None:
+    step = sampling.sampling_step(reader, corpus, settings, samples, position)
+    label = corpus.vocabulary.labels[step.chosen]
+    probability = step.probabilities[step.chosen]
+    st.text(f"Character {position + 1} is {label!r}, drawn with a probability of {probability:.1%}:")
+    distributions = {"sampled from": step.probabilities, "model": step.model_probabilities}
+    figure = figures.probability_bars(distributions, corpus.vocabulary.labels, step.chosen, step.uniform)
+    live(Chart.of(figure, f"Probabilities that character {position + 1} was drawn from."), key=f"{page}.rivals")
+
+
+@cached(max_bytes=10_000_000)
+def _draw(reader: RecurrentReader, corpus: Corpus, settings: SampleConfig) -> Samples:
+    return sampling.draw(reader, corpus, settings, stop_at_boundary=False)
 
 
 # ---------------------------------------------------------------- words
 
 
 def words(page: str, config: RunConfig, view: RunView | None) -> None:
-    """Words of interest in a long sample, and how many sampled words are words at all."""
-    config, snapshot = _look(page, config, view)
-    corpus = corpora.load(config.corpus)
-    if _model(config, snapshot) is None:
+    """How often words occur in a long sample, and how many sampled words are words of the text."""
+    config, snapshot, corpus = look(page, config, view)
+    if reader_of(config, snapshot) is None:
         return
-    st.write("A network that has learned to spell writes **words that exist**, about as often as its text has them.")
+    st.write("A network that has learned to spell samples **real words**, about as often as they occur in its text.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        frequent = passages.frequent_words(corpus)
-        key = f"{page}.words.{corpus.title}"
-        given = st.text_input("Words of interest", " ".join(frequent), max_chars=300, key=key, width=420)
-        length = st.select_slider(
-            "Characters to draw", LENGTHS, LENGTHS[1], format_func=lambda n: f"{n:,}", key=f"{page}.many", width=280
+        frequent = " ".join(sampled_words.frequent_words(corpus))
+        given = st.text_input(
+            "Words of interest", frequent, max_chars=300, key=f"{page}.words.{corpus.title}", width=420
         )
+        length = st.select_slider(
+            "Characters to sample", LENGTHS, LENGTHS[1], format_func=lambda n: f"{n:,}", key=f"{page}.many", width=280
+        )
+    wanted = tuple(dict.fromkeys(given.split()))[:MAX_WORDS]
     try:
-        record = _words(config, snapshot, tuple(dict.fromkeys(given.split()))[:20], length)
+        with st.spinner("Sampling…", show_time=True):
+            record = _count_words(config, snapshot, wanted, length)
     except UserError as error:
         st.error(str(error))
         return
     with st.container(horizontal=True):
-        st.metric("Words drawn", f"{record.total:,}", width=180)
-        st.metric("Of them in the text", f"{record.share:.1%}", width=180)
-    formats = {"per 10,000 characters": "{:.2f}", "in the text": "{:.2f}", "sampled": "{:,}", "first after": "{:,.0f}"}
-    st.dataframe(record.table.style.format(formats, na_rep="–"), hide_index=True)
+        st.metric("Sampled words", f"{record.total:,}", width=180)
+        st.metric("Found in the text", f"{record.share_known:.1%}", width=180)
+    styled = record.table.style.format(
+        {"per 10,000 characters": "{:.2f}", "in the text": "{:.2f}", "sampled": "{:,}", "first after": "{:,.0f}"},
+        na_rep="–",
+    )
+    st.dataframe(styled, hide_index=True)
     if record.invented:
-        st.text("Invented most often: " + ", ".join(record.invented))
-    snapshots = tuple(view.snapshots) if view and not view.status.is_active else ()
-    if len(snapshots) > 1:
-        try:
-            shares = _known_words(config, snapshots)
-        except UserError as error:
-            st.error(str(error))
-            return
-        live(Chart.of(figures.known_words(shares), "Share of known words over the steps."), key=f"{page}.known")
+        st.text("Most frequent invented words: " + ", ".join(record.invented))
+    if view is not None and not view.status.is_active and len(view.snapshots) > 1:
+        _known_words_over_time(page, config, view.snapshots)
 
 
-@functools.lru_cache(maxsize=32)
-def _words(config: RunConfig, snapshot: Snapshot, wanted: tuple[str, ...], characters: int) -> passages.Words:
-    with st.spinner("Drawing…", show_time=True):
-        record: passages.Words = engine().compute(passages.words, config, snapshot, wanted, characters)
-    return record
+def _known_words_over_time(page: str, config: RunConfig, snapshots: tuple[Snapshot, ...]) -> None:
+    try:
+        with st.spinner("Sampling from every snapshot…", show_time=True):
+            shares = _known_word_shares(config, snapshots)
+    except UserError as error:
+        st.error(str(error))
+        return
+    alt = "Line chart of the share of sampled words that occur in the text, over steps."
+    live(Chart.of(figures.known_word_shares(shares), alt), key=f"{page}.known")
 
 
-@functools.lru_cache(maxsize=32)
-def _known_words(config: RunConfig, snapshots: tuple[Snapshot, ...]) -> list[tuple[int, float]]:
-    with st.spinner("Drawing from every snapshot…", show_time=True):
-        shares: list[tuple[int, float]] = engine().compute(passages.known_words, config, snapshots)
+@cached(max_bytes=5_000_000, key=lambda config, *arguments: default_key(*arguments))
+def _count_words(config: RunConfig, snapshot: Snapshot, wanted: tuple[str, ...], length: int) -> WordCounts:
+    counts: WordCounts = engine().compute(sampled_words.count_words, config, snapshot, wanted, length)
+    return counts
+
+
+@cached(max_bytes=1_000_000, key=lambda config, snapshots: default_key(snapshots))
+def _known_word_shares(config: RunConfig, snapshots: tuple[Snapshot, ...]) -> list[tuple[int, float]]:
+    shares: list[tuple[int, float]] = engine().compute(sampled_words.known_word_shares, config, snapshots)
     return shares
 
 
@@ -169,174 +215,55 @@ def _known_words(config: RunConfig, snapshots: tuple[Snapshot, ...]) -> list[tup
 
 
 def units(page: str, config: RunConfig, view: RunView | None) -> None:
-    """A text colored by what one unit does, and the units that go best with what one can name."""
-    config, snapshot = _look(page, config, view)
-    corpus = corpora.load(config.corpus)
-    model = _model(config, snapshot)
-    if model is None:
+    """A text colored by the activation of one hidden unit, and the units that follow a feature of the text."""
+    config, snapshot, corpus = look(page, config, view)
+    reader = reader_of(config, snapshot)
+    if reader is None:
         return
-    st.write("Each unit is a number that lives on from character to character: some learn what one can **name**.")
-    example = corpus.vocabulary.decode(corpus.streams["dev"][:1200]).replace(corpus.boundary or "\0", " ")
-    known = set(corpus.vocabulary.characters)
-    example = "".join(character for character in example if character in known)
-    text = st.text_area("Text", example, height=100, max_chars=2000, key=f"{page}.text.{corpus.title}")
+    st.write(
+        "Each hidden unit is one number that persists from character to character; look for units with a **meaning**."
+    )
+    text = st.text_area("Text", _dev_text(corpus), height=100, max_chars=2000, key=f"{page}.text.{corpus.title}")
     try:
-        ids = passages.encode(corpus, text)
+        ids = corpus.encode(text, allow_boundary=True)
     except UserError as error:
         st.error(str(error))
         return
-    states = passages.activations(model, ids)
-    table = passages.gallery(text, states)
-    left, right = st.columns([1, 1])
+    states = hidden_units.hidden_states(reader.model, ids)  # (L, H)
+    left, right = st.columns(2)
     with left:
-        st.markdown("**Units that go with something** (choose a line)")
-        chosen = st.dataframe(
-            table.style.format({"correlation": "{:+.2f}"}),
-            hide_index=True,
-            on_select="rerun",
-            selection_mode="single-row",
-            key=f"{page}.gallery.{snapshot.step}",
-        )
-    best = int(table["correlation"].abs().argmax()) if len(table) else 0
-    row = chosen.selection.rows[0] if chosen.selection.rows else best
-    first = int(table["unit"].iloc[row]) if len(table) else 0
+        unit = _unit_of_feature(f"{page}.gallery.{snapshot.step}", text, states)
     with right:
-        unit = int(
-            st.number_input(
-                "Unit", 0, states.shape[1] - 1, first, width=140, key=f"{page}.unit.{snapshot.step}.{first}"
-            )
-        )
-        if config.model.family == "recurrent" and config.model.layers > 1:
-            st.caption(f"Units count from the lowest layer up, {config.model.hidden} each.")
-        st.markdown("**Phrases that end where it is highest**")
-        st.dataframe(passages.phrases(text, states, unit).style.format({"activation": "{:+.2f}"}), hide_index=True)
-    figure = figures.passage(passages.watched(corpus, ids, states, unit), f"unit {unit}", signed=True)
+        key = f"{page}.unit.{snapshot.step}.{unit}"
+        unit = int(st.number_input("Unit", 0, states.shape[1] - 1, unit, width=140, key=key))
+        if isinstance(config.model, RecurrentConfig) and config.model.layers > 1:
+            st.caption(f"Units are numbered from the lowest layer up, {config.model.hidden} per layer.")
+        st.markdown("**Phrases with the highest activation at their end**")
+        phrases = hidden_units.top_phrases(text, states, unit)
+        st.dataframe(phrases.style.format({"activation": "{:+.2f}"}), hide_index=True)
+    figure = figures.annotated_text(surprise.annotate(corpus, ids, states[:, unit]), f"unit {unit}", signed=True)
     live(Chart.of(figure, f"The text colored by the activation of unit {unit}."), key=f"{page}.units")
 
 
-# ---------------------------------------------------------------- slow motion
+def _dev_text(corpus: Corpus) -> str:
+    """The beginning of the dev split, without characters that cannot be typed in again."""
+    text = corpus.vocabulary.decode(corpus.streams["dev"][:1200]).replace(corpus.boundary or "\0", " ")
+    known = set(corpus.vocabulary.characters)
+    return "".join(character for character in text if character in known)
 
 
-def _sequence(page: str, config: RunConfig, view: RunView | None, key: str) -> tuple[RNN, Corpus, Ids] | None:
-    """The network from scratch as it is, and a short text to unroll it over."""
-    config, snapshot = _look(page, config, view)
-    corpus = corpora.load(config.corpus)
-    model = _model(config, snapshot)
-    if not isinstance(model, RNN):
-        return None
-    example = corpora.example(corpus, 24)
-    text = st.text_input("Text", example, max_chars=MAX_UNROLLED, key=f"{page}.{key}.{corpus.title}", width=320)
-    try:
-        ids = passages.encode(corpus, text)
-    except UserError as error:
-        st.error(str(error))
-        return None
-    if len(ids) < 2:
-        st.error("Type at least two characters.")
-        return None
-    return model, corpus, ids.astype(np.int64)
-
-
-def slow_motion(page: str, config: RunConfig, view: RunView | None) -> None:
-    """One step on a short text: every tensor with its gradient, and how gradients fade on their way back."""
-    st.write(
-        "One step, unrolled: read the left pictures **down**, forward through time, and the right ones **up**, "
-        "as each gradient of h gets its share from the output and, through W, from all that comes later."
+def _unit_of_feature(key: str, text: str, states: hidden_units.Floats) -> int:
+    """A table of features, each with its best unit; the unit of the row selected, else of the strongest correlation."""
+    table = hidden_units.best_units(text, states)
+    st.markdown("**Units that follow a feature of the text** (select a row)")
+    selected = st.dataframe(
+        table.style.format({"correlation": "{:+.2f}"}),
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=key,
     )
-    given = _sequence(page, config, view, "unrolled")
-    if given is None:
-        return
-    model, corpus, ids = given
-    h = np.zeros(model.config.hidden, model.dtype)
-    record = backprop_through_time.unroll(model.copy(model.dtype), ids[:-1], ids[1:], h)
-    names = [corpus.vocabulary.labels[i] for i in ids]
-    rows = [f"{before}→{after}" for before, after in itertools.pairwise(names)]
-    units = [str(i) for i in range(model.config.hidden)]
-    labels = list(corpus.vocabulary.labels)
-    st.text(f"Loss of the sequence: {record.losses.sum():.3f} nats, {record.losses.mean():.3f} per character.")
-    stages = [
-        Stage("a", "W h[t-1] + U x + b", record.a, record.d_a, rows, units),
-        Stage("h", "tanh(a)", record.h, record.d_h, rows, units),
-        Stage("h from its own output", "d_o @ V", record.h, record.from_output, rows, units),
-        Stage("h from later", "d_a[t+1] @ W", record.h, record.from_later, rows, units),
-        Stage("o", "V h + c", record.o, record.d_o, rows, labels),
-        Stage("p", "softmax(o)", record.p, record.d_p, rows, labels),
-        Stage("W", "the weights", model.W, record.gradients["W"], units, units),
-    ]
-    charts = []
-    for stage in stages:
-        split = stage.name.startswith("h from")
-        for gradient in (True,) if split else (False, True):
-            alt = f"{'Gradient of ' if gradient else ''}{stage.name}, {stage.shape[0]} by {stage.shape[1]}."
-            charts.append(Chart.of(figures.step_tensor(stage, gradient), alt, columns=5))
-    live(*charts, key=f"{page}.unrolled")
-    _fading(page, model, ids, h)
-
-
-def _fading(page: str, model: RNN, ids: Ids, h: Floats) -> None:
-    own = backprop_through_time.spectral_radius(model.W)
-    st.markdown("**Fading and exploding**")
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        rescale = st.toggle("Rescale W", key=f"{page}.rescale", help="To the spectral radius beside, in a copy.")
-        radius = st.slider(
-            "Spectral radius", 0.1, 3.0, 1.0, 0.05, key=f"{page}.radius", disabled=not rescale, width=280
-        )
-        st.text(f"W's own: {own:.3f}")
-    try:
-        record = backprop_through_time.fading(model, ids[:-1], ids[1:], h, radius if rescale else None)
-    except UserError as error:
-        st.error(str(error))
-        return
-    words = "Norm of the gradient of the last loss against the distance back in time."
-    live(Chart.of(figures.fading(record), words), key=f"{page}.fading")
-
-
-def gradient_check(page: str, config: RunConfig, view: RunView | None) -> None:
-    """Backpropagation through time against central differences and autograd."""
-    st.write("Is backpropagation through time right? Below the **green line** it is.")
-    given = _sequence(page, config, view, "check")
-    if given is None:
-        return
-    model, _, ids = given
-    all_weights = st.button(
-        "Check every weight", key=f"{page}.every", help=f"{len(model.theta):,} of them, in workers."
-    )
-    arguments = model, ids[:-1], ids[1:], np.zeros(model.config.hidden, model.dtype)
-    if all_weights:
-        with st.container(key=f"{page}.progress"):
-            progress = _Progress(len(model.theta))
-        try:
-            record = backprop_through_time.check(*arguments, entries=None, differences=progress.differences)
-        except UserError as error:
-            st.error(str(error))
-            return
-        progress.bar.empty()
-    else:
-        record = backprop_through_time.check(*arguments)
-    probed = f"every one of the {len(model.theta):,} weights" if all_weights else "some weights of each parameter"
-    chart = Chart.of(figures.time_check(record), "Relative error of each parameter's gradient.")
-    live(chart, key=f"{page}.check")
-    for name, differences, autograd in zip(record.names, record.differences, record.autograd, strict=True):
-        right = max(differences, autograd) < WANTED
-        words = f"{name}: {differences:.1e} from central differences of {probed}, {autograd:.1e} from autograd."
-        (st.success if right else st.error)(words, icon=":material/check:" if right else ":material/close:")
-
-
-class _Progress:
-    """Central differences taken by a worker, piece by piece, with a bar that tells how far they are."""
-
-    def __init__(self, total: int) -> None:
-        self.done, self.total = 0, total
-        self.bar = st.progress(0.0, "Taking differences…")
-
-    def differences(
-        self, model: RNN, name: str, indices: Ids, ids: Ids, targets: Ids, state: Floats, h: float
-    ) -> Floats:
-        """As `backprop_through_time.central_differences`."""
-        found = []
-        for piece in np.array_split(indices, -(-len(indices) // PIECE)):
-            arguments = model.config, model.theta, name, piece, ids, targets, state, h
-            found.append(engine().compute(backprop_through_time.differences_of, *arguments))
-            self.done += len(piece)
-            self.bar.progress(self.done / self.total, f"{name}: {self.done:,} of {self.total:,} weights")
-        return np.concatenate(found)
+    if table.empty:
+        return 0
+    rows = selected.selection.rows
+    return int(table["unit"].iloc[rows[0] if rows else int(table["correlation"].abs().argmax())])

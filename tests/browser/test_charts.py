@@ -1,13 +1,14 @@
-"""What a visitor can take from a chart."""
+"""What can be downloaded from a chart, and what it says in words."""
 
+import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import expect
 
-from tests.browser.conftest import Server, visit
+from tests.browser.visitor import Chart, Visitor
 
-BEGINS = {
+BEGINNING = {
     "Picture (PNG)": b"\x89PNG",
     "Drawing (SVG)": b"<svg",
     "Page (HTML)": b"<!doctype html>",
@@ -15,54 +16,46 @@ BEGINS = {
 }
 
 
-def take(page: Page, title: str, at: int = 0) -> bytes:
-    chart = page.locator(".js-plotly-plot").nth(at)
-    chart.scroll_into_view_if_needed()
-    chart.hover()
-    with page.expect_download() as caught:
-        chart.locator(f".modebar-btn[data-title='{title}']").click()
+def download(chart: Chart, title: str) -> bytes:
+    chart.wait().node.scroll_into_view_if_needed()
+    chart.node.hover()
+    with chart.page.expect_download() as caught:
+        chart.node.locator(f".modebar-btn[data-title='{title}']").click()
     return Path(caught.value.path()).read_bytes()
 
 
-@pytest.mark.parametrize("title", BEGINS)
-def test_a_chart_can_be_taken_home(page: Page, server: Server, title: str) -> None:
-    visit(page, server.url)
-    page.wait_for_selector(".js-plotly-plot .modebar-btn")
-    assert take(page, title).lstrip().startswith(BEGINS[title])
+def test_a_chart_can_be_downloaded_in_four_formats(visitor: Visitor) -> None:
+    visitor.open("/")
+    for title, beginning in BEGINNING.items():
+        assert download(visitor.chart("mlp.live", 0), title).lstrip().startswith(beginning)
 
 
-def test_the_data_of_a_heatmap_are_a_line_a_cell(page: Page, server: Server) -> None:
-    visit(page, server.url)
-    page.wait_for_selector(".js-plotly-plot >> nth=1")
-    page.wait_for_selector(".js-plotly-plot .modebar-btn")
-    lines = take(page, "Data (CSV)", 1).decode().splitlines()
+def test_the_data_of_a_heatmap_have_one_line_per_cell(visitor: Visitor) -> None:
+    visitor.open("/")
+    lines = download(visitor.chart("mlp.live", 1), "Data (CSV)").decode().splitlines()
     assert len(lines) == 1 + 27 * 27
     row = [float(line.rsplit(",", 1)[1]) for line in lines[1:28]]
     assert sum(row) == pytest.approx(1, abs=0.01)
 
 
-def test_a_chart_as_a_page_draws_without_the_app(page: Page, server: Server, tmp_path: Path) -> None:
-    visit(page, server.url)
-    page.wait_for_selector(".js-plotly-plot .modebar-btn")
+def test_a_downloaded_page_draws_its_chart_without_the_app(visitor: Visitor, tmp_path: Path) -> None:
+    visitor.open("/")
     file = tmp_path / "chart.html"
-    file.write_bytes(take(page, "Page (HTML)"))
-    other = page.context.browser.new_page()
-    other.goto(file.as_uri())
-    other.wait_for_selector(".js-plotly-plot .main-svg")
-    assert "loss (nats per character)" in other.locator(".js-plotly-plot").inner_text()
-    other.close()
+    file.write_bytes(download(visitor.chart("mlp.live", 0), "Page (HTML)"))
+    alone = visitor.page.context.new_page()
+    alone.goto(file.as_uri())
+    expect(alone.locator(".js-plotly-plot")).to_contain_text("loss (nats per character)")
 
 
-def test_no_chart_offers_to_send_itself_elsewhere(page: Page, server: Server) -> None:
-    visit(page, server.url)
-    page.wait_for_selector(".js-plotly-plot .modebar-btn")
-    titles = page.locator(".modebar-btn").evaluate_all("buttons => buttons.map((button) => button.dataset.title)")
+def test_no_chart_offers_to_upload_itself(visitor: Visitor) -> None:
+    visitor.open("/")
+    buttons = visitor.chart("mlp.live", 0).wait().node.locator(".modebar-btn")
+    titles = buttons.evaluate_all("buttons => buttons.map(button => button.dataset.title)")
     assert "Zoom" in titles
     assert not [title for title in titles if "Share" in title or "loud" in title]
 
 
-def test_a_chart_says_in_words_what_it_shows(page: Page, server: Server) -> None:
-    visit(page, server.url)
-    page.wait_for_selector(".js-plotly-plot >> nth=1")
-    said = page.locator("[role=img]").nth(1).get_attribute("aria-label") or ""
-    assert "The largest value is" in said
+def test_a_chart_says_in_words_what_it_shows(visitor: Visitor) -> None:
+    visitor.open("/")
+    heatmap = visitor.chart("mlp.live", 1).wait().node
+    expect(heatmap).to_have_attribute("aria-label", re.compile("The largest value is"))

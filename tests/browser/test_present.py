@@ -1,59 +1,65 @@
-"""Presenting: what only a browser knows of."""
+"""Presenting on a projector: larger type, and keys that press the page's buttons."""
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.browser.conftest import Server, idle, visit
+from tests.browser.visitor import Visitor
 
 
-def test_keys_start_scrub_and_reset_while_presenting(page: Page, server: Server) -> None:
-    visit(page, f"{server.url}/?mlp_steps=200")
-    small = page.locator("h1").evaluate("node => parseFloat(getComputedStyle(node).fontSize)")
-    page.keyboard.press(" ")
-    expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()  # not without presenting
-    page.get_by_role("button", name="Present").click()
-    expect(page.get_by_test_id("stHeader")).to_be_hidden()
-    expect(page.get_by_test_id("stSidebar")).to_be_hidden()
-    assert page.locator("h1").evaluate("node => parseFloat(getComputedStyle(node).fontSize)") > 1.2 * small
-    page.keyboard.press(" ")
-    slider = page.locator(".st-key-mlp-at input[type=range]")
+def start_presenting(visitor: Visitor) -> None:
+    visitor.page.get_by_role("button", name="Present").click()
+    expect(visitor.page.get_by_test_id("stHeader")).to_be_hidden()
+
+
+def test_keys_start_step_scrub_and_reset(visitor: Visitor) -> None:
+    visitor.open("/?mlp_steps=200")
+    visitor.page.keyboard.press(" ")
+    visitor.reload()
+    assert visitor.step == 0  # keys do nothing before
+    start_presenting(visitor)
+    visitor.page.keyboard.press(" ")
+    slider = visitor.widget("mlp.at").locator("input[type=range]")
     expect(slider).to_have_attribute("aria-valuetext", "200")
-    page.keyboard.press("ArrowLeft")
+    visitor.page.keyboard.press("ArrowLeft")
     expect(slider).to_have_attribute("aria-valuetext", "100")
-    idle(page)
-    page.keyboard.press("ArrowRight")
+    visitor.wait_until_idle()
+    visitor.page.keyboard.press("ArrowRight")
     expect(slider).to_have_attribute("aria-valuetext", "200")
-    page.keyboard.press("r")
-    expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
-    page.keyboard.press("ArrowUp")
-    expect(page.get_by_text("paused")).to_be_visible()
-    page.reload()
-    idle(page)
-    expect(page.get_by_test_id("stHeader")).to_be_hidden()  # it stays, for this tab
-    page.keyboard.press("Escape")
-    expect(page.get_by_test_id("stHeader")).to_be_visible()
+    visitor.wait_until_idle()
+    visitor.page.keyboard.press("r")
+    expect(visitor.button("mlp.step")).to_be_enabled()
+    visitor.wait_until_idle()
+    visitor.page.keyboard.press("ArrowUp")
+    visitor.wait_for_step(1)
 
 
-def test_typing_is_left_alone_while_presenting(page: Page, server: Server) -> None:
-    visit(page, f"{server.url}/sample")
-    page.get_by_role("button", name="Present").click()
-    page.get_by_role("tab", name="They read").click()
-    field = page.get_by_role("textbox", name="Text", exact=True)
+def test_presenting_lasts_until_escape(visitor: Visitor) -> None:
+    visitor.open("/")
+    size_of_title = "parseFloat(getComputedStyle(document.querySelector('h1')).fontSize)"
+    before = visitor.page.evaluate(size_of_title)
+    start_presenting(visitor)
+    expect(visitor.page.get_by_test_id("stSidebar")).to_be_hidden()
+    assert visitor.page.evaluate(size_of_title) > 1.2 * before
+    visitor.reload()
+    expect(visitor.page.get_by_test_id("stHeader")).to_be_hidden()
+    visitor.page.keyboard.press("Escape")
+    expect(visitor.page.get_by_test_id("stHeader")).to_be_visible()
+
+
+def test_typing_is_left_alone(visitor: Visitor) -> None:
+    visitor.open("/sample")
+    start_presenting(visitor)
+    visitor.choose_tab("They read")
+    field = visitor.page.get_by_role("textbox", name="Text", exact=True)
     field.fill("")
     field.press_sequentially("rara r")
     expect(field).to_have_value("rara r")
 
 
-def test_charts_grow_for_the_projector(page: Page, server: Server) -> None:
-    visit(page, server.url)
-    chart = page.locator(".js-plotly-plot").first
-    expect(chart).to_be_visible()
-    size = "node => node._fullLayout.font.size"
+def test_charts_grow(visitor: Visitor) -> None:
+    visitor.open("/")
+    chart, size = visitor.chart("mlp.live", 0).wait(), "node._fullLayout.font.size"
     before = chart.evaluate(size)
-    page.get_by_role("button", name="Present").click()
-    page.wait_for_function(
-        "before => document.querySelector('.js-plotly-plot')._fullLayout.font.size > before", arg=before
-    )
-    page.keyboard.press("Escape")
-    page.wait_for_function(
-        "before => document.querySelector('.js-plotly-plot')._fullLayout.font.size === before", arg=before
-    )
+    start_presenting(visitor)
+    chart.wait_until(f"{size} > arg", before)
+    visitor.page.keyboard.press("Escape")
+    chart.wait_until(f"{size} === arg", before)

@@ -1,35 +1,34 @@
-"""Sampling and sharing: two trained models side by side, and a link that somebody else opens."""
+"""Two trained models side by side, and a link that somebody else opens."""
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
-from tests.browser.conftest import Server, idle, visit
-from tests.browser.test_browser import click, reaches
-
-
-def train(page: Page, server: Server, hidden: int) -> str:
-    """Trains a small model; returns the address of the page then."""
-    visit(page, f"{server.url}/?mlp_hidden={hidden}&mlp_steps=300")
-    page.get_by_role("button", name="Start", exact=True).click()
-    page.get_by_text("finished", exact=True).wait_for()
-    return page.url
+from tests.browser.conftest import NewVisitor
+from tests.browser.visitor import Visitor
 
 
-def test_two_trained_models_write_side_by_side_and_a_link_shows_one_to_somebody_else(
-    page: Page, browser: Browser, server: Server
-) -> None:
-    addresses = [train(page, server, hidden) for hidden in (20, 30)]
-    visit(page, f"{server.url}/sample")
-    page.get_by_text("New by mlp").nth(1).wait_for()
-    before = page.get_by_text("the dart hit it").inner_text()
-    click(page.locator(".js-plotly-plot").nth(1), 40, 60)
-    page.wait_for_function(
-        "before => ![...document.querySelectorAll('[data-testid=stText]')].some(node => node.innerText === before)",
-        arg=before,
-    )
-    assert "mlp" in page.get_by_text("the dart hit it").inner_text()
-    other = browser.new_context(viewport={"width": 1280, "height": 1000}).new_page()
-    visit(other, addresses[0])
-    idle(other)
-    reaches(other, 300)
-    expect(other.get_by_role("spinbutton", name="Hidden", exact=True)).to_have_value("20")
-    other.context.close()
+def train(visitor: Visitor, hidden: int) -> str:
+    """Trains a small model; returns the address of its page."""
+    visitor.open(f"/?mlp_hidden={hidden}&mlp_steps=300")
+    visitor.button("mlp.go").click()
+    visitor.wait_for_text("finished", exact=True)
+    return visitor.page.url
+
+
+def test_two_trained_models_sample_side_by_side(visitor: Visitor) -> None:
+    for hidden in (26, 27):
+        train(visitor, hidden)
+    visitor.open("/sample")
+    visitor.page.get_by_text("New by mlp").nth(1).wait_for()
+    draw = visitor.chart("sample.draw").wait()
+    before = draw.node.get_attribute("aria-label") or ""
+    visitor.chart("sample.written", 1).click(40, 60)
+    expect(draw.node).not_to_have_attribute("aria-label", before)
+    expect(draw.node).to_have_attribute("aria-label", "mlp")
+
+
+def test_a_link_shows_a_run_to_somebody_else(new_visitor: NewVisitor) -> None:
+    address = train(new_visitor(), 28)
+    somebody = new_visitor()
+    somebody.open(address)
+    somebody.wait_for_step(300)
+    expect(somebody.field("mlp_hidden")).to_have_value("28")

@@ -7,8 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from lmcore.__main__ import main
-from lmcore.inspection import initialization
-from lmcore.training import lr_finder
+from lmcore.inspection import initialization, lr_finder
 
 FAST = ["--set", "locales=de_DE", "--set", "hidden=20"]
 
@@ -141,7 +140,7 @@ def test_find_lr_prints_the_suggestions_and_the_curve() -> None:
     code, out, _ = run("find-lr", "mlp", *FAST, "--set", "sweep_steps=150", "--set", "seeds=1", "--json")
     assert code == 0
     result = json.loads(out)
-    assert set(result["suggestions"]) == set(lr_finder.JURY)
+    assert set(result["suggestions"]) == set(lr_finder.RULES)
     assert len(result["curve"]["rate"]) == len(result["curve"]["loss"]) > 50
     code, out, _ = run("find-lr", "mlp", *FAST, "--set", "seeds=1", "--set", "highest=0.001")
     assert "never diverged" in out
@@ -178,7 +177,7 @@ def test_a_run_is_exported_and_imported(tmp_path: Path) -> None:
     assert run("sample", again, "--count", "20")[1] == run("sample", run_id, "--count", "20")[1]
     assert json.loads(run("resume", again, "--steps", "80", "--json")[1])["steps"] == 80
     code, _, error = run("export", run_id, str(tmp_path / "out.exe"))
-    assert (code, "has to end in" in error) == (2, True)
+    assert (code, "cannot be exported" in error) == (2, True)
     code, _, error = run("import", str(tmp_path / "out.csv"))
     assert (code, "cannot be imported" in error) == (2, True)
 
@@ -196,20 +195,20 @@ def test_a_recipe_without_its_text_says_so_and_makes_no_run() -> None:
 
 
 @pytest.mark.usefixtures("names_here")
-def test_a_recipe_runs_and_tells_what_it_reached() -> None:
+def test_a_recipe_runs_and_reports_which_numbers_it_reproduces() -> None:
     code, out, _ = run("recipes", "mlp-kaiming", "--steps", "20", "--json")
     assert code == 0
-    verdicts = {number["what"]: number["verdict"] for number in json.loads(out)["numbers"]}
+    verdicts = {number["name"]: number["verdict"] for number in json.loads(out)["numbers"]}
     assert verdicts == {
-        "parameters": "reached",
-        "first loss": "reached",
-        "saturated at the start": "reached",
-        "train loss at the end": "not yet",
-        "dev loss at the end": "not yet",
+        "parameters": "reproduced",
+        "first loss": "reproduced",
+        "initial saturation": "reproduced",
+        "final train loss": "pending",
+        "final dev loss": "pending",
     }
     (listed,) = json.loads(run("runs", "--json")[1])
     assert (listed["step"], listed["status"]) == (20, "paused")
-    assert "reached  loss without smoothing: 2.454014" in run("recipes", "counting")[1]
+    assert "reproduced loss without smoothing: 2.454014" in run("recipes", "counting")[1]
     code, _, error = run("recipes", "cake")
     assert (code, "no recipe 'cake'" in error) == (2, True)
 

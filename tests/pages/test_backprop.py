@@ -5,9 +5,10 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lmcore.inspection.backprop import QUESTIONS
-from pages.inside.backprop import exam as page_module
-from tests.pages.conftest import panels, visit
+from lmcore.inspection.backprop_exam import QUESTIONS
+from lmcore.inspection.backprop_rules import BACKWARD
+from tests.pages.app_testing import charts as all_charts
+from tests.pages.app_testing import panels, visit
 
 PAGE = "inside/backprop"
 
@@ -15,7 +16,7 @@ PAGE = "inside/backprop"
 @pytest.fixture
 def exam(app: AppTest) -> AppTest:
     visit(app, PAGE)
-    app.session_state["bp_tab"] = "The exam"
+    app.session_state["bp_tab"] = "Exam"
     app.run()
     assert not app.exception
     return app
@@ -48,7 +49,7 @@ def test_a_tensor_is_drawn_beside_its_gradient(app: AppTest) -> None:
     table = app.dataframe[0].value
     assert len(table) == 27
     assert list(table["tensor"][table[""] == "▶"]) == ["logits"]
-    assert table["from autograd"].max() < 1e-12
+    assert table["difference from autograd"].max() < 1e-12
 
 
 def test_one_walks_back_to_the_embeddings_and_forward_to_the_loss(app: AppTest) -> None:
@@ -70,24 +71,24 @@ def test_one_walks_back_to_the_embeddings_and_forward_to_the_loss(app: AppTest) 
 def test_every_tensor_is_shown_on_names_and_on_running_text(app: AppTest, text: str) -> None:
     visit(app, PAGE)
     app.selectbox(key="text").select(text).run()
-    for name in page_module.FORWARD:
+    for name in [*reversed(BACKWARD), "loss"]:
         app.select_slider(key="bp.at").set_value(name).run()
         assert not app.exception
         assert not app.error
         assert title_of(app, 0).startswith(f"{name}, ")
 
 
-def test_another_seed_is_another_pass(app: AppTest) -> None:
+def test_another_seed_gives_another_pass(app: AppTest) -> None:
     visit(app, PAGE)
     before = charts(app)[0]["data"][0]["z"]
     app.number_input(key="bp_seed").set_value(1).run()
     assert charts(app)[0]["data"][0]["z"] != before
 
 
-def test_right_answers_are_counted_once(exam: AppTest) -> None:
+def test_correct_answers_are_counted_once(exam: AppTest) -> None:
     assert progress(exam).startswith("0 of 28")
     answer(exam, "-F.one_hot(Yb, V) / n")
-    assert "Exact" in exam.success[0].value
+    assert "bit for bit" in exam.success[0].value
     exam.run()
     assert progress(exam).startswith("1 of 28")
     exam.button(key="bp.following").click().run()
@@ -98,7 +99,7 @@ def test_right_answers_are_counted_once(exam: AppTest) -> None:
     assert exam.caption[-1].value == "Solved: dlogprobs, dprobs"
 
 
-def test_wrong_answers_are_told_by_how_much_and_where(exam: AppTest) -> None:
+def test_a_wrong_answer_shows_the_largest_difference_and_its_index(exam: AppTest) -> None:
     answer(exam, "-F.one_hot(Yb, V).sum(0)")
     assert "(27,)" in exam.warning[0].value
     assert "(32, 27)" in exam.warning[0].value
@@ -111,9 +112,9 @@ def test_wrong_answers_are_told_by_how_much_and_where(exam: AppTest) -> None:
 @pytest.mark.parametrize(
     "typed", ["().__class__.__bases__[0]", "**bold** <b>", "dprobs", "__import__(os)", "10**10**10"]
 )
-def test_what_is_refused_is_told_in_words_and_never_as_markup(exam: AppTest, typed: str) -> None:
+def test_a_refused_expression_is_explained_and_never_rendered_as_markup(exam: AppTest, typed: str) -> None:
     answer(exam, typed)
-    assert exam.error[0].value == "This cannot be worked out:"
+    assert exam.error[0].value == "This expression cannot be evaluated:"
     assert exam.code[1].value.endswith((".", "?"))
     assert not any(
         typed in element.value for kind in ("markdown", "error", "info", "caption") for element in exam.get(kind)
@@ -121,25 +122,48 @@ def test_what_is_refused_is_told_in_words_and_never_as_markup(exam: AppTest, typ
     assert progress(exam).startswith("0 of 28")
 
 
-def test_hint_and_answer_come_on_demand(exam: AppTest) -> None:
-    exam.selectbox(key="bp.question").select("dhprebn at once").run()
+def test_hint_and_answer_are_shown_on_request(exam: AppTest) -> None:
+    exam.selectbox(key="bp.question").select("dhprebn in one expression").run()
     assert not exam.info
-    exam.toggle(key="bp.hint.dhprebn at once").set_value(True).run()
+    exam.toggle(key="bp.hint.dhprebn in one expression").set_value(True).run()
     assert "three terms" in exam.info[0].value
     written = len(exam.code)
-    exam.toggle(key="bp.answer.dhprebn at once").set_value(True).run()
+    exam.toggle(key="bp.answer.dhprebn in one expression").set_value(True).run()
     assert len(exam.code) == written + 1
     answer(exam, QUESTIONS[-1].rule.gradient)
     assert exam.success
 
 
-def test_a_vocabulary_too_large_is_refused_in_words(app: AppTest) -> None:
+def test_too_large_a_vocabulary_is_refused(app: AppTest) -> None:
     visit(app, "data/dataset")
     app.text_area(key="paste").set_value("".join(chr(0x4E00 + i) for i in range(1100)) * 2)
     app.button(key="use_paste").click().run()
     visit(app, PAGE).run()
-    assert "Max vocabulary" in app.error[0].value
+    assert "max_vocabulary" in app.error[0].value
     app.number_input(key="max_vocabulary").set_value(999).run()
     assert not app.error
     assert not app.exception
-    assert app.caption[-1].value == "Drawn are the first 32 rows and 128 columns."
+    assert "Showing the first 32 rows and 128 columns." in [caption.value for caption in app.caption]
+
+
+# ---------------------------------------------------------------- gradient check
+
+
+@pytest.fixture
+def gradient_check(app: AppTest) -> AppTest:
+    app.session_state["bp_tab"] = "Gradient check"
+    visit(app, PAGE)
+    app.multiselect(key="locales").set_value(["de_DE"])
+    return app.run()
+
+
+def test_the_gradient_check_draws_both_precisions_and_the_error_against_h(gradient_check: AppTest) -> None:
+    assert not gradient_check.exception
+    titles = [chart["layout"]["yaxis"]["title"]["text"] for chart in all_charts(gradient_check)]
+    assert titles[:2] == ["relative error, float64", "relative error, float32"]
+    assert all_charts(gradient_check)[2]["layout"]["shapes"][0]["x0"] == pytest.approx(1e-5)
+    gradient_check.slider(key="back.h").set_value(-2.0).run()
+    assert all_charts(gradient_check)[2]["layout"]["shapes"][0]["x0"] == pytest.approx(1e-2)
+    gradient_check.selectbox(key="back.model").select("WaveNet").run()
+    assert not gradient_check.exception
+    assert "norm2.gain" in all_charts(gradient_check)[0]["data"][0]["x"]

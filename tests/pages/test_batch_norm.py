@@ -3,8 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import visit
-from tests.pages.test_pages import figure, parts, values
+from tests.pages.app_testing import figure, parts, values, visit
 
 TABS = ["One batch", "Running statistics", "3-D input", "Folding"]
 
@@ -37,12 +36,12 @@ def test_every_tab_opens_on_names_and_on_running_text(app: AppTest, tab: str, te
 
 def test_dragging_one_example_moves_the_others(app: AppTest) -> None:
     open_tab(app, "One batch")
-    assert numbers(app)["Others moved by"] == "0.000"
+    assert numbers(app)["Mean shift of the others"] == "0.000"
     assert "Drag" in figure(app, 3)["layout"]["annotations"][0]["text"]
     means = []
     for value in (-30.0, 30.0):
         set_to(app, "Value of the first example", value)
-        assert float(numbers(app)["Others moved by"]) > 0.1
+        assert float(numbers(app)["Mean shift of the others"]) > 0.1
         assert (numbers(app)["Mean after"], numbers(app)["Variance after"]) == ("0.000", "1.000")
         assert (values(figure(app, 3)["data"][0]["y"]) != 0).all()
         means.append(float(numbers(app)["Mean before"]))
@@ -63,7 +62,7 @@ def test_another_unit_or_batch_begins_with_its_own_values(app: AppTest) -> None:
     seen = [numbers(app)["Mean before"]]
     set_to(app, "Value of the first example", 30.0)
     app.number_input(key="bn_unit").set_value(17).run()
-    assert numbers(app)["Others moved by"] == "0.000"
+    assert numbers(app)["Mean shift of the others"] == "0.000"
     seen.append(numbers(app)["Mean before"])
     app.select_slider(key="bn_batch_size").set_value(2).run()
     seen.append(numbers(app)["Mean before"])
@@ -76,12 +75,12 @@ def test_a_large_momentum_follows_the_last_batch_and_a_small_one_is_late(app: Ap
     far = {}
     for momentum in (0.001, 0.03, 1.0):
         app.select_slider(key="bn_momentum").set_value(momentum).run()
-        told = numbers(app)
-        far[momentum] = abs(float(told["Running mean"]) - float(told["of the whole split"]))
+        shown = numbers(app)
+        far[momentum] = abs(float(shown["Running mean"]) - float(shown["Mean of the train split"]))
         outputs = dict(zip(*app.dataframe[0].value.to_dict("list").values(), strict=True))
-        assert outputs["evaluation, alone"] == outputs["evaluation, within the first batch"]
-        assert outputs["training, alone"].startswith("not defined")
-        assert outputs["training, within the first batch"] != outputs["training, within the second batch"]
+        assert outputs["evaluation, alone"] == outputs["evaluation, in the first batch"]
+        assert outputs["training, alone"].startswith("undefined")
+        assert outputs["training, in the first batch"] != outputs["training, in the second batch"]
     assert far[0.03] < far[1.0] < far[0.001]
 
 
@@ -89,25 +88,27 @@ def test_another_position_is_marked(app: AppTest) -> None:
     open_tab(app, "3-D input")
     table = app.dataframe[0].value
     assert list(table["shape of the mean"]) == ["(1, 1, 100)", "(1, 4, 100)"]
-    assert list(table["numbers in each mean"]) == ["128", "32"]
-    assert float(table["spread from batch to batch"]["wrong"]) > float(table["spread from batch to batch"]["right"])
+    assert list(table["values per mean"]) == ["128", "32"]
+    assert float(table["spread between batches"]["wrong"]) > float(table["spread between batches"]["correct"])
     for position in (1, 4):
         set_to(app, "Position", position)
         for chart in (figure(app, 0), figure(app, 1)):
             assert chart["data"][-2]["name"] == f"wrong: position {position}"
 
 
-def test_folded_nets_have_fewer_numbers_and_the_same_logits(app: AppTest) -> None:
+def test_folded_models_have_fewer_parameters_and_the_same_logits(app: AppTest) -> None:
     open_tab(app, "Folding")
     for net in app.selectbox(key="bn_net").options:
         app.selectbox(key="bn_net").select(net).run()
         assert not app.exception
         assert not app.error
         assert float(numbers(app)["Largest difference"]) < 2e-5
-        before, folded = (int(number.replace(",", "")) for number in numbers(app)["Numbers kept"].split(" → "))
+        before, folded = (
+            int(number.replace(",", "")) for number in numbers(app)["Parameters and buffers"].split(" → ")
+        )
         assert folded < before
         layers = app.dataframe[0].value
-        assert all("norm" in name for name in layers["before"][layers["folded"] == ""])
+        assert all("norm" in name for name in layers["before"][layers["after folding"] == ""])
 
 
 @pytest.mark.parametrize("tab", TABS)

@@ -1,103 +1,97 @@
-"""The Bigram page, without a browser."""
+"""The Bigram page."""
 
 import json
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import panels, visit
+from tests.pages.app_testing import figure, open_tab, visit
 
 TABS = ["Pairs", "Smoothing", "Loss", "Score words", "Sampling", "n-grams", "Broadcasting"]
 
 
-def open_tab(app: AppTest, tab: str) -> AppTest:
-    if "bigram_tab" not in app.session_state:
-        visit(app, "counting/bigram")
-    app.session_state["bigram_tab"] = tab
-    app.run()
-    assert not app.exception
-    return app
+@pytest.fixture
+def page(app: AppTest) -> AppTest:
+    return visit(app, "counting/bigram")
 
 
-def chart(app: AppTest, at: int = 0) -> dict:
-    parts = panels(app)[at]
-    return json.loads(parts[0]["figure"])
+def heatmap(app: AppTest) -> dict[str, Any]:
+    trace: dict[str, Any] = figure(app)["data"][0]
+    return trace
 
 
 @pytest.mark.parametrize("tab", TABS)
 @pytest.mark.parametrize("text", ["given-names", "python-reference"])
-def test_every_tab_opens_on_names_and_on_running_text(app: AppTest, tab: str, text: str) -> None:
-    visit(app, "counting/bigram")
-    app.selectbox(key="text").select(text).run()
-    open_tab(app, tab)
-    assert not app.error
+def test_every_tab_opens_on_names_and_on_running_text(page: AppTest, tab: str, text: str) -> None:
+    page.selectbox(key="text").select(text).run()
+    open_tab(page, "bigram", tab)
+    assert not page.error
 
 
-def test_every_cell_of_the_names_is_written_into_and_zeros_are_blank(app: AppTest) -> None:
-    visit(app, "counting/bigram")
-    heatmap = chart(app)["data"][0]
-    assert len(heatmap["text"]) == 27
-    assert "texttemplate" in heatmap
-    assert "follows" in heatmap["hovertemplate"]
-    app.segmented_control(key="order").set_value("frequency").run()
-    assert chart(app)["layout"]["yaxis"]["ticktext"][:3] == [".", "a", "e"]
+def test_every_cell_has_its_pair_written_in_it_and_rows_can_be_sorted(page: AppTest) -> None:
+    assert len(heatmap(page)["text"]) == 27
+    assert "texttemplate" in heatmap(page)
+    assert "after" in heatmap(page)["hovertemplate"]
+    page.segmented_control(key="order").set_value("frequency").run()
+    assert figure(page)["layout"]["yaxis"]["ticktext"][:3] == [".", "a", "e"]
 
 
-def test_smoothing_moves_the_loss(app: AppTest) -> None:
-    open_tab(app, "Smoothing")
-    before = [metric.value for metric in app.metric]
-    app.select_slider(key="smoothing").set_value(1000.0).run()
-    after = [metric.value for metric in app.metric]
-    assert all(float(a) > float(b) for a, b in zip(after[:2], before[:2], strict=True))
+def test_smoothing_raises_the_loss(page: AppTest) -> None:
+    open_tab(page, "bigram", "Smoothing")
+    before = [float(metric.value) for metric in page.metric]
+    page.select_slider(key="smoothing").set_value(1000.0).run()
+    after = [float(metric.value) for metric in page.metric]
+    assert all(a > b for a, b in zip(after, before, strict=True))
 
 
-def test_a_word_is_scored_and_a_class_ranked(app: AppTest) -> None:
-    open_tab(app, "Score words")
-    app.select_slider(key="smoothing").set_value(0.0)
-    app.text_input[0].set_value("emmqx")
-    app.text_area(key="class").set_value("emma\nxqzv\nanna").run()
-    assert "infinite, because" in app.text[0].value
-    assert list(app.dataframe[0].value["word"])[-1] == "xqzv" or list(app.dataframe[1].value["word"])[-1] == "xqzv"
-    app.text_input[0].set_value("émile").run()
-    assert "é" in app.error[0].value
-    assert not app.exception
+def test_a_word_is_scored_and_several_are_ranked(page: AppTest) -> None:
+    open_tab(page, "bigram", "Score words")
+    page.select_slider(key="smoothing").set_value(0.0)
+    page.text_input(key="word.Given names").set_value("emmqx")
+    page.text_area(key="class").set_value("emma\nxqzv\nanna").run()
+    assert "infinite, because" in page.text[0].value
+    rankings = [table.value["text"].tolist() for table in page.dataframe if "text" in table.value]
+    assert [ranking[-1] for ranking in rankings] == ["xqzv"]
+    page.text_input(key="word.Given names").set_value("émile").run()
+    assert "é" in page.error[0].value
+    assert not page.exception
 
 
-def test_samples_repeat_with_their_seed_and_are_marked(app: AppTest) -> None:
-    open_tab(app, "Sampling")
-    table = app.dataframe[0].value
-    assert set(table["is"]) <= {"new", "in the corpus"}
-    assert list(table["drawn"])[-1] == "greedy"
-    app.number_input(key="sample_seed").set_value(1).run()
-    assert list(app.dataframe[0].value["text"])[:-1] != list(table["text"])[:-1]
-    app.number_input(key="sample_seed").set_value(2147483647).run()
-    assert list(app.dataframe[0].value["text"]) == list(table["text"])
+def test_the_same_seed_gives_the_same_samples(page: AppTest) -> None:
+    open_tab(page, "bigram", "Sampling")
+    table = page.dataframe[0].value
+    assert set(table["novelty"]) <= {"new", "in the corpus"}
+    assert table["sampling"].tolist() == ["random"] * 10 + ["greedy"]
+    page.number_input(key="sample_seed").set_value(1).run()
+    assert page.dataframe[0].value["text"].tolist()[:-1] != table["text"].tolist()[:-1]
+    page.number_input(key="sample_seed").set_value(2147483647).run()
+    assert page.dataframe[0].value["text"].tolist() == table["text"].tolist()
 
 
-def test_the_table_explodes_and_dev_loss_turns_up(app: AppTest) -> None:
-    open_tab(app, "n-grams")
-    app.select_slider(key="smoothing").set_value(0.1).run()
-    table = app.dataframe[0].value
-    assert list(table["order"]) == [1, 2, 3, 4, 5]
+def test_the_table_grows_with_the_order_and_the_dev_loss_turns_up(page: AppTest) -> None:
+    open_tab(page, "bigram", "n-grams")
+    page.select_slider(key="smoothing").set_value(0.1).run()
+    table = page.dataframe[0].value
+    assert table["order"].tolist() == [1, 2, 3, 4, 5]
     assert table["share seen"].is_monotonic_decreasing
     assert table["train"].is_monotonic_decreasing
     assert table["dev"].iloc[-1] > table["dev"].iloc[2]
 
 
-def test_the_wrong_division_leaves_rows_that_do_not_sum_to_one(app: AppTest) -> None:
-    open_tab(app, "Broadcasting")
-    right, wrong = (caption.value for caption in app.caption[-2:])
-    assert right.startswith("row sums 1.000 to 1.000")
-    assert not wrong.startswith("row sums 1.000")
+def test_without_keepdim_rows_do_not_sum_to_one(page: AppTest) -> None:
+    open_tab(page, "bigram", "Broadcasting")
+    keepdim, no_keepdim = (caption.value for caption in page.caption[-2:])
+    assert keepdim.startswith("Row sums 1.000 to 1.000")
+    assert not no_keepdim.startswith("Row sums 1.000")
 
 
 def test_hostile_text_breaks_no_tab_and_is_no_markup(app: AppTest) -> None:
     visit(app, "data/dataset")
     app.text_area(key="paste").set_value("<b>&amp;</b> $x$ 😀 שלום =1+1 `a`\n" * 40)
     app.button(key="use_paste").click().run()
+    visit(app, "counting/bigram")
     for tab in TABS:
-        if tab == TABS[0]:
-            visit(app, "counting/bigram")
-        open_tab(app, tab)
-    open_tab(app, "Pairs")
-    assert "&lt;" in json.dumps(chart(app)["data"][0]["text"])
+        open_tab(app, "bigram", tab)
+    open_tab(app, "bigram", "Pairs")
+    assert "&lt;" in json.dumps(heatmap(app)["text"])

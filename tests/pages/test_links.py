@@ -15,7 +15,7 @@ def opened(app: AppTest, **link: str) -> AppTest:
 
 
 def test_a_link_opens_the_page_with_its_settings(app: AppTest) -> None:
-    page = opened(app, mlp_hidden="33", mlp_optimiser="adam", mlp_learning_rate="0.005", mlp_direct="true")
+    page = opened(app, mlp_hidden="33", mlp_optimiser="adam", mlp_learning_rate="0.005", mlp_direct_connections="true")
     assert page.number_input(key="mlp_hidden").value == 33
     assert page.selectbox(key="mlp_optimiser").value == "adam"
     assert page.number_input(key="mlp_learning_rate").value == 0.005

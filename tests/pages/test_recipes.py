@@ -1,4 +1,4 @@
-"""The Recipes page, and taking runs home from it."""
+"""The Recipes page, and export and import on it."""
 
 import json
 from collections.abc import Iterator
@@ -7,14 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lmcore.recipes.recipes import RECIPES
-from lmcore.runs import exchange
+from lmcore.recipes.published import RECIPES
 from lmcore.runs.engine import Engine
 from lmcore.runs.executors import Workers
+from lmcore.runs.export import EXPORTERS
 from lmcore.runs.run import Status
 from lmcore.runs.store import Store
 from pages.lab import shared
-from tests.pages.conftest import charts, until, visit
+from tests.pages.app_testing import charts, visit
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def choose(app: AppTest, name: str) -> AppTest:
 def test_without_the_names_it_offers_them_and_shows_what_is_to_come(app: AppTest) -> None:
     visit(app, "lab/recipes")
     assert app.button(key="download").label == "Download"
-    assert set(numbers(app).values()) == {"… not yet"}
+    assert set(numbers(app).values()) == {"… pending"}
     assert len(charts(app)) == 1
 
 
@@ -47,14 +48,14 @@ def test_without_the_names_it_offers_them_and_shows_what_is_to_come(app: AppTest
 def test_what_shows_at_once_is_ticked_before_the_first_click(app: AppTest) -> None:
     visit(app, "lab/recipes")
     assert numbers(app) == {
-        "parameters": "✓ reached",
-        "first loss": "✓ reached",
-        "saturated at the start": "✓ reached",
-        "train loss at the end": "… not yet",
-        "dev loss at the end": "… not yet",
+        "parameters": "✓ reproduced",
+        "first loss": "✓ reproduced",
+        "initial saturation": "✓ reproduced",
+        "final train loss": "… pending",
+        "final dev loss": "… pending",
     }
     curve, board = charts(app)
-    assert "3 of 5 published numbers are reached" in board["alt"]
+    assert "3 of 5 published numbers reproduced" in board["alt"]
     assert "Press Start" in curve["layout"]["annotations"][0]["text"]
 
 
@@ -66,14 +67,14 @@ def test_a_recipe_runs_to_its_published_numbers(app: AppTest, engine: Engine) ->
     until(lambda: engine.view(run_id).status == Status.FINISHED)
     app.run()
     assert not app.exception
-    assert set(numbers(app).values()) == {"✓ reached"}
+    assert set(numbers(app).values()) == {"✓ reproduced"}
     assert len(numbers(app)) == 9
     choose(app, "counting")
-    assert set(numbers(app).values()) == {"✓ reached"}
+    assert set(numbers(app).values()) == {"✓ reproduced"}
     assert "recipes.go" not in {button.key for button in app.button}
     choose(app, "deep-batchnorm")  # its run is still there
     assert app.session_state["recipes.run"] == run_id
-    assert set(numbers(app).values()) == {"✓ reached"}
+    assert set(numbers(app).values()) == {"✓ reproduced"}
 
 
 @pytest.mark.usefixtures("names_here")
@@ -83,7 +84,7 @@ def test_every_recipe_opens(app: AppTest, name: str) -> None:
     visit(app, "lab/recipes")
     assert app.selectbox(key="recipe").value == name
     assert app.query_params["recipe"] == name
-    assert len(numbers(app)) == len(RECIPES[name].published)
+    assert len(numbers(app)) == len(RECIPES[name].numbers)
 
 
 @pytest.mark.usefixtures("names_here")
@@ -96,7 +97,7 @@ def test_a_link_to_a_run_opens_its_recipe(app: AppTest, engine: Engine) -> None:
     other = engine.start(RECIPES["wavenet"].config.updated(train={"steps": 1, "seed": 3}))
     app.query_params["run"] = other
     app.run()
-    assert "follows no recipe" in app.warning[0].value
+    assert "does not follow a recipe" in app.warning[0].value
 
 
 def test_an_unknown_recipe_in_the_address_is_the_default(app: AppTest) -> None:
@@ -105,18 +106,18 @@ def test_an_unknown_recipe_in_the_address_is_the_default(app: AppTest) -> None:
     assert app.selectbox(key="recipe").value == "mlp-kaiming"
 
 
-# ---------------------------------------------------------------- home and back
+# ---------------------------------------------------------------- export and import
 
 
 @pytest.mark.usefixtures("names_here")
-def test_a_run_can_be_taken_along_and_brought_in(app: AppTest, engine: Engine) -> None:
+def test_a_run_can_be_exported_and_imported(app: AppTest, engine: Engine) -> None:
     choose(visit(app, "lab/recipes"), "deep-batchnorm")
     app.button(key="recipes.step").click().run()
     run_id = app.session_state["recipes.run"]
     until(lambda: engine.view(run_id).status == Status.PAUSED)
     app.run()
-    assert len(app.get("download_button")) == len(shared.BUTTONS)
-    contents = {suffix: shared._content(run_id, suffix)() for suffix in shared.BUTTONS}
+    assert len(app.get("download_button")) == len(shared.EXPORTS)
+    contents = {suffix: shared.export(run_id, suffix) for suffix in shared.EXPORTS}
     assert b"STEPS = 1\n" in contents[".py"]
     assert json.loads(contents[".ipynb"])["nbformat"] == 4
     assert contents[".csv"].startswith(b"step,")
@@ -125,7 +126,7 @@ def test_a_run_can_be_taken_along_and_brought_in(app: AppTest, engine: Engine) -
     assert "imported" in app.success[0].value
     headers = engine.headers()
     assert len(headers) == 2
-    app.run()  # it comes in once
+    app.run()  # it is imported only once
     assert len(engine.headers()) == 2
     (again,) = (header for header in headers if header.id != run_id)
     assert engine.view(again.id).step == 1
@@ -141,5 +142,5 @@ def test_a_file_that_is_no_run_is_refused_in_plain_text(app: AppTest) -> None:
     assert Store().headers() == []
 
 
-def test_every_way_out_has_its_button() -> None:
-    assert shared.BUTTONS.keys() == exchange.WAYS.keys()
+def test_every_export_format_has_a_button() -> None:
+    assert shared.EXPORTS.keys() == EXPORTERS.keys()

@@ -6,8 +6,9 @@ from streamlit.testing.v1 import AppTest
 from lmcore.models.mlp import MLPConfig
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Status
-from lmcore.training.training import RunConfig, TrainConfig
-from tests.pages.conftest import charts, until, visit
+from lmcore.training.config import RunConfig, TrainConfig
+from tests.pages.app_testing import charts, visit
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -21,15 +22,15 @@ def train(engine: Engine, config: RunConfig, owner: str = "me") -> str:
     return run_id
 
 
-def test_counted_models_write_before_anything_was_trained(page: AppTest) -> None:
+def test_ngram_models_generate_text_without_any_training(page: AppTest) -> None:
     shown = charts(page)
     assert [chart["layout"]["title"]["text"] for chart in shown[:2]] == ["bigram", "trigram"]
     assert {"new", "training"} & set(shown[0]["data"][2]["text"])
-    assert "dart" in shown[2]["alt"]
-    assert any("had" in text.value and "dart hit it" in text.value for text in page.text)
+    assert "random number" in shown[2]["alt"]
+    assert any("was drawn" in text.value for text in page.text)
 
 
-def test_runs_on_the_same_text_are_offered_and_write_with_the_same_dice(app: AppTest, engine: Engine) -> None:
+def test_runs_on_the_same_text_are_offered(app: AppTest, engine: Engine) -> None:
     config = RunConfig(model=MLPConfig(hidden=10), train=TrainConfig(steps=50))
     run_id = train(engine, config)
     train(engine, config.updated(corpus={"source": "python-reference"}))
@@ -42,7 +43,7 @@ def test_runs_on_the_same_text_are_offered_and_write_with_the_same_dice(app: App
     assert run_id[:4] in charts(page)[0]["layout"]["title"]["text"]
 
 
-def test_unknown_prefixes_and_unfit_settings_are_told(page: AppTest) -> None:
+def test_unknown_prefixes_and_too_many_characters_are_refused(page: AppTest) -> None:
     page.text_input(key="sample_1_prefix").set_value("€").run()
     assert "€" in page.error[0].value
     page.text_input(key="sample_1_prefix").set_value("em")
@@ -55,21 +56,21 @@ def test_unknown_prefixes_and_unfit_settings_are_told(page: AppTest) -> None:
     assert len(texts) == 1
 
 
-def test_a_text_is_read_by_each_model(page: AppTest) -> None:
-    page.session_state["sample_tab"] = "They read"
+def test_a_text_is_scored_by_each_model(page: AppTest) -> None:
+    page.session_state["sample_tab"] = "Score a text"
     page.run()
     assert not page.exception
     field = next(one for one in page.text_input if str(one.key).startswith("sample.text"))
     field.set_value("emma").run()
     chart = charts(page)[0]
     assert len(chart["layout"]["yaxis"]["ticktext"]) == 3
-    assert "is best with" in chart["alt"]
+    assert "Lowest mean" in chart["alt"]
     next(one for one in page.text_input if str(one.key).startswith("sample.text")).set_value("e€").run()
     assert "€" in page.error[0].value
 
 
-def test_the_game_goes_on_until_twenty_guesses_and_tells_who_is_ahead(page: AppTest) -> None:
-    page.session_state["sample_tab"] = "You against them"
+def test_the_game_ends_after_twenty_guesses_with_a_ranking(page: AppTest) -> None:
+    page.session_state["sample_tab"] = "Guessing game"
     page.run()
     assert not page.exception
     assert "Guess a character" in charts(page)[0]["layout"]["annotations"][0]["text"]
@@ -78,10 +79,10 @@ def test_the_game_goes_on_until_twenty_guesses_and_tells_who_is_ahead(page: AppT
         page.session_state[key] = "e"
         next(one for one in page.button if one.label == "Guess").click().run()
         assert not page.exception
-        assert any("that cost" in text.value for text in page.text)
+        assert any("a loss of" in text.value for text in page.text)
     assert not any(button.label == "Guess" for button in page.button)
     standing = charts(page)[0]
     assert "you" in standing["layout"]["yaxis"]["ticktext"]
     assert len(standing["data"][0]["x"]) == 5
-    next(one for one in page.button if "again" in one.label).click().run()
+    next(one for one in page.button if str(one.key).endswith(".again")).click().run()
     assert any(button.label == "Guess" for button in page.button)

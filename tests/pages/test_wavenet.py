@@ -1,16 +1,14 @@
 """The WaveNet page."""
 
+from typing import Any
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Status
-from tests.pages.conftest import charts, until, visit
-
-
-def tree(app: AppTest) -> dict:
-    (found,) = (chart for chart in charts(app) if chart["alt"].startswith("Tree"))
-    return found
+from tests.pages.app_testing import charts, finish, visit
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -22,33 +20,36 @@ def page(app: AppTest) -> AppTest:
     return app.run()
 
 
-def test_the_tree_has_a_level_for_each_fusion(page: AppTest) -> None:
-    assert len(tree(page)["layout"]["yaxis"]["tickvals"]) == 4
+def levels_of_tree(page: AppTest) -> list[Any]:
+    (tree,) = (chart for chart in charts(page) if chart["alt"].startswith("Tree"))
+    return list(tree["layout"]["yaxis"]["tickvals"])
+
+
+def test_the_tree_has_one_level_per_doubling_of_the_context(page: AppTest) -> None:
+    assert len(levels_of_tree(page)) == 4
     page.selectbox(key="wave_context").select(16).run()
-    assert len(tree(page)["layout"]["yaxis"]["tickvals"]) == 5
+    assert len(levels_of_tree(page)) == 5
     page.text_input(key="wave.text").set_value("<i>").run()
     assert not page.exception
     assert "<" in page.error[0].value
 
 
-def test_it_trains_and_rests_like_any_run(page: AppTest, engine: Engine) -> None:
-    page.button(key="wave.go").click().run()
-    until(lambda: engine.view(page.session_state["wave.run"]).status == Status.FINISHED)
-    page.run()
-    assert not page.exception
-    assert engine.view(page.session_state["wave.run"]).config.model.family == "wavenet"
+def test_a_finished_run_continues_after_more_steps_are_allowed(page: AppTest, engine: Engine) -> None:
+    finish(page, engine, "wave")
+    run_id = page.session_state["wave.run"]
+    assert engine.view(run_id).config.family == "wavenet"
     page.number_input(key="wave_steps").set_value(60).run()
     page.button(key="wave.go").click().run()
-    until(lambda: engine.view(page.session_state["wave.run"]).step == 60)
+    until(lambda: engine.view(run_id).step == 60)
     visit(page, "inside/activations")
-    assert page.session_state["act.run"] == page.session_state["wave.run"]
+    assert page.session_state["act.run"] == run_id
 
 
-def test_the_race_is_between_models_of_equal_size(page: AppTest, engine: Engine) -> None:
+def test_the_racers_have_about_as_many_parameters(page: AppTest, engine: Engine) -> None:
     page.button(key="wave.race_go").click().run()
     ids = page.session_state["wave.race"].split(".")
     until(lambda: all(engine.view(run_id).status == Status.FINISHED for run_id in ids))
-    sizes = [engine.view(run_id).parameters for run_id in ids]
+    sizes = [engine.view(run_id).n_parameters for run_id in ids]
     assert sizes[0] == pytest.approx(sizes[1], rel=0.05)
     page.run()
-    assert "hierarchy" in page.success[0].value
+    assert "hierarchical" in page.success[0].value

@@ -1,7 +1,7 @@
-// Ink follows the pointer; when it is lifted, the sheet is handed over as a string of figures 0 to 9, row by row.
-const WIDTH = 24; // of the stroke, in the sheet's 280 pixels
+// Draws where the pointer moves. When it is lifted, the drawing is sent as a string of digits 0 to 9, row by row.
+const STROKE = 24; // width, in pixels of the canvas (280 × 280)
 
-function handOver(canvas, component) {
+function send(canvas, component) {
   const side = component.data.side;
   const small = document.createElement("canvas");
   small.width = small.height = side;
@@ -11,7 +11,7 @@ function handOver(canvas, component) {
   const { data } = context.getImageData(0, 0, side, side);
   let ink = "";
   let any = false;
-  for (let i = 3; i < data.length; i += 4) { // the alpha: paper is transparent
+  for (let i = 3; i < data.length; i += 4) { // the alpha channel: where nothing is drawn, the canvas is transparent
     const level = Math.round((data[i] / 255) * 9);
     any ||= level > 0;
     ink += level;
@@ -19,36 +19,35 @@ function handOver(canvas, component) {
   component.setStateValue("ink", any ? ink : "");
 }
 
-function place(canvas, event) {
+function position(canvas, event) {
   const box = canvas.getBoundingClientRect();
   return [((event.clientX - box.left) * canvas.width) / box.width, ((event.clientY - box.top) * canvas.height) / box.height];
 }
 
 export default function (component) {
-  const sheet = component.parentElement.querySelector(".draw");
-  const [canvas, wipe] = sheet.children;
+  const [canvas, clear] = component.parentElement.querySelector(".draw").children;
   const context = canvas.getContext("2d");
-  Object.assign(context, { lineWidth: WIDTH, lineCap: "round", lineJoin: "round", strokeStyle: "#111" });
+  Object.assign(context, { lineWidth: STROKE, lineCap: "round", lineJoin: "round", strokeStyle: "#111" });
   let last;
-  const line = (to) => {
+  const lineTo = (end) => {
     context.beginPath();
     context.moveTo(...last);
-    context.lineTo(...to);
+    context.lineTo(...end);
     context.stroke();
-    last = to;
+    last = end;
   };
   canvas.onpointerdown = (event) => {
     canvas.setPointerCapture(event.pointerId);
-    last = place(canvas, event);
-    line(last);
+    last = position(canvas, event);
+    lineTo(last);
   };
-  canvas.onpointermove = (event) => { if (last) line(place(canvas, event)); };
+  canvas.onpointermove = (event) => { if (last) lineTo(position(canvas, event)); };
   canvas.onpointerup = canvas.onpointercancel = () => {
     if (!last) return;
     last = undefined;
-    handOver(canvas, component);
+    send(canvas, component);
   };
-  wipe.onclick = () => {
+  clear.onclick = () => {
     context.clearRect(0, 0, canvas.width, canvas.height);
     component.setStateValue("ink", "");
   };

@@ -1,70 +1,76 @@
+import functools
+
 import streamlit as st
 
-from lmcore.data import images as given_pictures
+from lmcore.data import images
 from lmcore.data.datasets import DataConfig
-from lmcore.inspection import decision_regions
+from lmcore.inspection.image_gallery import worst_mistakes
 from lmcore.models import numpy_mlp
-from lmcore.training import classifiers
-from lmcore.training.classifiers import ClassifierRunConfig, ClassifierTrainConfig
+from lmcore.models.numpy_linear import SoftmaxConfig
+from lmcore.models.numpy_mlp import MLPClassifierConfig
+from lmcore.training import classifier
+from lmcore.training.clipping import clip_gradient
+from lmcore.training.config import ClassifierRunConfig, ClassifierTrainConfig
 from pages.classifiers import shared
-from pages.classifiers.images import parts
+from pages.classifiers.images import data_picker, mistakes, own_image, weights
 from ui import forms
-from ui.run import panel
+from ui.run import attach, controls, panel
 from ui.show_code import show_code
+from ui.tabs import draw_tabs
 
-PAGE = parts.PAGE
+PAGE = "images"
+MODELS: dict[str, type[SoftmaxConfig] | type[MLPClassifierConfig]] = {
+    "mlp-classifier": MLPClassifierConfig,
+    "softmax-regression": SoftmaxConfig,
+}
+FIELDS = {
+    "mlp-classifier": ["hidden_layers", "hidden", "hidden_2", "hidden_3", "activation", "initialization"],
+    "softmax-regression": ["initialization", "scale"],
+}
 TRAIN = ["learning_rate", "descent", "batch_size", "steps", "evaluate_every", "seed"]
+DEFAULTS = {"steps": 20_000, "learning_rate": 0.05, "evaluate_every": 500}
 
-st.title("Telling pictures apart")
+st.title("Images")
 st.write("Press **Start** and watch the weights turn from noise into strokes; then draw a digit of your own.")
 
-parts = {"data": DataConfig, "model": tuple(parts.FAMILIES.values()), "train": ClassifierTrainConfig}
-view = panel.attach(PAGE, parts, shared.TASK)
-panel.offer_interrupted(PAGE, shared.TASK)
-steering = panel.steering(PAGE, view)
-data_config, data = parts.pick_data(steering, view is not None)
+parts = {"data": DataConfig, "model": tuple(MODELS.values()), "train": ClassifierTrainConfig}
+view = attach.shown_run(PAGE, parts)
+attach.list_interrupted()
+options = controls.field_options(PAGE, view)
+data_config, data = data_picker.pick(PAGE, options, view is not None)
 with st.sidebar:
-    family = st.selectbox("Model", list(parts.FAMILIES), key=f"{PAGE}_family", disabled=view is not None)
-    kind = parts.FAMILIES[family]
-    model = forms.form(kind, parts.FIELDS[family], prefix=PAGE, **steering, defaults={"initial": "0.01"})
-    train = forms.form(ClassifierTrainConfig, TRAIN, prefix=PAGE, **steering, defaults=parts.DEFAULTS)
-    with st.expander("Schedule of the rate"):
-        train |= forms.form(ClassifierTrainConfig, shared.SCHEDULE, prefix=PAGE, **steering)
-    with st.expander("Clipping, early stopping"):
-        train |= forms.form(ClassifierTrainConfig, shared.HOLD, prefix=PAGE, **steering)
+    family = st.selectbox("Model", list(MODELS), key=f"{PAGE}_family", disabled=view is not None)
+    kind = MODELS[family]
+    model = forms.form(kind, FIELDS[family], prefix=PAGE, **options, defaults={"initialization": "0.01"})
+    train = shared.train_settings(PAGE, TRAIN, options, DEFAULTS)
 
 config = ClassifierRunConfig(
     data=data_config, model=forms.parse(kind, model), train=forms.parse(ClassifierTrainConfig, train)
 )
-st.session_state[f"{PAGE}.config"] = config
-panel.buttons(PAGE, config, view)
-names = ["Train", "Examples", "Right and wrong", "Hidden units", "Draw or upload"]
-training, examples, right, hidden, own = st.tabs(names, on_change="rerun", key=f"{PAGE}_tab")
+controls.buttons(PAGE, config, view)
 
-if training.open:
-    with training:
-        panel.show(PAGE, config, data, view, more=parts.pictures, standard=False, measures=shared.measures)
 
-if examples.open:
-    with examples:
-        parts.examples(data)
+def training() -> None:
+    draw = functools.partial(weights.show_live, PAGE, config)
+    panel.show(PAGE, config, data, view, extra=draw, language_model=False, metrics=shared.metrics)
+    shared.splits(PAGE, data, view)
 
-if right.open:
-    with right:
-        parts.mistakes(config, view)
 
-if hidden.open:
-    with hidden:
-        parts.hidden(config, view)
-
-if own.open:
-    with own:
-        parts.own_picture(config, view)
+draw_tabs(
+    {
+        "Training": training,
+        "Examples": lambda: weights.show_examples(PAGE, data),
+        "Confusion matrix": lambda: mistakes.show(PAGE, config, view),
+        "Hidden units": lambda: weights.show_hidden_units(PAGE, config, view),
+        "Draw or upload": lambda: own_image.show(PAGE, config, view),
+    },
+    key=f"{PAGE}_tab",
+)
 
 show_code(
     numpy_mlp.MLPClassifier,
-    numpy_mlp.clip,
-    classifiers.ClassifierTrainer,
-    given_pictures.as_digit,
-    decision_regions.worst,
+    clip_gradient,
+    classifier.ClassifierTrainer,
+    images.as_digit,
+    worst_mistakes,
 )

@@ -1,72 +1,75 @@
+import functools
+
 import streamlit as st
 
 from lmcore.data import datasets
 from lmcore.data.datasets import DataConfig
-from lmcore.inspection import decision_regions
+from lmcore.inspection.decision_regions import decision_regions
 from lmcore.models import numpy_linear
-from lmcore.models.numpy_linear import SoftmaxConfig
-from lmcore.training import classifiers
-from lmcore.training.classifiers import ClassifierRunConfig, ClassifierTrainConfig
+from lmcore.models.numpy_linear import LogisticConfig, SoftmaxConfig
+from lmcore.training import classifier
+from lmcore.training.config import ClassifierRunConfig, ClassifierTrainConfig
 from pages.classifiers import shared
+from pages.classifiers.linear import data_picker, descents, formulas, loss_surface, regions
 from ui import forms
-from ui.run import panel
+from ui.run import attach, controls, panel
 from ui.show_code import show_code
+from ui.tabs import draw_tabs
 
-PAGE = shared.PAGE
+PAGE = "linear"
+MODELS: dict[str, type[SoftmaxConfig] | type[LogisticConfig]] = {
+    "softmax-regression": SoftmaxConfig,
+    "logistic-regression": LogisticConfig,
+}
 TRAIN = ["descent", "batch_size", "learning_rate", "steps", "evaluate_every", "seed"]
+DEFAULTS = {"steps": 100_000, "learning_rate": 0.0005, "evaluate_every": 500}  # slow enough to watch
 
-st.title("Drawing a line between classes")
-st.write("Press **Start** and watch the boundary turn until it parts the clouds; a ring marks every mistake.")
+st.title("Linear")
+st.write("Press **Start** and watch the boundary turn until it separates the classes; a ring marks each mistake.")
 
-parts = {"data": DataConfig, "model": SoftmaxConfig, "train": ClassifierTrainConfig}
-view = panel.attach(PAGE, parts, shared.TASK)
-panel.offer_interrupted(PAGE, shared.TASK)
-steering = panel.steering(PAGE, view)
-data_config, data = shared.pick_data(steering, view is not None)
+view = attach.shown_run(PAGE, {"data": DataConfig, "model": SoftmaxConfig, "train": ClassifierTrainConfig})
+attach.list_interrupted()
+options = controls.field_options(PAGE, view)
+data_config, data = data_picker.pick(PAGE, options, view is not None)
 with st.sidebar:
-    family = st.selectbox("Model", list(shared.FAMILIES), key=f"{PAGE}_family", disabled=view is not None)
-    kind = shared.FAMILIES[family]
-    model = forms.form(kind, ["start", "scale"], prefix=PAGE, **steering, defaults={"start": "normal"})
-    train = forms.form(ClassifierTrainConfig, TRAIN, prefix=PAGE, **steering, defaults=shared.DEFAULTS)
-    with st.expander("Schedule of the rate"):
-        train |= forms.form(ClassifierTrainConfig, shared.SCHEDULE, prefix=PAGE, **steering)
-    with st.expander("Clipping, early stopping"):
-        train |= forms.form(ClassifierTrainConfig, shared.HOLD, prefix=PAGE, **steering)
+    family = st.selectbox("Model", list(MODELS), key=f"{PAGE}_family", disabled=view is not None)
+    kind = MODELS[family]
+    model = forms.form(kind, ["initialization", "scale"], prefix=PAGE, **options, defaults={"initialization": "normal"})
+    train = shared.train_settings(PAGE, TRAIN, options, DEFAULTS)
 
 config = ClassifierRunConfig(
     data=data_config, model=forms.parse(kind, model), train=forms.parse(ClassifierTrainConfig, train)
 )
-st.session_state[f"{PAGE}.config"] = config
-panel.buttons(PAGE, config, view)
-names = ["Train", "Right and wrong", "The formula", "Three descents", "Loss surface"]
-training, right, formula, compare, surface = st.tabs(names, on_change="rerun", key=f"{PAGE}_tab")
+controls.buttons(PAGE, config, view)
 
-if training.open:
-    with training:
-        panel.show(PAGE, config, data, view, more=shared.pictures, standard=False, measures=shared.measures)
 
-if right.open:
-    with right:
-        shared.confusion(*shared.shown(PAGE, config, view), PAGE)
+def training() -> None:
+    draw = functools.partial(regions.show, PAGE, config)
+    panel.show(PAGE, config, data, view, extra=draw, language_model=False, metrics=shared.metrics)
+    shared.splits(PAGE, data, view)
 
-if formula.open:
-    with formula:
-        shared.formula(config, view)
 
-if compare.open:
-    with compare:
-        shared.compare(config, data)
+def confusion() -> None:
+    model, data, snapshot = shared.selected_classifier(PAGE, config, view)
+    shared.confusion(PAGE, model, data, snapshot, shared.pick_split(PAGE, data, view))
 
-if surface.open:
-    with surface:
-        shared.surface(config)
+
+draw_tabs(
+    {
+        "Training": training,
+        "Confusion matrix": confusion,
+        "Formulas": lambda: formulas.show(PAGE, config, view),
+        "Batch vs. stochastic": lambda: descents.show(PAGE, config, data),
+        "Loss surface": lambda: loss_surface.show(PAGE, config),
+    },
+    key=f"{PAGE}_tab",
+)
 
 show_code(
-    numpy_linear.augmented,
+    numpy_linear.augment,
     numpy_linear.binary_cross_entropy,
     numpy_linear.categorical_cross_entropy,
-    numpy_linear.stochastic,
-    classifiers.ClassifierTrainer,
+    classifier.ClassifierTrainer,
     datasets.load,
-    decision_regions.regions,
+    decision_regions,
 )

@@ -1,48 +1,47 @@
 import streamlit as st
 
-from lmcore.inspection import activations
+from lmcore.inspection import activations, saturation, updates
+from lmcore.inspection.treatments import HEALTHY
 from lmcore.models.mlp import MLPConfig
 from lmcore.nn import layers
-from lmcore.training.training import RunConfig, TrainConfig
-from pages.inside.activations import parts
+from lmcore.training.config import RunConfig, TrainConfig
+from pages.inside.activations import one_change, pictures, presets
 from ui import forms
 from ui.corpus_picker import pick_corpus
-from ui.run import panel
+from ui.run import attach, controls, panel
 from ui.show_code import show_code
 
-PAGE = parts.PAGE
+PAGE = "act"
 MODEL = ["hidden_layers", "hidden", "activation", "batch_norm", "hidden_scheme", "hidden_bias_scale", "output_scale"]
 TRAIN = ["learning_rate", "optimizer", "batch_size", "steps", "seed"]
 
-st.title("Inside the layers")
-st.write(
-    "Choose a net under **Show me** and press **Start**: every layer should keep its spread, and updates stay near −3."
-)
+st.title("Activations & gradients")
+st.write("Choose a **preset** and press **Start**: does every layer keep its spread, and do updates stay near 10⁻³?")
 
-panel.adopt(PAGE, "mlp", "wave")
-view = panel.attach(PAGE, {"model": MLPConfig, "train": TrainConfig})
-corpus_config, corpus = pick_corpus()
-steering = panel.steering(PAGE, view)
+view = attach.shown_run(PAGE, {"model": MLPConfig, "train": TrainConfig}, like=("mlp", "wave"))
+corpus_config, corpus = pick_corpus(fixed=view is not None)
+options = controls.field_options(PAGE, view)
 model = {}
 with st.sidebar:
-    menu = st.container()
-    layered = view is None or isinstance(view.config.model, MLPConfig)
-    if layered:
-        model = parts.gain(view) | forms.form(MLPConfig, MODEL, prefix=PAGE, **steering, defaults=activations.HEALTHY)
-    train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **steering, defaults={"steps": 20_000})
-    if layered:
-        with menu:
-            parts.case(view, model | train)
+    preset = st.container()
+    has_widgets = view is None or isinstance(view.config.model, MLPConfig)  # the other models have different settings
+    if has_widgets:
+        model = presets.gain_slider(PAGE, view)
+        model |= forms.form(MLPConfig, MODEL, prefix=PAGE, **options, defaults=HEALTHY)
+    train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **options, defaults={"steps": 20_000})
+    if has_widgets:
+        with preset:
+            presets.pick(PAGE, view, model | train)
 
 config = RunConfig(corpus=corpus_config, model=forms.parse(MLPConfig, model), train=forms.parse(TrainConfig, train))
-panel.buttons(PAGE, config, view)
-panel.show(PAGE, config, corpus, view, more=parts.pictures(config), standard=False)
-parts.treatment(view.config if view else config)
+controls.buttons(PAGE, config, view)
+panel.show(PAGE, config, corpus, view, extra=pictures.drawer(PAGE, config), language_model=False)
+one_change.show(PAGE, view.config if view else config)
 
 show_code(
-    activations.on_batch,
-    activations.updates,
-    activations.saturation,
+    activations.batch_activations,
+    updates.updates,
+    saturation.saturation,
     layers.Embedding,
     layers.FlattenConsecutive,
     layers.Linear,

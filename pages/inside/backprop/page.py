@@ -1,35 +1,35 @@
 import streamlit as st
 
-from lmcore.inspection import expressions
-from lmcore.inspection.backprop import forward_backward, grade
-from lmcore.inspection.gradient_check import check
-from lmcore.training.training import TrainConfig
-from pages.inside.backprop import exam, gradient_check
+from lmcore.inspection import backprop, backprop_exam, expression_interpreter, expressions
+from lmcore.inspection.gradient_check import check_gradients
+from lmcore.training.config import TrainConfig
+from pages.inside.backprop import exam, gradient_check, tensors
 from ui import forms
 from ui.corpus_picker import pick_corpus
 from ui.show_code import show_code
+from ui.tabs import draw_tabs
 
-st.title("Backprop by hand")
-st.write("Walk **backward** from the loss: each gradient follows from those after it, and has the shape of its tensor.")
+st.title("Backprop")
+st.write("Walk **backward** from the loss: every gradient follows from the ones after it, and has its tensor's shape.")
 
 corpus_config, corpus = pick_corpus()
 with st.sidebar:
     seed = forms.widget(TrainConfig, "seed", key="bp_seed")
-record = exam.one_pass(corpus, seed)
+record = tensors.forward_backward(corpus, seed)
 
-names = ["Tensor by tensor", "The exam", "Gradient check"]
-by_tensor, examination, checking = st.tabs(names, on_change="rerun", key="bp_tab")
+draw_tabs(
+    {
+        "Tensor by tensor": lambda: tensors.show(record),
+        "Exam": lambda: exam.show(record),
+        "Gradient check": lambda: gradient_check.show(corpus_config),
+    },
+    key="bp_tab",
+)
 
-if by_tensor.open:
-    with by_tensor:
-        exam.tensor_by_tensor(record)
-
-if examination.open:
-    with examination:
-        exam.exam(record)
-
-if checking.open:
-    with checking:
-        gradient_check.gradient_check(corpus_config)
-
-show_code(forward_backward, grade, expressions.evaluate, expressions.Interpreter, check)
+show_code(
+    backprop.forward_backward,
+    backprop_exam.grade,
+    expressions.evaluate,
+    expression_interpreter.Interpreter,
+    check_gradients,
+)

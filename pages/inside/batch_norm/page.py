@@ -2,34 +2,28 @@ import streamlit as st
 
 from lmcore.inspection.batch_norm import fold
 from lmcore.nn.layers import BatchNorm1d
-from pages.inside.batch_norm import parts
+from pages.inside.batch_norm import folding, one_batch, running_statistics, settings, wrong_axis
 from ui.corpus_picker import pick_corpus
 from ui.show_code import show_code
+from ui.tabs import draw_tabs
 
-st.title("Batch normalization")
-st.write("Drag **one example** of a batch and watch all the others move: in training they are normalized together.")
-
-corpus_config, _ = pick_corpus()
-config, unit = parts.settings(corpus_config)
-given = parts.batches(config, unit)
-batch, running, axis, folding = st.tabs(
-    ["One batch", "Running statistics", "3-D input", "Folding"], on_change="rerun", key="bn_tab"
+st.title("BatchNorm")
+st.write(
+    "Drag **one example** and watch all others move: in training, the examples of a batch are normalized together."
 )
 
-if batch.open:
-    with batch:
-        parts.one_batch(given, unit)
+corpus_config, _ = pick_corpus()
+config, unit = settings.pick(corpus_config)
+batches = settings.batches(config, unit)
 
-if running.open:
-    with running:
-        parts.running(given)
-
-if axis.open:
-    with axis:
-        parts.wrong_axis(config, unit)
-
-if folding.open:
-    with folding:
-        parts.folding(config)
+draw_tabs(
+    {
+        "One batch": lambda: one_batch.show(batches),
+        "Running statistics": lambda: running_statistics.show(batches),
+        "3-D input": lambda: wrong_axis.show(config, unit),
+        "Folding": lambda: folding.show(config),
+    },
+    key="bn_tab",
+)
 
 show_code(BatchNorm1d, fold)

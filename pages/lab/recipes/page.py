@@ -1,20 +1,24 @@
 import streamlit as st
 
-from lmcore.recipes.recipes import recipes as lab
+from lmcore.recipes import computed, measures, recipe
 from pages.lab import shared
-from pages.lab.recipes import parts
+from pages.lab.recipes import picker, results
 from ui.show_code import show_code
 
-st.title("As it was published")
-st.write("Press **Start**: each published number is ticked as the run reaches it, or marked where it **differs**.")
+PAGE = "recipes"
 
-view = parts.attach()
-recipe = parts.pick()
-parts.show(recipe, view)
+st.title("Recipes")
+st.write("Press **Start** to repeat a published experiment. Which of its numbers do you **reproduce**?")
 
-with st.expander("Take the run home, or bring one in", icon=":material/import_export:"):
+view = picker.shown_run(PAGE)
+chosen = picker.pick(PAGE)
+results.show(PAGE, chosen, view)
+
+with st.expander("Export or import a run", icon=":material/import_export:"):
     if view is not None:
-        shared.take_along(parts.PAGE, view)
-    shared.bring_in(parts.PAGE)
+        shared.export_buttons(PAGE, view)
+    shared.import_run(PAGE)
 
-show_code(lab.Published, lab.check, lab.saturated, lab.count_names, lab.descend_on_all_names)
+show_code(
+    recipe.PublishedNumber, recipe.check, measures.saturation, computed.count_bigrams, computed.train_neural_bigram
+)

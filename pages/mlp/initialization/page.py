@@ -2,10 +2,12 @@ import streamlit as st
 
 from lmcore.inspection import initialization
 from lmcore.inspection.initialization import PRESETS
-from lmcore.models.mlp import MLPConfig, build_mlp, starting_values
-from lmcore.training import training
-from lmcore.training.training import RunConfig, TrainConfig
+from lmcore.models.mlp import MLPConfig, build_mlp
+from lmcore.nn.initialization import initial_values
+from lmcore.nn.losses import cross_entropy
+from lmcore.training.config import RunConfig, TrainConfig
 from pages.mlp import shared
+from pages.mlp.initialization import untrained_model
 from ui import forms, race
 from ui.corpus_picker import pick_corpus
 from ui.show_code import show_code
@@ -13,11 +15,12 @@ from ui.show_code import show_code
 PAGE = "init"
 MODEL = ["context", "embedding", "hidden", "hidden_layers", "activation"]
 TRAIN = ["learning_rate", "batch_size", "steps", "seed"]
-OWN = "my own"
+CUSTOM = "custom"
+DIRECT = {False: "without direct connections", True: "with direct connections"}
 
-st.title("Where weights start")
+st.title("Initialization")
 st.write(
-    "A net that knows nothing should cost **ln V**: look how surely wrong it is instead, and which units are stuck."
+    "An untrained model should cost about **ln V**: look for confidently wrong predictions and for saturated units."
 )
 
 corpus_config, corpus = pick_corpus()
@@ -25,32 +28,39 @@ with st.sidebar:
     shape = forms.form(MLPConfig, MODEL, prefix=PAGE)
     train = forms.parse(TrainConfig, forms.form(TrainConfig, TRAIN, prefix=PAGE, defaults={"steps": 10_000}))
 
-preset = st.selectbox("Starting weights", [*PRESETS, OWN], key="init_preset", bind="query-params", width=360)
-own = {}
-with st.expander("My own starting weights", icon=":material/tune:"):
-    own = forms.form(MLPConfig, shared.FIELDS, prefix=PAGE)
+preset = st.selectbox("Initialization", [*PRESETS, CUSTOM], key="init_preset", bind="query-params", width=360)
+with st.expander("Custom initialization", icon=":material/tune:"):
+    custom = forms.form(MLPConfig, shared.INITIALIZATION, prefix=PAGE)
 
 
-def config_of(name: str, direct: bool = False) -> RunConfig:
-    chosen = own if name == OWN else PRESETS[name]
-    model = forms.parse(MLPConfig, shape | chosen | {"direct": direct})
+def run_config(name: str, direct: bool = False) -> RunConfig:
+    weights = custom if name == CUSTOM else PRESETS[name]
+    model = forms.parse(MLPConfig, shape | weights | {"direct_connections": direct})
     return RunConfig(corpus=corpus_config, model=model, train=train)
 
 
-shared.before_training(config_of(preset), corpus)
+def name_of(config: RunConfig) -> str:
+    assert isinstance(config.model, MLPConfig)
+    weights = {field: getattr(config.model, field) for field in shared.INITIALIZATION}
+    default = {field: MLPConfig.model_fields[field].default for field in shared.INITIALIZATION}
+    name = next((name for name, values in PRESETS.items() if weights == default | values), CUSTOM)
+    return f"{name}, {DIRECT[True]}" if config.model.direct_connections else name
 
-st.subheader("The race")
-kind = st.segmented_control(
-    "Between", ["starting weights", "direct connections"], default="starting weights", required=True, key="init_kind"
+
+untrained_model.first_minibatch(run_config(preset), corpus)
+
+st.subheader("Race")
+compared = st.segmented_control(
+    "Compare", ["initializations", "direct connections"], default="initializations", required=True, key="init_kind"
 )
-if kind == "starting weights":
+if compared == "initializations":
     names = st.multiselect(
-        "Entrants", [*PRESETS, OWN], list(PRESETS)[:5], max_selections=race.MOST, key="init_entrants"
+        "Initializations", [*PRESETS, CUSTOM], list(PRESETS)[:5], max_selections=race.MAX_RUNS, key="init_entrants"
     )
-    entrants = {name: config_of(name) for name in names}
+    entrants = {name: run_config(name) for name in names}
 else:
-    st.write("Bengio et al. 2003, equation 1: the embeddings also reach the logits straight, beside the hidden layer.")
-    entrants = {shared.DIRECT[direct]: config_of(preset, direct) for direct in (False, True)}
-race.race(PAGE, entrants, shared.name_of)
+    st.write("Bengio et al. 2003, equation 1: the embeddings also connect directly to the logits.")
+    entrants = {DIRECT[direct]: run_config(preset, direct) for direct in (False, True)}
+race.race(PAGE, entrants, name_of, ["mlp"])
 
-show_code(build_mlp, starting_values, initialization.start, training.cross_entropy)
+show_code(build_mlp, initial_values, initialization.first_batch, cross_entropy)

@@ -1,10 +1,10 @@
 import streamlit as st
 
+from lmcore.inspection import lr_finder
+from lmcore.inspection.lr_finder import SweepConfig
 from lmcore.models.mlp import MLPConfig
-from lmcore.training import lr_finder
-from lmcore.training.lr_finder import SweepConfig
-from lmcore.training.training import RunConfig, TrainConfig
-from pages.mlp.learning_rate import parts
+from lmcore.training.config import RunConfig, TrainConfig
+from pages.mlp.learning_rate import suggestions, sweep
 from ui import forms, race
 from ui.corpus_picker import pick_corpus
 from ui.show_code import show_code
@@ -13,9 +13,10 @@ PAGE = "lr"
 MODEL = ["context", "embedding", "hidden", "hidden_layers"]
 TRAIN = ["optimizer", "batch_size", "seed", "steps"]
 
-st.title("How large a step?")
+st.title("Learning rate")
 st.write(
-    "The rate grows at every step: the loss falls, flattens, **blows up**. Five rules read the curve; a race decides."
+    "The learning rate grows at every step: the loss falls, flattens, then **diverges**. Five rules each suggest a "
+    "rate, and a race compares them."
 )
 
 corpus_config, corpus = pick_corpus()
@@ -25,14 +26,14 @@ with st.sidebar:
     train = forms.parse(TrainConfig, forms.form(TrainConfig, TRAIN, prefix=PAGE, defaults={"steps": 5000}))
 config = RunConfig(corpus=corpus_config, model=model, train=train)
 
-found = parts.finding(config, settings)
+found = sweep.curve(config, settings)
 if found is not None:
-    parts.jury(found, config)
+    suggestions.rules(found, config)
 
-    st.subheader("The race")
-    st.write("A short real run from each suggestion, with the same starting weights and the same batches.")
+    st.subheader("Race")
+    st.write("A short training run with each suggestion, from the same initial weights and on the same minibatches.")
     rates = sorted({float(f"{rate:.3g}") for rate in found.suggestions.values()})
     entrants = {f"{rate:g}": config.model_copy(update={"train": train.updated(learning_rate=rate)}) for rate in rates}
-    race.race(PAGE, entrants, parts.namer(found))
+    race.race(PAGE, entrants, suggestions.name_of_run(found), ["mlp"])
 
-show_code(lr_finder.go_on, lr_finder.valley, lr_finder.slide, lr_finder.steepest, lr_finder.below_divergence)
+show_code(lr_finder.run_sweeps, lr_finder.valley, lr_finder.slide, lr_finder.steepest, lr_finder.below_divergence)

@@ -2,59 +2,59 @@ import streamlit as st
 
 from lmcore.generation import sampling
 from lmcore.models.mlp import MLPConfig, build_mlp
-from lmcore.nn import layers
-from lmcore.training import history, training
-from lmcore.training.training import RunConfig, TrainConfig
+from lmcore.nn import layers, losses
+from lmcore.training import layered, loss_curve, schedules
+from lmcore.training.config import RunConfig, TrainConfig
 from pages.mlp import shared
-from pages.mlp.mlp import tuning
+from pages.mlp.mlp import splits, tuning
 from ui import forms
 from ui.corpus_picker import pick_corpus
-from ui.run import panel
+from ui.run import attach, controls, panel
 from ui.show_code import show_code
 
 PAGE = "mlp"
-MODEL = ["context", "embedding", "hidden", "hidden_layers", "activation", "direct"]
+MODEL = ["context", "embedding", "hidden", "hidden_layers", "activation", "direct_connections"]
 TRAIN = ["learning_rate", "batch_size", "steps", "seed"]
-FOLDED = {
+MORE = {
     "Optimizer and schedule": ["optimizer", "momentum", "weight_decay", "schedule", "factor", "decay_at", "warmup"],
-    "Penalties": ["l2", "l2_embedding", "l2_hidden", "l2_output"],
+    "Regularization": ["l2", "l2_embedding", "l2_hidden", "l2_output", "clip", "clip_threshold"],
     "More settings": ["one_batch", "evaluate_every", "minutes"],
 }
 
-st.title("A network that learns to write")
+st.title("MLP")
 st.write("Press **Start** and watch the loss fall below the dashed line of guessing, while noise turns into names.")
 
-view = panel.attach(PAGE, {"model": MLPConfig, "train": TrainConfig})
-panel.offer_interrupted(PAGE)
-corpus_config, corpus = pick_corpus()
-steering = panel.steering(PAGE, view)
+view = attach.shown_run(PAGE, {"model": MLPConfig, "train": TrainConfig})
+attach.list_interrupted()
+corpus_config, corpus = pick_corpus(fixed=view is not None)
+options = controls.field_options(PAGE, view)
 with st.sidebar:
-    model = forms.form(MLPConfig, MODEL, prefix=PAGE, **steering)
-    train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **steering)
-    for title, names in FOLDED.items():
+    model = forms.form(MLPConfig, MODEL, prefix=PAGE, **options)
+    train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **options)
+    for title, names in MORE.items():
         with st.expander(title):
-            train |= forms.form(TrainConfig, names, prefix=PAGE, **steering)
+            train |= forms.form(TrainConfig, names, prefix=PAGE, **options)
     if view is None:
-        with st.expander("Starting weights, BatchNorm"):
-            model |= forms.form(MLPConfig, shared.FIELDS, prefix=PAGE)
+        with st.expander("Initialization and BatchNorm"):
+            model |= forms.form(MLPConfig, shared.INITIALIZATION, prefix=PAGE)
     else:
-        model |= forms.hold(view.config.model, shared.FIELDS, prefix=PAGE)
+        model |= forms.fixed(view.config.model, shared.INITIALIZATION, prefix=PAGE)
 
 config = RunConfig(corpus=corpus_config, model=forms.parse(MLPConfig, model), train=forms.parse(TrainConfig, train))
 with st.container(horizontal=True, vertical_alignment="center"):
-    panel.buttons(PAGE, config, view)
-    tuning.over_fit_button(PAGE, config)
-panel.show(PAGE, config, corpus, view, more=tuning.hints)
-tuning.splits(PAGE, corpus, view)
+    controls.buttons(PAGE, config, view)
+    tuning.overfit_button(PAGE, config)
+panel.show(PAGE, config, corpus, view, extra=tuning.hints)
+splits.train_dev_test(PAGE, corpus, view)
 
 show_code(
     build_mlp,
     layers.Embedding,
     layers.Linear,
     layers.Tanh,
-    training.cross_entropy,
-    training.Trainer,
-    training.rates,
+    losses.cross_entropy,
+    layered.LayeredTrainer,
+    schedules.learning_rates,
     sampling.choose,
-    history.loss_curve,
+    loss_curve.loss_curve,
 )

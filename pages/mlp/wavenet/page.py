@@ -1,32 +1,43 @@
 import streamlit as st
 
-from lmcore.inspection import activations
+from lmcore.inspection import receptive_field
 from lmcore.models.wavenet import WaveNetConfig, build_wavenet
 from lmcore.nn import layers
-from lmcore.training.training import RunConfig, TrainConfig
-from pages.mlp.wavenet import parts
+from lmcore.training.config import RunConfig, TrainConfig
+from pages.mlp.wavenet import flat_vs_hierarchical, receptive_fields
 from ui import forms
 from ui.corpus_picker import pick_corpus
-from ui.run import panel
+from ui.run import attach, controls, panel
 from ui.show_code import show_code
 
-PAGE = parts.PAGE
+PAGE = "wave"
 MODEL = ["context", "embedding", "hidden", "batch_norm", "output_scale"]
 TRAIN = ["steps", "batch_size", "learning_rate", "schedule", "optimizer", "seed"]
 
-st.title("Two by two")
-st.write("Characters are fused **two by two**, level by level: press **Start**, then click a node to see what it sees.")
+st.title("WaveNet")
+st.write(
+    "Neighboring characters are merged **two at a time**, level by level: click a node to see its receptive field, "
+    "then press **Start**."
+)
 
-view = panel.attach(PAGE, {"model": WaveNetConfig, "train": TrainConfig})
-corpus_config, corpus = pick_corpus()
-steering = panel.steering(PAGE, view)
+view = attach.shown_run(PAGE, {"model": WaveNetConfig, "train": TrainConfig})
+corpus_config, corpus = pick_corpus(fixed=view is not None)
+options = controls.field_options(PAGE, view)
 with st.sidebar:
-    model = forms.form(WaveNetConfig, MODEL, prefix=PAGE, **steering)
-    train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **steering, defaults={"steps": 20_000})
+    model = forms.form(WaveNetConfig, MODEL, prefix=PAGE, **options)
+    train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **options, defaults={"steps": 20_000})
 
-config = RunConfig(corpus=corpus_config, model=forms.parse(WaveNetConfig, model), train=forms.parse(TrainConfig, train))
-panel.buttons(PAGE, config, view)
-panel.show(PAGE, config, corpus, view, more=parts.tree(config))
-parts.flat_against_hierarchy(config, corpus)
+architecture = forms.parse(WaveNetConfig, model)
+config = RunConfig(corpus=corpus_config, model=architecture, train=forms.parse(TrainConfig, train))
+controls.buttons(PAGE, config, view)
+panel.show(PAGE, config, corpus, view, extra=receptive_fields.tree_of(config))
 
-show_code(build_wavenet, layers.FlattenConsecutive, layers.BatchNorm1d, layers.Linear, activations.levels)
+flat_vs_hierarchical.race_of_equal_size(config, architecture, corpus)
+
+show_code(
+    build_wavenet,
+    layers.FlattenConsecutive,
+    layers.BatchNorm1d,
+    layers.Linear,
+    receptive_field.receptive_fields,
+)

@@ -1,54 +1,72 @@
 import streamlit as st
 
-from lmcore.generation import passages, sampling
-from lmcore.models import recurrent
-from lmcore.models.recurrent import RecurrentConfig
-from lmcore.training.training import RunConfig, TrainConfig
+from lmcore import families
+from lmcore.generation import sampling
+from lmcore.inspection import hidden_units
+from lmcore.models.recurrent import RecurrentConfig, RecurrentNet, parameter_matched
+from lmcore.training import recurrent, sequences
+from lmcore.training.config import RunConfig, TrainConfig
 from pages.rnn import shared
 from pages.rnn.gru_lstm import race
 from ui import forms
 from ui.corpus_picker import pick_corpus
-from ui.run import panel
+from ui.run import attach, controls, panel
 from ui.show_code import show_code
+from ui.tabs import draw_tabs
 
-PAGE = race.PAGE
-MODEL = ["cell", "embedding", "hidden", "layers", "dropout", "sequence", "clip_at"]
-TRAIN = ["steps", "batch_size", "optimizer", "learning_rate", "schedule", "factor", "evaluate_every", "seed"]
+PAGE = "lstm"
+MODEL = ["cell", "embedding", "hidden", "layers", "dropout", "sequence"]
+TRAIN = [
+    "steps",
+    "batch_size",
+    "optimizer",
+    "learning_rate",
+    "schedule",
+    "factor",
+    "clip",
+    "clip_threshold",
+    "evaluate_every",
+    "seed",
+]
+DEFAULTS = dict(families.find("recurrent").train_defaults) | {
+    "steps": 3000,
+    "optimizer": "adam",
+    "learning_rate": 0.004,
+    "evaluate_every": 500,
+}
 
-st.title("Gates that keep a memory")
-st.write("Press **Start**, then let the plain layer, the **GRU** and the **LSTM** race: who remembers, writes better.")
+st.title("GRU & LSTM")
+st.write(
+    "Press **Start**, then race a plain RNN, a **GRU** and an **LSTM**: the longer the memory, the better the text."
+)
 
-view = panel.attach(PAGE, {"model": RecurrentConfig, "train": TrainConfig})
-corpus_config, corpus = pick_corpus()
-steering = panel.steering(PAGE, view)
+view = attach.shown_run(PAGE, {"model": RecurrentConfig, "train": TrainConfig})
+corpus_config, corpus = pick_corpus(fixed=view is not None)
+options = controls.field_options(PAGE, view)
 with st.sidebar:
-    model = forms.form(RecurrentConfig, MODEL, prefix=PAGE, **steering)
-    train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **steering, defaults=race.DEFAULTS)
+    model = forms.form(RecurrentConfig, MODEL, prefix=PAGE, **options)
+    train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **options, defaults=DEFAULTS)
 
-settings = forms.parse(TrainConfig, train)
-config = RunConfig(corpus=corpus_config, model=forms.parse(RecurrentConfig, model), train=settings)
-panel.buttons(PAGE, config, view)
-names = ["Train", "A passage", "Words", "Hidden units", "The race"]
-training, passage, words, units, racing = st.tabs(names, on_change="rerun", key=f"{PAGE}_tab")
+architecture = forms.parse(RecurrentConfig, model)
+config = RunConfig(corpus=corpus_config, model=architecture, train=forms.parse(TrainConfig, train))
+controls.buttons(PAGE, config, view)
 
-if training.open:
-    with training:
-        panel.show(PAGE, config, corpus, view, more=shared.numbers)
+draw_tabs(
+    {
+        "Train": lambda: panel.show(PAGE, config, corpus, view, extra=shared.statistics(config)),
+        "Passage": lambda: shared.passage(PAGE, config, view),
+        "Words": lambda: shared.words(PAGE, config, view),
+        "Hidden units": lambda: shared.units(PAGE, config, view),
+        "Race": lambda: race.race_of_cells(config, architecture, corpus),
+    },
+    key="lstm_tab",
+)
 
-if passage.open:
-    with passage:
-        shared.passage(PAGE, config, view)
-
-if words.open:
-    with words:
-        shared.words(PAGE, config, view)
-
-if units.open:
-    with units:
-        shared.units(PAGE, config, view)
-
-if racing.open:
-    with racing:
-        race.race_of_cells(config, corpus)
-
-show_code(recurrent.RecurrentNet, recurrent.Lanes, recurrent.rival, sampling.draw, passages.gallery)
+show_code(
+    RecurrentNet,
+    parameter_matched,
+    recurrent.TorchRecurrentTrainer,
+    sequences.SequenceBatches,
+    sampling.sampling_loop,
+    hidden_units.best_units,
+)

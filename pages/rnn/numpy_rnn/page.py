@@ -1,56 +1,55 @@
 import streamlit as st
 
-from lmcore.generation import passages, sampling
-from lmcore.models import numpy_rnn as scratch
-from lmcore.models.numpy_rnn import RNNConfig
-from lmcore.training.training import RunConfig, TrainConfig
+from lmcore import families
+from lmcore.generation import sampling
+from lmcore.inspection import hidden_units
+from lmcore.models.numpy_rnn import RNN, RNNConfig
+from lmcore.training import clipping, optimizers, recurrent, sequences
+from lmcore.training.config import RunConfig, TrainConfig
 from pages.rnn import shared
+from pages.rnn.numpy_rnn import gradient_check, step_by_step
 from ui import forms
 from ui.corpus_picker import pick_corpus
-from ui.run import panel
+from ui.run import attach, controls, panel
 from ui.show_code import show_code
+from ui.tabs import draw_tabs
 
 PAGE = "rnn"
-MODEL = ["hidden", "sequence", "scale", "clip", "clip_at"]
-TRAIN = ["learning_rate", "steps", "schedule", "evaluate_every", "seed"]
+MODEL = ["hidden", "sequence", "scale"]
+TRAIN = ["learning_rate", "steps", "clip", "clip_threshold", "schedule", "evaluate_every", "seed"]
+DEFAULTS = dict(families.find("rnn").train_defaults)
 
-st.title("A network that remembers")
-st.write("Press **Start** on a running text: out of noise come words, then quotes and lines of the right length.")
+st.title("RNN from scratch")
+st.write("Press **Start** on running text: noise turns into words, then into quotes and lines of the right length.")
 
-view = panel.attach(PAGE, {"model": RNNConfig, "train": TrainConfig})
-corpus_config, corpus = pick_corpus()
-steering = panel.steering(PAGE, view)
+view = attach.shown_run(PAGE, {"model": RNNConfig, "train": TrainConfig})
+corpus_config, corpus = pick_corpus(fixed=view is not None)
+options = controls.field_options(PAGE, view)
 with st.sidebar:
-    model = forms.form(RNNConfig, MODEL, prefix=PAGE, **steering)
-    train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **steering)
+    model = forms.form(RNNConfig, MODEL, prefix=PAGE, **options)
+    train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **options, defaults=DEFAULTS)
 
 config = RunConfig(corpus=corpus_config, model=forms.parse(RNNConfig, model), train=forms.parse(TrainConfig, train))
-panel.buttons(PAGE, config, view)
-names = ["Train", "A passage", "Words", "Hidden units", "Slow motion", "Gradient check"]
-training, passage, words, units, motion, check = st.tabs(names, on_change="rerun", key=f"{PAGE}_tab")
+controls.buttons(PAGE, config, view)
 
-if training.open:
-    with training:
-        panel.show(PAGE, config, corpus, view, more=shared.numbers)
+draw_tabs(
+    {
+        "Train": lambda: panel.show(PAGE, config, corpus, view, extra=shared.statistics(config)),
+        "Passage": lambda: shared.passage(PAGE, config, view),
+        "Words": lambda: shared.words(PAGE, config, view),
+        "Hidden units": lambda: shared.units(PAGE, config, view),
+        "Step by step": lambda: step_by_step.unrolled(PAGE, config, view),
+        "Gradient check": lambda: gradient_check.check(PAGE, config, view),
+    },
+    key="rnn_tab",
+)
 
-if passage.open:
-    with passage:
-        shared.passage(PAGE, config, view)
-
-if words.open:
-    with words:
-        shared.words(PAGE, config, view)
-
-if units.open:
-    with units:
-        shared.units(PAGE, config, view)
-
-if motion.open:
-    with motion:
-        shared.slow_motion(PAGE, config, view)
-
-if check.open:
-    with check:
-        shared.gradient_check(PAGE, config, view)
-
-show_code(scratch.RNN, scratch.AdaGrad, scratch.Stream, scratch.step, sampling.draw, passages.gallery)
+show_code(
+    RNN,
+    recurrent.NumpyRNNTrainer,
+    sequences.SequenceBatches,
+    clipping.clip_gradient,
+    optimizers.AdaGrad,
+    sampling.sampling_loop,
+    hidden_units.best_units,
+)

@@ -1,0 +1,40 @@
+"""A text in numbers."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from lmcore.data.corpus_summary import Summary
+from lmcore.figures.style import BLUE, SKY, character_axis, figure
+
+MAX_CHARACTERS = 30
+MAX_BINS = 60
+
+
+def length_histogram(summary: Summary) -> go.Figure:
+    """How many documents (or lines) have how many characters."""
+    name = "documents" if summary.n_documents else "lines"
+    longest = int(summary.lengths.max(initial=0))
+    width = max(1, -(-longest // MAX_BINS))
+    bars = {
+        "type": "histogram",
+        "x": summary.lengths,
+        "xbins": {"start": -0.5, "end": longest + width, "size": width},
+        "marker": {"color": BLUE},
+        "hovertemplate": "%{x} characters: %{y:,} " + name + "<extra></extra>",
+    }
+    return figure([bars], "Length (characters)", f"Number of {name}", height=320, bargap=0.05)
+
+
+def character_frequencies(summary: Summary) -> go.Figure:
+    """The shares of the most frequent characters, in descending order."""
+    table = summary.vocabulary.sort_values("count", ascending=False).head(MAX_CHARACTERS)
+    bars = {
+        "type": "bar",
+        "x": np.arange(len(table)),
+        "y": table["share"].to_numpy(),
+        "customdata": table["count"].to_numpy(),
+        "marker": {"color": SKY},
+        "hovertemplate": "%{x}: %{customdata:,} times, %{y:.2%}<extra></extra>",
+    }
+    x = character_axis("Character", list(table["character"]))
+    return figure([bars], x, {"title": "Share of the text", "tickformat": ".0%"}, height=320, bargap=0.15)

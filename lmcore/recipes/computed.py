@@ -1,0 +1,61 @@
+"""Recipes that are computed instead of trained: both use all names, where a run would learn from the train split.
+
+Losses are in nats per character.
+"""
+
+import numpy as np
+import torch
+
+from lmcore import families
+from lmcore.data import corpora
+from lmcore.data.corpora import SPLITS, Corpus, CorpusConfig
+from lmcore.generation.reader import WindowReader
+from lmcore.generation.sampling import SampleConfig, sample_in_turn
+from lmcore.inspection.ngrams import count_pairs
+from lmcore.models.neural_bigram import NeuralBigramConfig
+from lmcore.models.ngram import CountConfig, NGram, score
+from lmcore.recipes.recipe import Computed
+from lmcore.training.config import RunConfig, TrainConfig
+from lmcore.training.history import History
+from lmcore.training.layered import LayeredTrainer
+
+NAMES = CorpusConfig(source="names")
+SEED = 2147483647  # torch.Generator().manual_seed of the lectures
+
+PUBLISHED_SAMPLES = ["mor", "axx", "minaymoryles", "kondlaisah", "anchshizarie"]
+PUBLISHED_PAIRS = ["n.", "a.", "an", ".a", "e."]
+
+
+def count_bigrams() -> Computed:
+    """Bigram counts of all names, the losses of their probabilities, and names sampled from them."""
+    corpus = corpora.load(NAMES)
+    unsmoothed, smoothed = (NGram(corpus, CountConfig(order=2, smoothing=k, counted="all")) for k in (0, 1))
+    counts, index = count_pairs(corpus), corpus.vocabulary.index
+    samples = sample_in_turn(WindowReader(smoothed, 1), corpus, SampleConfig(count=len(PUBLISHED_SAMPLES), seed=SEED))
+    return Computed(
+        {
+            "bigrams": float(counts.sum()),
+            "distinct bigrams": float((counts > 0).sum()),
+            **{f"count of {pair}": float(counts[index[pair[0]], index[pair[1]]]) for pair in PUBLISHED_PAIRS},
+            "loss without smoothing": _loss(unsmoothed, corpus),
+            "loss with add-one smoothing": _loss(smoothed, corpus),
+            "loss of andrejq with add-one smoothing": score(smoothed, corpus, "andrejq").loss,
+            "sampled names that match": float(sum(map(str.__eq__, samples, PUBLISHED_SAMPLES))),
+        }
+    )
+
+
+def _loss(model: NGram, corpus: Corpus) -> float:
+    return model.loss(corpus, "all") or 0.0
+
+
+def train_neural_bigram() -> Computed:
+    """The neural bigram after 1,001 steps of full-batch gradient descent on all names."""
+    train = TrainConfig(steps=1001, learning_rate=50, full_batch=True, l2=0.01 / 27**2, seed=SEED)
+    trainer: LayeredTrainer = families.make_trainer(RunConfig(corpus=NAMES, model=NeuralBigramConfig(), train=train))
+    splits = [trainer.corpus.windows(split, 1) for split in SPLITS]
+    trainer.X = torch.from_numpy(np.concatenate([split.X for split in splits]))  # (N, 1)
+    trainer.Y = torch.from_numpy(np.concatenate([split.Y for split in splits]))  # (N,)
+    history, losses = History(), trainer.train(train.steps)
+    history.add(losses)
+    return Computed({f"loss after {step:,} steps": float(losses[step]) for step in (0, 100, 1000)}, history)

@@ -1,0 +1,181 @@
+"""Export of a run: an archive to import elsewhere, a script or notebook that reproduces it, a table of its losses."""
+
+import csv
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable, Mapping
+
+from lmcore.data import sources, uploads
+from lmcore.data.corpora import CorpusConfig
+from lmcore.errors import UserError
+from lmcore.families import AnyRunConfig
+from lmcore.runs import scripts
+from lmcore.runs.archive import CHECKPOINT, LOSSES, MANIFEST, MAX_TEXT_BYTES, README, SAMPLES, TEXT, Manifest
+from lmcore.runs.run import Run
+from lmcore.training.checkpoint import FORMAT_VERSION
+from lmcore.training.config import RunConfig
+
+
+def export_archive(run: Run) -> bytes:
+    """The run as a zip archive, which `import_archive` reads; a README in it describes the members.
+
+    A user's own text and a built-in one are included unless they are too long.
+
+    Raises:
+        UserError: if the run's text is not on this computer.
+    """
+    members = _members(run)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+    return archive.getvalue()
+
+
+def export_script(run: Run) -> str:
+    """The run as a Python script (`lmcore.runs.scripts`).
+
+    Raises:
+        UserError: if there is no script for the model family, or the text is not on this computer.
+    """
+    return scripts.script(scripts.Experiment.of_run(run.config, run.changes, run.step))
+
+
+def export_notebook(run: Run) -> str:
+    """The run as a Jupyter notebook; errors as for `export_script`."""
+    return scripts.notebook(scripts.Experiment.of_run(run.config, run.changes, run.step))
+
+
+def export_losses(run: Run) -> str:
+    """The losses of a run as CSV: minibatch losses (in long runs, means over several steps), train and dev losses."""
+    steps, losses = run.history.curve_from_start()
+    rows: dict[float, list[float | str | None]] = {
+        float(step): [float(loss), "", ""] for step, loss in zip(steps, losses, strict=True)
+    }
+    for snapshot in run.snapshots:
+        rows.setdefault(snapshot.step, ["", "", ""])[1:] = [snapshot.loss("train"), snapshot.loss("dev")]
+    unit = "nats per character" if isinstance(run.config, RunConfig) else "nats per example"
+    written = io.StringIO()
+    table = csv.writer(written, lineterminator="\n")
+    table.writerow(["step", *(f"{name} loss ({unit})" for name in ("minibatch", "train", "dev"))])
+    table.writerows([f"{step:.15g}", *rows[step]] for step in sorted(rows))
+    return written.getvalue()
+
+
+EXPORTERS: dict[str, Callable[[Run], str | bytes]] = {
+    ".zip": export_archive,
+    ".py": export_script,
+    ".ipynb": export_notebook,
+    ".csv": export_losses,
+}
+"""The export formats, by file suffix."""
+
+
+def export_run(run: Run, suffix: str) -> bytes:
+    """The run as a file whose name ends in a suffix.
+
+    Raises:
+        UserError: if there is no such format, or the run cannot be exported in it.
+    """
+    if suffix not in EXPORTERS:
+        raise UserError(f"A run cannot be exported as a {suffix[:20]!r} file. Choose one of: {', '.join(EXPORTERS)}.")
+    content = EXPORTERS[suffix](run)
+    return content if isinstance(content, bytes) else content.encode()
+
+
+# ---------------------------------------------------------------- the text of a run
+
+
+def run_text(config: AnyRunConfig) -> str | None:
+    """The text that a run learns from; None if it learns from something else.
+
+    Raises:
+        UserError: if the text is not on this computer.
+    """
+    corpus = getattr(config, "corpus", None)
+    if not isinstance(corpus, CorpusConfig):
+        return None
+    return sources.read(corpus.source, corpus.locales, corpus.alphabet)
+
+
+def text_sha256(text: str) -> str:
+    """The hash that identifies a text in a manifest."""
+    return hashlib.sha256(text.encode("utf-8", errors="replace")).hexdigest()
+
+
+# ---------------------------------------------------------------- the members of an archive
+
+
+def _members(run: Run) -> dict[str, str | bytes]:
+    members: dict[str, str | bytes] = {MANIFEST: _manifest(run), CHECKPOINT: run.encode()}
+    members |= {LOSSES: export_losses(run), SAMPLES: _samples(run)}
+    if (text := _included_text(run.config)) is not None:
+        members[TEXT] = text
+    if scripts.has_script(run.config):
+        members |= {scripts.SCRIPT: export_script(run), scripts.NOTEBOOK: export_notebook(run)}
+    members[README] = _readme(run, members)
+    return members
+
+
+def _manifest(run: Run) -> str:
+    text = run_text(run.config)
+    manifest = Manifest(
+        format=FORMAT_VERSION,
+        created=run.created,
+        text_sha256=None if text is None else text_sha256(text),
+        config=run.config.model_dump(),
+    )
+    return manifest.model_dump_json(indent=2)
+
+
+def _included_text(config: AnyRunConfig) -> bytes | None:
+    corpus = getattr(config, "corpus", None)
+    if not isinstance(corpus, CorpusConfig) or (text := scripts.bundled_text(corpus)) is None:
+        return None
+    content = text.encode("utf-8", errors="replace")
+    return content if len(content) <= MAX_TEXT_BYTES else None
+
+
+def _samples(run: Run) -> str:
+    lines = []
+    for snapshot in run.snapshots:
+        lines += [f"step {snapshot.step:,}", *(f"  {text!r}" for text in snapshot.samples)]
+    return "\n".join([*lines, ""])
+
+
+def _readme(run: Run, members: Mapping[str, str | bytes]) -> str:
+    config = run.config
+    lines = [
+        "A training run from Glassbox",
+        "============================",
+        f"{config.family} on {config.data_name}: {run.step:,} of {run.current.train.steps:,} steps,"
+        f" {run.n_parameters:,} parameters.",
+        "",
+        "To open the run, import this file in Glassbox, or run: python -m lmcore import FILE.zip",
+        "",
+        f"{MANIFEST:24} all settings of the run",
+        f"{CHECKPOINT:24} weights, optimizer, random generator, history, snapshots (safetensors; contains no code)",
+        f"{LOSSES:24} losses, for a spreadsheet",
+        f"{SAMPLES:24} texts sampled during training",
+    ]
+    if scripts.SCRIPT in members:
+        lines.append(f"{scripts.SCRIPT:24} the same run in plain PyTorch")
+        lines.append(f"{scripts.NOTEBOOK:24} the same as a Jupyter notebook")
+    return "\n".join([*lines, *_readme_on_text(config, TEXT in members), ""])
+
+
+def _readme_on_text(config: AnyRunConfig, is_included: bool) -> list[str]:
+    if getattr(config, "corpus", None) is None:
+        return []
+    is_own = config.data_name.startswith(uploads.PREFIX)
+    if is_included:
+        warning = " Anyone who gets this archive can read it, and importing it saves it." if is_own else ""
+        return [f"{TEXT:24} the text that the run learned from.{warning}"]
+    if is_own:
+        missing = f"The text is not in this archive, because it is longer than {MAX_TEXT_BYTES:,} bytes."
+        return ["", f"{missing} Add it to Glassbox before you import the run."]
+    return [
+        "",
+        f"The text '{config.data_name}' is not in this archive. Download it in Glassbox before you import the run.",
+    ]

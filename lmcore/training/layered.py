@@ -1,0 +1,293 @@
+"""Training of models made of layers, whose backward pass is explicit. Losses are in nats per character.
+
+Dimensions: N examples, B examples per step, T characters of context, V characters in the vocabulary, P matrices.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lmcore.data.corpora import Split
+from lmcore.errors import UserError
+from lmcore.generation.reader import WindowReader
+from lmcore.nn.layers import Sequential
+from lmcore.nn.losses import cross_entropy, cross_entropy_from_counts
+from lmcore.training.checkpoint import OPTIMIZER, STATISTICS, WEIGHTS, add_prefix, strip_prefix
+from lmcore.training.clipping import clip_gradient
+from lmcore.training.language_model import LanguageModelTrainer
+from lmcore.training.optimizers import Optimizer, l2_factors
+from lmcore.training.trainer import NO_UPDATE_RATIOS, Arrays, UpdateRatios
+
+MAX_EMBEDDED_CHARACTERS = 200
+"""Characters whose embeddings a snapshot keeps."""
+
+
+@dataclass(frozen=True)
+class _EvaluationMode:
+    """A model that answers in evaluation mode, and trains on unaffected.
+
+    Layers reuse their buffers, so only one thread at a time may ask, and the answer is a copy.
+    """
+
+    model: Sequential
+    lock: threading.Lock = field(default_factory=threading.Lock, compare=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with self.lock, self.model.evaluation_mode():
+            return self.model.forward(x).clone()
+
+
+class LayeredTrainer(LanguageModelTrainer):
+    """Trains a model that sees a window of characters, by minibatch or full-batch gradient descent.
+
+    The generator, seeded by the config, draws the initial weights first and then each minibatch.
+    """
+
+    model: Sequential
+
+    def _build(self) -> None:
+        settings = self.config.train
+        self.context: int = self.config.model.context  # type: ignore[union-attr]
+        if settings.full_batch and self.context > 1:
+            raise UserError(
+                "Full-batch training is for models with a context of 1. Turn it off, or choose neural-bigram."
+            )
+        train = self.data.windows("train", self.context)
+        self.X, self.Y = torch.from_numpy(train.X), torch.from_numpy(train.Y)  # (N, T), (N,)
+        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.model = self.network(self.config.model, len(self.data.vocabulary), self.generator)
+        self.optimizer = Optimizer(self.model.theta)
+        self.update_ratios: list[tuple[int, Tensor]] = []  # since the last `pop_update_ratios`
+
+    @property
+    def weights(self) -> NDArray[Any]:
+        """All weights in one vector, shape (P,); a view."""
+        return self.model.theta.numpy()
+
+    @property
+    def examples_per_step(self) -> int:
+        """Examples in a batch."""
+        return len(self.X) if self.config.train.full_batch else self.config.train.batch_size
+
+    @property
+    def work_per_step(self) -> int:
+        """Weights × examples; a full batch works on the V × V counts of pairs, however many examples there are."""
+        return self.n_parameters if self.config.train.full_batch else super().work_per_step
+
+    @property
+    def reader(self) -> WindowReader:
+        """The model in evaluation mode, as a reader of texts."""
+        return WindowReader(_EvaluationMode(self.model), self.context)
+
+    # ------------------------------------------------------------ steps
+
+    def _prepare(self) -> None:
+        settings = self.config.train
+        if self.model.has_batch_norm and settings.batch_size < 2:
+            raise UserError("Batch normalization needs a batch size of at least 2: a single example has no variance.")
+        self.l2_factors = l2_factors(settings, self.model)
+        self.optimizer.configure(settings)
+
+    @torch.inference_mode()
+    def _learn(self, rates: Sequence[float]) -> NDArray[np.float32]:
+        return self._learn_from_counts(rates) if self.config.train.full_batch else self._learn_from_batches(rates)
+
+    def draw_batches(self, steps: int) -> Tensor:
+        """Draw the examples of the next steps, shape (steps, B). Every call draws new ones."""
+        settings = self.config.train
+        if settings.one_batch:
+            own = torch.Generator().manual_seed(settings.seed)
+            return torch.randint(0, len(self.X), (1, settings.batch_size), generator=own).expand(steps, -1)
+        return torch.randint(0, len(self.X), (steps, settings.batch_size), generator=self.generator)
+
+    def _learn_from_batches(self, rates: Sequence[float]) -> NDArray[np.float32]:
+        # draw all minibatches of the block at once
+        rows = self.draw_batches(len(rates))
+        X = self.X[rows].long()  # (steps, B, T)
+        Y = self.Y[rows].long().unsqueeze(2)  # (steps, B, 1)
+        log_p = torch.empty(Y.shape, dtype=self.model.theta.dtype)
+        measured = update_ratio_steps(self.step, len(rates))
+        batches = zip(X.unbind(), Y.unbind(), log_p.unbind(), rates, strict=True)
+        for step, (x, y, out, rate) in enumerate(batches, self.step + 1):
+            # forward, loss, backward, update
+            logits = self.model.forward(x)  # (B, V)
+            loss = cross_entropy(logits, y, out)
+            self._update(loss.grad_logits, rate, step, step in measured)
+        self.examples += len(rates) * self.examples_per_step
+        losses: NDArray[np.float32] = log_p.mean((1, 2)).neg_().float().numpy()
+        return losses
+
+    def _learn_from_counts(self, rates: Sequence[float]) -> NDArray[np.float32]:
+        """Full-batch steps of a model with a context of 1: V × V work per step, however long the text.
+
+        The mean loss over all examples depends only on the counts of pairs, and so does its gradient.
+        """
+        V = len(self.data.vocabulary)
+        every = torch.arange(V).unsqueeze(1)  # (V, 1)
+        counts = torch.bincount(self.X[:, 0].long() * V + self.Y, minlength=V * V).view(V, V).to(self.model.theta.dtype)
+        share = counts / counts.sum()  # (V, V), of each pair among all
+        losses = np.empty(len(rates), dtype=np.float32)
+        measured = update_ratio_steps(self.step, len(rates))
+        for i, rate in enumerate(rates):
+            losses[i], grad_logits = cross_entropy_from_counts(self.model.forward(every), share)
+            step = self.step + 1 + i
+            self._update(grad_logits, rate, step, step in measured)
+        self.examples += len(rates) * self.examples_per_step
+        return losses
+
+    def _update(self, grad_logits: Tensor, rate: float, step: int, measure: bool) -> None:
+        """One step down the gradient; if asked to, measure how large it is."""
+        if not measure:
+            self._descend(grad_logits, rate)
+            return
+        before = self.model.theta.clone()
+        self._descend(grad_logits, rate)
+        self.update_ratios.append((step, _update_ratios(self.model, before)))
+
+    def _descend(self, grad_logits: Tensor, rate: float) -> None:
+        model, settings = self.model, self.config.train
+        model.backward(grad_logits)
+        if self.l2_factors is not None:
+            model.grad.addcmul_(model.theta, self.l2_factors)
+        if settings.clip != "none":
+            clip_gradient(model.grad.numpy(), settings.clip, settings.clip_threshold)
+        self.optimizer.step(model.grad, rate)
+
+    def pop_update_ratios(self) -> UpdateRatios:
+        """Relative sizes of gradients and updates since the last call.
+
+        Returns:
+            The steps, shape (R,), those of `update_ratio_steps`; and, shape (R, P, 2) for the P matrices of the model
+            (`Sequential.matrices`), the standard deviation of the gradient and of the update, each divided by that of
+            the weights.
+        """
+        if not self.update_ratios:
+            return NO_UPDATE_RATIOS
+        steps = np.array([step for step, _ in self.update_ratios], dtype=np.int64)
+        values = torch.stack([ratios for _, ratios in self.update_ratios]).numpy()
+        self.update_ratios = []
+        return steps, values
+
+    def _advice(self, step: int) -> str:
+        settings = self.config.train
+        if settings.learning_rate * settings.l2 * 2 > 1:
+            return f"The L2 penalty of {settings.l2:g} overshoots at this learning rate: try {settings.l2 / 100:g}."
+        if step == 0 and not np.isfinite(self.first_loss):
+            return "The initial weights are already too large: try another initialization."
+        if self.first_loss > 1.5 * self.guessing_loss:
+            return (
+                f"The first loss of {self.first_loss:.3g} is far above guessing: try smaller initial weights, or a "
+                f"learning rate of {settings.learning_rate / 10:g}."
+            )
+        return f"The learning rate of {settings.learning_rate:g} is too large: try {settings.learning_rate / 10:g}."
+
+    # ------------------------------------------------------------ evaluation
+
+    @torch.inference_mode()
+    def metrics(self, split: Split, max_examples: int | None = None) -> dict[str, float]:
+        """The mean loss on a split, in nats per character, on at most ``max_examples`` evenly spaced examples."""
+        X, Y = self._split(split)
+        if len(X) == 0:
+            return {}
+        if max_examples is not None and max_examples < len(X):
+            rows = torch.linspace(0, len(X) - 1, max_examples).long()
+            X, Y = X[rows], Y[rows]
+        total = 0.0
+        with self.model.evaluation_mode():
+            for x, y in zip(torch.split(X, 4096), torch.split(Y, 4096), strict=True):
+                logits = self.model.forward(x.long())
+                total += torch.nn.functional.cross_entropy(logits, y.long(), reduction="sum").item()
+        return {"loss": total / len(X)}
+
+    def _split(self, split: Split) -> tuple[Tensor, Tensor]:
+        if split == "train":
+            return self.X, self.Y
+        windows = self.data.windows(split, self.context)
+        return torch.from_numpy(windows.X), torch.from_numpy(windows.Y)
+
+    def _next_logits(self, ids: NDArray[np.int64]) -> Tensor:
+        contexts = torch.zeros((len(ids), self.context), dtype=torch.int64)
+        contexts[:, -1] = torch.from_numpy(ids)
+        with self.model.evaluation_mode():
+            return self.model.forward(contexts)
+
+    # ------------------------------------------------------------ state
+
+    def _record(self) -> Arrays:
+        record = super()._record()
+        if (embedding := self.model.parameters.get("embedding.weight")) is not None:
+            rows = torch.from_numpy(self.data.most_frequent(MAX_EMBEDDED_CHARACTERS))
+            record["embedding"] = embedding[rows].float().numpy()
+        return record
+
+    def _statistics(self) -> Arrays:
+        return {name: tensor.numpy() for name, tensor in self.model.statistics.items()}
+
+    def _snapshot_weights(self) -> Arrays:
+        return {WEIGHTS: self.weights} | add_prefix(STATISTICS, self._statistics())
+
+    def _state(self) -> Arrays:
+        return (
+            add_prefix(STATISTICS, self._statistics())
+            | {"generator": self.generator.get_state().numpy()}
+            | add_prefix(OPTIMIZER, self.optimizer.state_dict())
+        )
+
+    def _load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        self.optimizer.load_state_dict(strip_prefix(OPTIMIZER, state), self.config.train)
+        self.generator.set_state(torch.from_numpy(state["generator"]))
+
+    def load_weights(self, arrays: Mapping[str, NDArray[Any]], which: str = "") -> None:
+        """Restore the weights and running statistics of a state dict, or of a snapshot that keeps them.
+
+        Raises:
+            UserError: if there are none, or they belong to a model of another shape.
+        """
+        self._copy_weights(arrays.get(which + WEIGHTS))
+        for name, array in strip_prefix(STATISTICS, arrays).items():
+            self.model.statistics[name].copy_(torch.from_numpy(array))
+
+
+def update_ratio_steps(first: int, count: int) -> set[int]:
+    """Of the ``count`` steps after ``first``, 45 per power of ten: 1 to 10, 12, 14, ... 98, 100, 120, ... 980..."""
+    return set(_update_ratio_steps(first, first + count))
+
+
+def _update_ratio_steps(step: int, last: int) -> Iterator[int]:
+    while True:
+        unit = 1 if step < 10 else 2 * 10 ** (len(str(step)) - 2)
+        step = (step // unit + 1) * unit
+        if step > last:
+            return
+        yield step
+
+
+def _update_ratios(model: Sequential, before: Tensor) -> Tensor:
+    """Standard deviations of gradient and update, each divided by that of the weights, shape (P, 2)."""
+    update = model.theta - before
+    rows = []
+    for where in model.matrices.values():
+        data = before[where].std()
+        rows.append(torch.stack([model.grad[where].std() / data, update[where].std() / data]))
+    return torch.stack(rows) if rows else torch.empty(0, 2)
+
+
+def irreducible_batch_loss(trainer: LayeredTrainer) -> tuple[float, int]:
+    """The lowest loss that any model can reach on a run's one batch, and why it is not zero.
+
+    Returns:
+        The entropy of what follows equal contexts, in nats per character, and the number of examples whose context is
+        followed by another character elsewhere in the batch.
+    """
+    rows = trainer.draw_batches(1)[0]
+    X, Y = trainer.X[rows], trainer.Y[rows].unsqueeze(1)
+    _, context, n_same_context = torch.unique(X, dim=0, return_inverse=True, return_counts=True)
+    _, pair, n_same_pair = torch.unique(torch.cat([X, Y], 1), dim=0, return_inverse=True, return_counts=True)
+    p = n_same_pair[pair].double() / n_same_context[context]  # (B,), of each target given its context
+    return -p.log().mean().item(), int((p < 1).sum())

@@ -1,0 +1,70 @@
+"""The data of the page Images: handwritten digits, or CIFAR-10, which is downloaded on request."""
+
+from typing import Any
+
+import streamlit as st
+
+from lmcore.data import cifar10, datasets, downloads
+from lmcore.data.datasets import IMAGES, DataConfig, Dataset
+from lmcore.errors import UserError
+from pages.classifiers import shared
+from ui import forms
+
+TITLES = {"digits": "Handwritten digits, 8 × 8", "cifar-10": "CIFAR-10 photographs, 32 × 32"}
+
+
+def pick(page: str, options: dict[str, Any], fixed: bool) -> tuple[DataConfig, Dataset]:
+    """Widgets in the sidebar; returns the data that they describe. The page stops with a message if there are none.
+
+    Args:
+        page: prefix of the widget keys.
+        options: as for `forms.form`.
+        fixed: whether the data can no longer be changed.
+    """
+    prefix = f"{page}_data"
+    with st.sidebar:
+        source = st.selectbox(
+            "Images",
+            IMAGES,
+            format_func=TITLES.__getitem__,
+            key=f"{prefix}_source",
+            disabled=fixed,
+            persist_state="session",
+        )
+        fields = ["examples", *shared.SPLIT_FIELDS]
+        values = forms.form(DataConfig, fields, prefix=prefix, **options, defaults={"examples": 2000})
+    if source == "cifar-10" and not cifar10.ARCHIVE.is_downloaded:
+        _offer_download(page)
+    config = forms.parse(DataConfig, values | {"source": source})
+    try:
+        return config, _load(config)
+    except UserError as error:
+        st.error(str(error))
+        st.stop()
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading images…", show_time=True, hash_funcs={DataConfig: hash})
+def _load(config: DataConfig) -> Dataset:
+    """`datasets.load` with a spinner."""
+    return datasets.load(config)
+
+
+def _offer_download(page: str) -> None:
+    """A button that downloads CIFAR-10; the page stops."""
+    archive = cifar10.ARCHIVE
+    st.info(
+        f"{archive.title}: 60,000 photographs in ten classes, {archive.size / 1e6:.0f} MB, for research and teaching. "
+        f"If you already have {archive.filename}, put it into the data folder.",
+        icon=":material/download:",
+    )
+    if st.button("Download", key=f"{page}.download", type="primary"):
+        bar = st.progress(0.0, "Connecting…")
+        try:
+            downloads.download(
+                archive, lambda done, total: bar.progress(min(1.0, done / total), f"{done / 1e6:.1f} MB")
+            )
+        except UserError as error:
+            st.error(str(error))
+            st.stop()
+        st.rerun()
+    st.stop()

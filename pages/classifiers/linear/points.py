@@ -1,0 +1,56 @@
+"""Points that the visitor adds to the data with a click on the picture."""
+
+import streamlit as st
+
+from lmcore import figures
+from lmcore.data.datasets import LETTERS, MAX_POINTS, DataConfig
+from ui.live_chart import Chart, Click, live
+
+Point = tuple[float, float, int]  # two features and a class
+
+
+def given(page: str) -> tuple[Point, ...]:
+    """The points that were added so far."""
+    return tuple(st.session_state.get(_key(page), ()))
+
+
+def _key(page: str) -> str:
+    return f"{page}_data_points"
+
+
+def controls(page: str, fixed: bool) -> None:
+    """The class that a click adds a point of, and a button that removes all added points."""
+    st.segmented_control(
+        "Click the picture to add a point of class",
+        list(LETTERS),
+        key=f"{page}.brush",
+        disabled=fixed,
+        help="Added points belong to the train split. Press Reset first if there is a run.",
+        width="content",
+    )
+    if (n_points := len(given(page))) and not fixed:
+        label = f"Remove {n_points} point{'s' if n_points > 1 else ''}"
+        st.button(label, key=f"{page}.unpoint", on_click=_remove_all, args=(page,))
+
+
+def _remove_all(page: str) -> None:
+    st.session_state[_key(page)] = ()
+
+
+def add(page: str, click: Click | None) -> None:
+    """Adds a point where the visitor clicked, once per click, and reruns the page."""
+    if click is None or click.part != 0 or st.session_state.get(f"{page}.clicked") == click:
+        return
+    st.session_state[f"{page}.clicked"] = click
+    letter, points = st.session_state.get(f"{page}.brush"), given(page)
+    if letter and len(points) < MAX_POINTS:
+        point = (round(float(click.x), 4), round(float(click.y), 4), LETTERS.index(letter))
+        st.session_state[_key(page)] = (*points, point)
+        st.rerun()
+
+
+def show_empty_sheet(page: str, config: DataConfig) -> None:
+    """A sheet to click on, while there are too few points to train on."""
+    controls(page, fixed=False)
+    canvas = figures.point_canvas(config.points, empty="Choose a class above, then click here to add points.")
+    add(page, live(Chart.of(canvas, "An empty sheet to click on."), key="sheet"))

@@ -1,0 +1,53 @@
+"""The live picture of the page Linear: the decision regions beside the learning curves."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from lmcore import figures
+from lmcore.cache import cached
+from lmcore.data.corpora import Split
+from lmcore.data.datasets import TOYS, Dataset
+from lmcore.inspection.decision_regions import decision_planes, decision_regions
+from lmcore.models.numpy_linear import LinearClassifier
+from lmcore.runs.engine import RunView
+from lmcore.training.config import ClassifierRunConfig
+from lmcore.training.history import Snapshot
+from pages.classifiers import shared
+from pages.classifiers.linear import points
+from ui.live_chart import Chart, live
+
+
+def show(page: str, config: ClassifierRunConfig, snapshot: Snapshot, data: Dataset, view: RunView | None) -> None:
+    """Decision regions of a snapshot, to click on where the data are two-dimensional, and the learning curves."""
+    if view is not None:
+        assert isinstance(view.config, ClassifierRunConfig)
+        config = view.config
+    takes_points = len(data.features) == 2 and config.data.source in TOYS
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+        log = shared.axis_controls(page)
+        if takes_points:
+            points.controls(page, fixed=view is not None)
+    for remark in data.remarks:
+        st.text(remark)
+    splits = tuple(shared.visible_splits(data, view))
+    regions = _regions(shared.without_live_settings(config), snapshot, splits)
+    click = live(regions, shared.learning_curves(page, snapshot, data, view, 4, log), key="clf.live")
+    if takes_points and view is None:
+        points.add(page, click)
+
+
+@cached(max_bytes=50_000_000)
+def _regions(config: ClassifierRunConfig, snapshot: Snapshot, splits: tuple[Split, ...]) -> Chart:
+    model, data = shared.classifier(config, snapshot)
+    if len(data.features) == 3 and isinstance(model, LinearClassifier):
+        planes = decision_planes(model, data)
+        points = {split: planes.points[split] for split in splits}
+        figure = figures.decision_planes(replace(planes, points=points))
+        alt = "Planes between the classes, in 3-D."
+    else:
+        regions = decision_regions(model, data)
+        points = {split: regions.points[split] for split in splits}
+        figure = figures.decision_regions(replace(regions, points=points))
+        alt = "Decision regions of the classes."
+    return Chart.of(figure, f"{alt} {shared.accuracy(snapshot)}", columns=6, revision=data.title)

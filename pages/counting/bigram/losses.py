@@ -1,0 +1,77 @@
+"""The loss of a count model: the effect of smoothing, where the loss comes from, and higher orders."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from lmcore import figures
+from lmcore.cache import cached
+from lmcore.data import corpora
+from lmcore.data.corpora import Corpus
+from lmcore.inspection import ngrams
+from lmcore.models.ngram import CountConfig, Counts, table_size
+from ui import forms
+from ui.live_chart import Chart, live
+
+
+def smoothing(corpus: Corpus, counts: Counts, k: float) -> None:
+    """The loss of each split with add-k smoothing, and how far it moved each probability."""
+    st.write(
+        "Add-k smoothing adds k to every count, so that no pair is impossible. Each row is then divided by its "
+        "**new** sum; divided by its old sum, it would add up to more than one."
+    )
+    smoothed, unsmoothed = (ngrams.derive_loss(corpus, counts, value).table.iloc[-1] for value in (k, 0.0))
+    with st.container(horizontal=True):
+        for split in ("all", *corpora.SPLITS):
+            change = smoothed[split] - unsmoothed[split]
+            delta = f"{change:+.6f}" if np.isfinite(change) else None
+            st.metric(f"Loss, {split} (nats)", f"{smoothed[split]:.6f}", delta, delta_color="inverse", width=180)
+    matrix = ngrams.pair_matrix(corpus, counts, k)
+    live(
+        Chart.of(figures.pair_probabilities(matrix), "Heatmap of the smoothed probabilities.", columns=6),
+        Chart.of(figures.pair_difference(matrix), "Heatmap of what smoothing changed.", columns=4),
+        key="smoothed",
+    )
+
+
+def from_likelihood(corpus: Corpus, counts: Counts, k: float) -> None:
+    """From the likelihood to the loss, step by step, and the loss of simpler models."""
+    derivation = ngrams.derive_loss(corpus, counts, k)
+    st.latex(r"\text{loss} = -\frac{1}{N}\sum_{i=1}^{N}\ln p(\text{next}_i \mid \text{character}_i)")
+    steps = {
+        "Pairs N": (f"{derivation.n_pairs:,}", None),
+        "Likelihood": (f"10^{derivation.log10_likelihood:,.0f}", "Product of all N probabilities"),
+        "Log-likelihood": (f"{derivation.log_likelihood:,.0f}", "Sum of the natural logarithms of all N probabilities"),
+        "Negative log-likelihood": (f"{-derivation.log_likelihood:,.0f}", None),
+        "Loss (nats)": (f"{derivation.loss:.6f}", "Mean negative log-likelihood, in nats per character"),
+    }
+    with st.container(horizontal=True):
+        for label, (value, description) in steps.items():
+            st.metric(label, value, help=description, width=190)
+    st.dataframe(derivation.table.style.format("{:.6f}", subset=["all", *corpora.SPLITS]), hide_index=True)
+    st.caption("Losses in nats per character. With k = 0, one pair that was never counted makes a loss infinite.")
+
+
+def higher_orders(corpus: Corpus, k: float) -> None:
+    """How fast the table grows with the order n, and what that does to train and dev loss."""
+    with st.container(horizontal=True):
+        mixing = forms.widget(CountConfig, "mixing", key="mixing")
+        weight = forms.widget(CountConfig, "weight", key="weight", disabled=mixing != "interpolation")
+        discount = forms.widget(CountConfig, "discount", key="discount", disabled=mixing != "back-off")
+    config = forms.parse(CountConfig, {"smoothing": k, "mixing": mixing, "weight": weight, "discount": discount})
+    sizes = [table_size(corpus, order, "train") for order in range(2, 6)]
+    listed = ", ".join(f"n = {size.order}: {size.contexts:,} contexts ({size.megabytes:,.1f} MB)" for size in sizes)
+    st.caption(f"Size of each table, known before it is built: {listed}.")
+    with st.spinner("Counting…", show_time=True):
+        table = _compare_orders(corpus, config)
+    live(Chart.of(figures.order_comparison(table), "Line chart of train and dev loss by order."), key="growth")
+    styled = table.style.format(
+        {"contexts": "{:,}", "megabytes": "{:,.2f}", "share seen": "{:.2%}", "train": "{:.4f}", "dev": "{:.4f}"},
+        na_rep="too large",
+    )
+    st.dataframe(styled, hide_index=True)
+
+
+@cached(max_bytes=1_000_000)
+def _compare_orders(corpus: Corpus, config: CountConfig) -> pd.DataFrame:
+    return ngrams.compare_orders(corpus, config)

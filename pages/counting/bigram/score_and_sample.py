@@ -1,0 +1,63 @@
+"""What a bigram model is used for: to score given words, and to sample new ones."""
+
+import streamlit as st
+
+from lmcore import figures
+from lmcore.cache import cached
+from lmcore.data import corpora
+from lmcore.data.corpora import Corpus
+from lmcore.errors import UserError
+from lmcore.generation import sampling
+from lmcore.generation.reader import WindowReader
+from lmcore.generation.sampling import SampleConfig
+from lmcore.inspection import ngrams
+from lmcore.models.ngram import CountConfig, NGram, score
+from ui import forms
+from ui.live_chart import Chart, live
+
+
+@cached(max_bytes=200_000_000)
+def _model(corpus: Corpus, config: CountConfig) -> NGram:
+    return NGram(corpus, config)
+
+
+def score_words(corpus: Corpus, config: CountConfig) -> None:
+    """The loss of one word, character by character, and a ranking of several words."""
+    model = _model(corpus, config)
+    left, right = st.columns(2)
+    word = left.text_input("Word", corpora.example(corpus), key=f"word.{corpus.title}", max_chars=200)
+    words = right.text_area(
+        "Rank several words, one per line", key="class", placeholder="emma\nandrejq", max_chars=5000
+    )
+    try:
+        scored = score(model, corpus, word)
+        left.text(f"Loss: {ngrams.describe_score(scored)}")
+        table = ngrams.score_table(scored)
+        live(Chart.of(figures.character_losses(table), "Bar chart of the loss of each character."), key="surprise")
+        st.dataframe(table, hide_index=True)
+        if lines := [line.strip() for line in words.splitlines() if line.strip()]:
+            right.dataframe(ngrams.rank_texts(model, corpus, lines), hide_index=True)
+    except UserError as error:
+        st.error(str(error))
+
+
+def sample(corpus: Corpus, config: CountConfig) -> None:
+    """One text, dart by dart, then several texts and the greedy one."""
+    model = _model(corpus, config)
+    with st.container(horizontal=True):
+        names = ("seed", "count", "temperature")
+        values = {name: forms.widget(SampleConfig, name, key=f"sample_{name}") for name in names}
+    settings = forms.parse(SampleConfig, values)
+    reader = WindowReader(model, 1)
+    first, *_ = sampling.draw_in_turn(reader, corpus, settings)
+    n = first.ids.shape[1]
+    at = st.slider("Character", 1, n, 1, key="dart") if n > 1 else 1
+    step = sampling.sampling_step(reader, corpus, settings, first, at - 1)
+    labels = corpus.vocabulary.labels
+    bar = figures.probability_bars({"": step.probabilities}, labels, step.chosen, step.uniform)
+    live(Chart.of(bar, "Stacked bar of the probabilities, and where the dart lands."), key="dart_chart")
+    text = "".join(labels[i] for i in first.ids[0, :at])
+    st.text(f"{ngrams.describe_step(corpus, step)} Text so far: {text}")
+    random = sampling.sample_in_turn(reader, corpus, settings)
+    (greedy,) = sampling.sample_in_turn(reader, corpus, settings.updated(count=1, temperature=0))
+    st.dataframe(ngrams.sample_table(corpus, random, greedy), hide_index=True)

@@ -1,0 +1,77 @@
+"""The map of the character embeddings, the neighbors of one character, and all cosine similarities."""
+
+from typing import Literal
+
+import streamlit as st
+
+from lmcore import figures
+from lmcore.cache import cached
+from lmcore.data.corpora import Corpus
+from lmcore.errors import UserError
+from lmcore.inspection import embeddings
+from lmcore.inspection.embeddings import EMBEDDING, EmbeddingMap, Method
+from lmcore.runs.engine import RunView
+from lmcore.training.history import Snapshot
+from lmcore.training.layered import MAX_EMBEDDED_CHARACTERS
+from ui.live_chart import Chart, Click, live
+
+Dimensions = Literal[2, 3]
+
+
+def explore(snapshot: Snapshot, corpus: Corpus, view: RunView | None) -> None:
+    """The pictures of a snapshot; once the run is at rest, the map replays all of its snapshots."""
+    methods: list[Method] = ["PCA", "t-SNE"]
+    choices: list[Dimensions] = [2, 3]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        method = st.segmented_control("Projection", methods, default="PCA", required=True, key="emb.method")
+        dimensions = st.segmented_control("Dimensions", choices, default=2, required=True, key="emb.dimensions")
+    replays = view is not None and not view.status.is_active and method == "PCA"
+    snapshots = tuple(view.snapshots) if view is not None and replays else (snapshot,)
+    try:
+        record, chart = _map(snapshots, corpus, method, dimensions)
+    except UserError as error:
+        st.info(str(error))
+        return
+    clicked = live(chart, key="emb.map")
+    left, right = st.columns([1, 2])
+    with left:
+        _neighbors(snapshot, record, clicked)
+    with right:
+        live(_similarity(snapshot, corpus), key="emb.similarity")
+
+
+def _neighbors(snapshot: Snapshot, record: EmbeddingMap, clicked: Click | None) -> None:
+    """The nearest characters to one: the one clicked last, else the first vowel."""
+    embedding, labels = snapshot.arrays[EMBEDDING], record.labels
+    chosen = record.kinds.index("vowel") if "vowel" in record.kinds else 0
+    if clicked is not None and clicked.customdata < len(labels):
+        chosen = clicked.customdata
+    character = st.selectbox("Nearest neighbors of", labels, chosen, help="You can also click a character in the map.")
+    table = embeddings.nearest_neighbors(embedding, labels, labels.index(character))
+    st.dataframe(table.style.format({"cosine": "{:.3f}", "distance": "{:.3f}"}), hide_index=True)
+    st.caption(f"After step {snapshot.step:,}, in all {embedding.shape[1]} dimensions of the embedding.")
+
+
+@cached(max_bytes=100_000_000)
+def _map(
+    snapshots: tuple[Snapshot, ...], corpus: Corpus, method: Method, dimensions: Dimensions
+) -> tuple[EmbeddingMap, Chart]:
+    record = embeddings.embedding_map(snapshots, _labels(corpus), method, dimensions)
+    alt = "Scatter plot of the character embeddings."
+    return record, Chart.of(figures.embedding_map(record), alt, revision=f"{method}{dimensions}")
+
+
+@cached(max_bytes=50_000_000)
+def _similarity(snapshot: Snapshot, corpus: Corpus) -> Chart:
+    cosines = embeddings.cosine_similarity(snapshot.arrays[EMBEDDING])
+    order = embeddings.cluster_order(cosines)
+    labels = _labels(corpus)
+    figure = figures.cosine_similarity(cosines[order][:, order], [labels[i] for i in order])
+    return Chart.of(
+        figure, "Heatmap of the cosine similarity of every two characters, similar ones next to each other."
+    )
+
+
+def _labels(corpus: Corpus) -> list[str]:
+    """The characters whose embeddings a snapshot keeps."""
+    return [corpus.vocabulary.labels[i] for i in corpus.most_frequent(MAX_EMBEDDED_CHARACTERS)]

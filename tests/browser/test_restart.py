@@ -1,0 +1,37 @@
+"""A server that is killed in mid-run and started again."""
+
+import re
+
+from tests.browser.conftest import NewVisitor
+from tests.browser.server import Server
+from tests.waiting import until
+
+
+def test_a_killed_server_leaves_a_run_that_the_page_resumes(new_visitor: NewVisitor, own_server: Server) -> None:
+    visitor = new_visitor(own_server.url)
+    visitor.open("/?locales=de_DE")
+    visitor.button("mlp.go").click()
+    visitor.wait_for_step(2000)
+    run_id = re.search("run=([0-9a-f]{20})", visitor.page.url)
+    assert run_id
+    wait_for_next_checkpoint(own_server, run_id[1])
+    visitor.page.close()
+    own_server.stop(kill=True)
+
+    own_server.start()
+    visitor = new_visitor(own_server.url)
+    visitor.open("/")
+    visitor.page.get_by_text("1 interrupted run").click()
+    visitor.button(f"mlp.open.{run_id[1]}").click()
+    visitor.wait_for_text("interrupted", exact=True)
+    visitor.wait_for_step(1000)
+    stopped = visitor.step
+    visitor.button("mlp.go").click()
+    visitor.wait_for_step(stopped + 500)
+
+
+def wait_for_next_checkpoint(server: Server, run_id: str) -> None:
+    """A run is saved every few seconds while it trains."""
+    checkpoint = server.folder / "runs" / run_id / "checkpoint.safetensors"
+    first = checkpoint.stat().st_mtime_ns
+    until(lambda: checkpoint.stat().st_mtime_ns != first)

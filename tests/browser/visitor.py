@@ -1,0 +1,137 @@
+"""A visitor of the app: one browser tab, its widgets found by key, its charts as plotly drew them."""
+
+import re
+from typing import Any
+
+from playwright.sync_api import Locator, Page, TimeoutError, expect
+
+TIMEOUT = 60_000
+"""Milliseconds until an expected event has failed to happen; a machine with other work to do needs them."""
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+"""Command-line options of Chromium."""
+
+
+def css_class(key: str) -> str:
+    """The CSS selector of the element whose widget has a key."""
+    return ".st-key-" + re.sub(r"[^a-zA-Z0-9_-]", "-", key)
+
+
+class Chart:
+    """A plotly chart. JavaScript expressions about it call it ``node``, and what they are given ``arg``."""
+
+    def __init__(self, page: Page, selector: str, index: int = 0) -> None:
+        self.page, self.selector, self.index = page, f"{selector} .js-plotly-plot", index
+        self.node = page.locator(self.selector).nth(index)
+
+    def evaluate(self, expression: str) -> Any:
+        return self.node.evaluate(f"node => {expression}")
+
+    def wait_until(self, expression: str, arg: Any = None) -> None:
+        """Waits until the chart is drawn and an expression about it is true."""
+        self.page.wait_for_function(
+            f"""([selector, index, arg]) => {{
+                const node = document.querySelectorAll(selector)[index];
+                return node?._fullData && ({expression});
+            }}""",
+            arg=[self.selector, self.index, arg],
+        )
+
+    def wait(self) -> "Chart":
+        """Waits until it is drawn and listens to the mouse."""
+        self.wait_until("node.querySelector('.nsewdrag, .gl-container')")
+        return self
+
+    def click(self, x: float, y: float) -> str:
+        """Clicks at a place inside the axes; returns the hover label, because plotly clicks on what it hovers over."""
+        axes, label = self.node.locator(".nsewdrag").first, self.node.locator(".hoverlayer .hovertext").first
+        for attempt in range(100):
+            place = {"x": int(x) + attempt % 2, "y": int(y)}  # a redraw forgets the hover until the mouse moves again
+            axes.hover(position=place)
+            try:
+                label.wait_for(timeout=300)
+            except TimeoutError:
+                continue
+            text = label.text_content() or ""
+            axes.click(position=place)
+            return text
+        raise AssertionError(f"There is nothing to hover over at {x}, {y}.")
+
+
+class Visitor:
+    """A tab; problems of the page and requests to other hosts are collected in ``problems``."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page, self.url = page, url
+        self.problems: list[str] = []
+        page.set_default_timeout(TIMEOUT)
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("requestfailed", self._on_failed_request)
+        page.on("request", self._on_request)
+
+    def _on_failed_request(self, request: Any) -> None:
+        if "ERR_ABORTED" not in (request.failure or ""):  # the page was left meanwhile
+            self.problems.append(f"{request.url}: {request.failure}")
+
+    def _on_request(self, request: Any) -> None:
+        if not request.url.startswith((self.url, "data:", "blob:")):
+            self.problems.append(f"{request.url} is another host")
+
+    def open(self, address: str = "/") -> None:
+        """Opens a page, by its path or a whole address, and waits until its script has run."""
+        self.page.goto(address if address.startswith("http") else self.url + address)
+        self.wait_until_idle()
+
+    def reload(self) -> None:
+        self.page.reload()
+        self.wait_until_idle()
+
+    def wait_until_idle(self) -> None:
+        self.page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+        self.page.wait_for_selector("h1, [data-testid=stException]")
+        assert self.page.get_by_test_id("stException").count() == 0, self.page.url
+
+    def widget(self, key: str) -> Locator:
+        """The element of a widget, by its key."""
+        return self.page.locator(css_class(key))
+
+    def button(self, key: str) -> Locator:
+        return self.widget(key).get_by_role("button")
+
+    def field(self, key: str) -> Locator:
+        """The input element of a widget."""
+        return self.widget(key).locator("input, textarea").first
+
+    def fill(self, key: str, value: str) -> None:
+        """Types a value and leaves the field, as with Tab."""
+        self.field(key).fill(value)
+        self.field(key).press("Enter")
+
+    def chart(self, key: str = "", index: int = 0) -> Chart:
+        """A chart of the component with a key; of the page without one."""
+        return Chart(self.page, css_class(key) if key else "", index)
+
+    def choose_tab(self, name: str) -> None:
+        self.page.get_by_role("tab", name=name).click()
+        self.wait_until_idle()
+
+    @property
+    def step(self) -> int:
+        """The step of the run, as the row of numbers shows it."""
+        return int(self.page.locator(".live .numbers b").first.inner_text().replace(",", ""))
+
+    def wait_for_step(self, at_least: int) -> None:
+        self.page.wait_for_function(
+            "least => +document.querySelector('.live .numbers b')?.innerText.replaceAll(',', '') >= least", arg=at_least
+        )
+
+    def wait_for_text(self, text: str | re.Pattern[str], exact: bool = False) -> None:
+        expect(self.page.get_by_text(text, exact=exact).first).to_be_visible()

@@ -1,0 +1,57 @@
+"""A corpus in numbers and examples."""
+
+import numpy as np
+import pytest
+
+from lmcore.data.corpora import CorpusConfig, from_text
+from lmcore.data.corpus_summary import context_table, excerpt, summarize
+from lmcore.errors import UserError
+
+LINES = CorpusConfig(units="lines")
+RUNNING = CorpusConfig(units="running")
+
+
+def test_the_context_table_shows_what_the_model_gets() -> None:
+    table = context_table(from_text("emma\nolivia", config=LINES), "emma", 3)
+    assert list(table["context"] + " -> " + table["next"]) == [
+        "... -> e",
+        "..e -> m",
+        ".em -> m",
+        "emm -> a",
+        "mma -> .",
+    ]
+
+
+def test_the_context_table_of_running_text_slides_over_it() -> None:
+    table = context_table(from_text("a b\nab", config=RUNNING), "a b\na", 2)
+    assert list(table["context"] + table["next"]) == ["a␣b", "␣b⏎", "b⏎a"]
+
+
+def test_a_text_shorter_than_the_context_gives_an_empty_table() -> None:
+    assert len(context_table(from_text("abab", config=RUNNING), "ab", 4)) == 0
+    with pytest.raises(UserError, match="'z'"):
+        context_table(from_text("abab", config=RUNNING), "z", 2)
+
+
+def test_documents_are_summarized() -> None:
+    summary = summarize(from_text("\n".join(["ab", "abb", "b"] * 10), config=LINES))
+    assert (summary.n_documents, summary.n_characters) == (30, 60)
+    assert summary.vocabulary["character"].tolist() == [".", "a", "b"]
+    assert summary.vocabulary["count"].tolist() == [30, 20, 40]
+    assert summary.vocabulary["share"].sum() == pytest.approx(1)
+    assert np.array_equal(summary.lengths, [2, 3, 1] * 10)
+    assert summary.splits["documents"].tolist() == [24, 3, 3]
+
+
+def test_running_text_is_summarized_by_its_lines() -> None:
+    summary = summarize(from_text("ab\nabc\n\nb", config=RUNNING))
+    assert (summary.n_documents, summary.n_characters) == (0, 9)
+    assert summary.lengths.tolist() == [2, 3, 0, 1]
+    assert summary.splits["characters"].tolist() == [7, 1, 1]
+    assert "documents" not in summary.splits
+
+
+def test_an_excerpt_shows_documents_from_all_over_the_corpus() -> None:
+    names = [f"name{chr(97 + i % 26)}" for i in range(400)]
+    assert excerpt(from_text("\n".join(names), config=LINES)).split("\n") == names[::10]
+    assert excerpt(from_text("abcd" * 500, config=RUNNING), 10) == "abcdabcdab"

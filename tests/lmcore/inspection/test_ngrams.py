@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from lmcore.data.corpora import Corpus, CorpusConfig, from_text
+from lmcore.generation.sampling import SamplingStep
+from lmcore.inspection import ngrams
+from lmcore.models.ngram import CountConfig, NGram, normalize
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Corpus:
+    return from_text("ab\nab\nba", config=CorpusConfig(units="lines"))
+
+
+def test_the_matrix_sorts_and_keeps_the_most_frequent(names: Corpus) -> None:
+    counts = ngrams.count_pairs(names)
+    alphabet = ngrams.pair_matrix(names, counts, 0.0)
+    assert alphabet.labels == list(names.vocabulary.labels)
+    assert alphabet.counts.sum() == 228146
+    frequent = ngrams.pair_matrix(names, counts, 0.0, order="frequency", max_shown=5)
+    assert frequent.labels == ["a", ".", "e", "n", "i"]
+    a, n = alphabet.labels.index("a"), alphabet.labels.index("n")
+    assert alphabet.counts[a, n] == 5438
+    assert alphabet.probabilities[a, n] == pytest.approx(0.1605, abs=5e-5)
+
+
+def test_the_table_lists_all_pairs_with_the_missing_ones_last(names: Corpus) -> None:
+    table = ngrams.pair_table(names, ngrams.count_pairs(names))
+    assert len(table) == 729
+    assert table["pair"].iloc[0] == "n."
+    assert (table["count"] == 0).sum() == 102
+    assert table["count"].is_monotonic_decreasing
+
+
+def test_the_derivation_of_the_loss_ends_at_the_published_one(names: Corpus) -> None:
+    derivation = ngrams.derive_loss(names, ngrams.count_pairs(names), 0.0)
+    assert derivation.loss == pytest.approx(2.454014, abs=5e-7)
+    assert derivation.log_likelihood == pytest.approx(-2.454014 * 228146, rel=1e-6)
+    assert derivation.log10_likelihood == pytest.approx(derivation.log_likelihood / np.log(10))
+    assert derivation.table["all"].tolist() == pytest.approx([3.295837, 2.822726, 2.454014], abs=5e-7)
+
+
+def test_the_counts_do_not_differ_from_themselves(names: Corpus) -> None:
+    counts = ngrams.count_pairs(names, "train")
+    own = ngrams.compare_with_counts(names, normalize(counts))
+    assert own.max_difference == 0
+    assert own.count_loss == pytest.approx(2.4538, abs=0.002)
+    uniform = ngrams.compare_with_counts(names, np.full((27, 27), 1 / 27))
+    assert uniform.max_difference > 0.4
+
+
+def test_impossible_texts_are_ranked_last(tiny: Corpus) -> None:
+    table = ngrams.rank_texts(NGram(tiny, CountConfig()), tiny, ["aa", "ab"])
+    assert table["text"].tolist() == ["ab", "aa"]
+    assert table["description"].iloc[1] == "infinite, because aa never occurs"
+
+
+def test_samples_are_marked_as_known_or_new(tiny: Corpus) -> None:
+    table = ngrams.sample_table(tiny, ["ab", "bb"], "ba")
+    assert table["novelty"].tolist() == ["in the corpus", "new", "in the corpus"]
+    assert table["sampling"].tolist() == ["random", "random", "greedy"]
+
+
+def test_without_keepdim_columns_are_divided(tiny: Corpus) -> None:
+    record = ngrams.broadcasting(tiny, ngrams.count_pairs(tiny))
+    assert record.keepdim.sum(axis=1) == pytest.approx(np.ones(3))
+    sums = ngrams.count_pairs(tiny) + 1.0
+    assert record.no_keepdim[0, 1] == pytest.approx(sums[0, 1] / sums[1].sum())
+
+
+def test_orders_are_compared_by_their_contexts_and_losses(tiny: Corpus) -> None:
+    table = ngrams.compare_orders(tiny, CountConfig(smoothing=0.1))
+    assert table["order"].tolist() == [1, 2, 3, 4, 5]
+    assert table["share seen"].iloc[0] == 1
+    assert np.isfinite(table["train"]).all()
+
+
+def test_a_sampling_step_is_described_with_its_context_and_its_random_number(tiny: Corpus) -> None:
+    p = np.array([0.2, 0.3, 0.5])
+    first = SamplingStep(np.zeros(0, np.int64), p, p, 0.4, 1)
+    assert ngrams.describe_step(tiny, first) == "After ., the dart lands at 0.4000 and hits a."
+    later = SamplingStep(np.array([1, 2]), p, p, 0.1, 0)
+    assert ngrams.describe_step(tiny, later) == "After b, the dart lands at 0.1000 and hits .."

@@ -1,0 +1,41 @@
+"""The hierarchical model: its receptive field, and the MLP of the same size."""
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lmcore.models import mlp, wavenet
+from lmcore.models.wavenet import WaveNetConfig, build_wavenet, parameter_matched_mlp
+
+
+def test_every_level_halves_the_time_axis() -> None:
+    config = WaveNetConfig(context=8, embedding=3, hidden=5)
+    model = build_wavenet(config, 7, torch.Generator().manual_seed(0))
+    logits = model.forward(torch.arange(16).view(2, 8) % 7)
+    assert logits.shape == (2, 7)
+    shapes = {name: tuple(layer.out.shape) for name, layer in model.leaves.items() if name.startswith("tanh")}
+    assert shapes == {"tanh": (2, 4, 5), "tanh2": (2, 2, 5), "tanh3": (2, 5)}
+
+
+def test_a_pair_of_characters_affects_only_its_own_units_of_the_first_level() -> None:
+    config = WaveNetConfig(context=8, hidden=5, batch_norm=False)
+    model = build_wavenet(config, 7, torch.Generator().manual_seed(0))
+    x = torch.zeros((1, 8), dtype=torch.int64)
+    model.forward(x)
+    before = model.leaves["tanh"].out.clone()
+    x[0, 3] = 1
+    model.forward(x)
+    changed = (model.leaves["tanh"].out != before).any(2)[0]
+    assert changed.tolist() == [False, True, False, False]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from([2, 4, 8, 16, 32]), st.integers(1, 30), st.integers(1, 100), st.booleans(), st.integers(2, 90))
+def test_the_parameter_matched_mlp_differs_by_less_than_one_hidden_unit(
+    context: int, embedding: int, hidden: int, batch_norm: bool, V: int
+) -> None:
+    config = WaveNetConfig(context=context, embedding=embedding, hidden=hidden, batch_norm=batch_norm)
+    matched = parameter_matched_mlp(config, V)
+    assert (matched.context, matched.embedding) == (context, embedding)
+    difference = abs(wavenet.count_parameters(config, V) - mlp.count_parameters(matched, V))
+    assert difference <= context * embedding + 2 + V or matched.hidden == 2048  # the maximum of an MLP

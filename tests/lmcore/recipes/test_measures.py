@@ -1,0 +1,50 @@
+"""Numbers are read from a run, and only from the step that they belong to."""
+
+import numpy as np
+import pytest
+import torch
+
+from lmcore.families import make_trainer, run_config_from_settings
+from lmcore.recipes import measures
+from lmcore.recipes.recipe import FirstStep
+from lmcore.runs.run import Run
+from lmcore.runs.worker import advance
+from lmcore.training.config import RunConfig
+from lmcore.training.history import History, Snapshot, TestEvaluation
+
+
+def test_losses_are_read_from_the_snapshot_of_their_step_only() -> None:
+    snapshots = (
+        Snapshot(10, {"train/loss": 2.0, "dev/loss": 2.1}),
+        Snapshot(20, {"train/loss": 1.9}, arrays={"smoothed_loss": np.array([50.0, 49.0], np.float32)}),
+    )
+    run = FirstStep(RunConfig(), 0, History(), snapshots, (TestEvaluation(20, {"loss": 1.7}), TestEvaluation(30, {})))
+    assert measures.train_loss(10)(run) == 2.0
+    assert measures.dev_loss(10)(run) == 2.1
+    assert measures.train_loss(15)(run) is None
+    assert measures.dev_loss(20)(run) is None
+    assert measures.smoothed_loss(20)(run) == 50.0
+    assert measures.smoothed_loss(30)(run) is None
+    assert measures.test_loss(20)(run) == 1.7
+    assert measures.test_loss(10)(run) is None
+    assert measures.test_loss(30)(run) is None
+
+
+def test_nothing_is_known_of_a_run_that_has_not_started() -> None:
+    run = FirstStep(RunConfig(), 0, History(), ())
+    assert measures.n_parameters(run) is None
+    assert measures.first_loss(run) is None
+    assert measures.saturation("tanh", 0.97)(run) is None
+
+
+def test_saturation_is_that_of_the_minibatch_after_the_step() -> None:
+    config = run_config_from_settings({"source": "given-names", "hidden_scheme": "normal", "steps": 20, "hidden": 30})
+    run = Run(config)
+    run.fold(*advance(*run.next_slice(), 1.0, 20))
+    share = measures.saturation("tanh", 0.9, step=10)(run)
+    trainer = make_trainer(config)
+    trainer.train(10)
+    with torch.inference_mode():
+        trainer.model.forward(trainer.X[trainer.draw_batches(1)[0]].long())
+    assert share == pytest.approx((trainer.model.leaves["tanh"].out.abs() > 0.9).float().mean().item())
+    assert measures.saturation("tanh", 0.9, step=11)(run) is None

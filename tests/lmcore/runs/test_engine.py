@@ -1,0 +1,297 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lmcore.errors import UserError
+from lmcore.families import run_config_from_settings
+from lmcore.runs import executors
+from lmcore.runs.engine import Engine
+from lmcore.runs.executors import Workers
+from lmcore.runs.run import Status
+from lmcore.runs.store import Store, runs_folder
+from tests.lmcore.runs.training_runs import CONFIG, InlineExecutor, compute, straight, weights
+from tests.waiting import until
+
+# ---------------------------------------------------------------- the engine, slice by slice
+
+
+def test_pause_resume_and_single_steps(inline: tuple[Engine, InlineExecutor]) -> None:
+    engine, executor = inline
+    run_id = engine.start(CONFIG, step_once=True)
+    assert compute(engine, executor, run_id).step == 1
+    assert engine.view(run_id).status == Status.PAUSED
+    assert executor.waiting == []
+    engine.resume(run_id)
+    engine.pause(run_id)
+    paused = compute(engine, executor, run_id)
+    assert paused.status == Status.PAUSED
+    assert executor.waiting == []
+    engine.resume(run_id, step_once=True)
+    assert compute(engine, executor, run_id).step == paused.step + 1
+
+
+def test_a_change_acts_on_the_next_slice_and_is_remembered(inline: tuple[Engine, InlineExecutor]) -> None:
+    engine, executor = inline
+    run_id = engine.start(CONFIG)
+    engine.change(run_id, learning_rate=0.01, batch_size=16)
+    assert engine.view(run_id).config.train.learning_rate == 0.01
+    step = compute(engine, executor, run_id).step
+    (change,) = engine.view(run_id).changes
+    assert change.step == step
+    assert change.settings == {"learning_rate": 0.01, "batch_size": 16}
+    assert executor.waiting[0][2][1]["train"]["learning_rate"] == 0.01
+
+
+def test_a_visitor_has_two_runs_at_once_and_the_others_queue(inline: tuple[Engine, InlineExecutor]) -> None:
+    engine, executor = inline
+    mine = [engine.start(CONFIG, "me") for _ in range(4)]
+    other = engine.start(CONFIG, "you")
+    assert [engine.view(run_id).queue_position for run_id in mine] == [0, 0, 1, 2]
+    assert engine.view(other).status == Status.RUNNING
+    engine.pause(mine[0])
+    executor.compute()
+    until(lambda: engine.view(mine[2]).status == Status.RUNNING)
+    assert engine.view(mine[3]).queue_position == 1
+    engine.pause(mine[3])
+    assert engine.view(mine[3]).status == Status.PAUSED
+    while executor.waiting and engine.n_active:
+        for run_id in [*mine, other]:
+            engine.pause(run_id)
+        executor.compute()
+
+
+def test_a_finished_run_goes_on_when_its_steps_are_raised(inline: tuple[Engine, InlineExecutor]) -> None:
+    engine, executor = inline
+    run_id = engine.start(CONFIG.updated(train={**CONFIG.train.model_dump(), "steps": 3}))
+    while engine.view(run_id).status.is_active:
+        compute(engine, executor, run_id)
+    assert engine.view(run_id).status == Status.FINISHED
+    with pytest.raises(UserError, match="Raise the number of steps"):
+        engine.resume(run_id)
+    engine.change(run_id, steps=5)
+    engine.resume(run_id)
+    while engine.view(run_id).status.is_active:
+        compute(engine, executor, run_id)
+    assert engine.view(run_id).step == 5
+
+
+def test_a_diverged_run_says_why_and_goes_on_from_its_last_good_state(inline: tuple[Engine, InlineExecutor]) -> None:
+    engine, executor = inline
+    run_id = engine.start(CONFIG.updated(train={**CONFIG.train.model_dump(), "learning_rate": 900}))
+    while (failed := compute(engine, executor, run_id)).status.is_active:
+        pass
+    assert failed.status == Status.FAILED
+    assert "try 90" in failed.message
+    assert len(failed.diverged_losses)
+    engine.change(run_id, learning_rate=0.1)
+    engine.resume(run_id)
+    assert compute(engine, executor, run_id).step > failed.step
+    engine.pause(run_id)
+
+
+def test_a_run_that_cannot_be_says_so(inline: tuple[Engine, InlineExecutor]) -> None:
+    engine, executor = inline
+    run_id = engine.start(run_config_from_settings({"source": "names"}))
+    failed = compute(engine, executor, run_id)
+    assert failed.status == Status.FAILED
+    assert "Download it" in failed.message
+
+
+def test_without_its_folder_a_run_goes_on_in_memory_and_says_so(inline: tuple[Engine, InlineExecutor]) -> None:
+    engine, executor = inline
+    run_id = engine.start(CONFIG)
+    shutil.rmtree(runs_folder() / run_id)
+    engine.pause(run_id)
+    compute(engine, executor, run_id)
+    until(lambda: bool(engine.view(run_id).warning))
+    assert "disappeared" in engine.view(run_id).warning
+    engine.resume(run_id)
+    assert compute(engine, executor, run_id).step
+    engine.pause(run_id)
+
+
+def test_a_folder_that_cannot_be_written_gives_one_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    executor = InlineExecutor()
+    engine = Engine(Store(blocked / "runs"), make_workers=lambda: Workers(executor, 2))
+    run_id = engine.start(CONFIG)
+    view = compute(engine, executor, run_id)
+    assert view.step
+    assert "cannot be saved" in view.warning
+    engine.pause(run_id)
+    executor.compute()
+    engine.close()
+
+
+def test_a_view_does_not_change_any_more(inline: tuple[Engine, InlineExecutor]) -> None:
+    engine, executor = inline
+    run_id = engine.start(CONFIG)
+    view = compute(engine, executor, run_id)
+    steps = view.history.steps
+    compute(engine, executor, run_id)
+    assert view.history.steps == steps == view.step
+    engine.pause(run_id)
+
+
+# ---------------------------------------------------------------- the engine, over processes
+
+
+@pytest.fixture
+def pooled() -> Iterator[Engine]:
+    engine = Engine(make_workers=lambda: executors.process_pool(2), max_active=10)
+    yield engine
+    engine.close()
+
+
+LONG = CONFIG.updated(train={**CONFIG.train.model_dump(), "steps": 12_000})
+
+
+def worker_processes() -> list[psutil.Process]:
+    """The pool's workers, and not the servers that fork or track them."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # one that has just ended
+            if "forkserver" in " ".join(process.cmdline()) and process.ppid() != os.getpid():
+                found.append(process)
+    return found
+
+
+def final_weights(engine: Engine, run_id: str) -> bytes:
+    until(lambda: not engine.view(run_id).status.is_active, 120)
+    assert engine.view(run_id).status == Status.FINISHED, engine.view(run_id).message
+    engine.close()
+    return weights(Store().load(run_id).state)
+
+
+def test_a_killed_worker_changes_nothing(pooled: Engine) -> None:
+    run_id = pooled.start(LONG)
+    until(lambda: pooled.view(run_id).step > 500)
+    for process in worker_processes():
+        process.kill()
+    assert final_weights(pooled, run_id) == straight(LONG)
+
+
+def test_what_is_computed_beside_runs_survives_a_dead_worker(pooled: Engine) -> None:
+    assert pooled.compute(max, 1, 2) == 2
+    for process in worker_processes():
+        process.kill()
+    assert pooled.compute(max, 1, 2) == 2
+    with pytest.raises(UserError, match="crashed twice"):
+        pooled.compute(os._exit, 1)
+    assert pooled.compute(max, 1, 2) == 2
+
+
+def test_many_runs_share_the_workers_fairly(pooled: Engine) -> None:
+    endless = CONFIG.updated(train={**CONFIG.train.model_dump(), "steps": 10**7})
+    runs = [pooled.start(endless) for _ in range(6)]
+    until(lambda: all(pooled.view(run_id).step > 1000 for run_id in runs))
+    for run_id in runs:
+        pooled.pause(run_id)
+    until(lambda: all(pooled.view(run_id).status == Status.PAUSED for run_id in runs))
+    steps = [pooled.view(run_id).step for run_id in runs]
+    assert min(steps) > 0.5 * max(steps)
+    assert len({pooled.store.load(run_id).config.model_dump_json() for run_id in runs}) == 1
+
+
+SERVER = """
+import sys, time
+from lmcore.runs.engine import Engine
+from lmcore.runs import executors
+from lmcore.training.config import RunConfig
+if __name__ == "__main__":
+    engine = Engine(make_workers=lambda: executors.process_pool(1))
+    run_id = engine.start(RunConfig.model_validate_json(sys.argv[1]))
+    print(run_id, flush=True)
+    while True:
+        print(engine.view(run_id).step, flush=True)
+        time.sleep(0.05)
+"""
+
+
+def test_a_killed_server_leaves_a_run_that_resumes_bit_for_bit(tmp_path: Path) -> None:
+    config = CONFIG.with_train(steps=30_000)
+    script = tmp_path / "server.py"
+    script.write_text(SERVER)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    with subprocess.Popen(
+        [sys.executable, str(script), config.model_dump_json()], stdout=subprocess.PIPE, text=True, env=environment
+    ) as server:
+        assert server.stdout is not None
+        run_id = server.stdout.readline().strip()
+        checkpoint = runs_folder() / run_id / "checkpoint.safetensors"
+        until(checkpoint.is_file)
+        assert Engine(make_workers=lambda: Workers(InlineExecutor(), 1)).interrupted() == []  # its server lives
+        children = psutil.Process(server.pid).children(recursive=True)
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+        psutil.wait_procs(children, timeout=20)
+        assert not [child for child in children if child.is_running()], "workers outlived their server"
+    restarted = Engine(make_workers=lambda: executors.process_pool(1))
+    (header,) = restarted.interrupted()
+    assert header.id == run_id
+    assert 0 < header.step < 30_000
+    restarted.resume(run_id)
+    assert restarted.interrupted() == []
+    assert final_weights(restarted, run_id) == straight(config)
+
+
+def test_the_child_processes_never_run_the_main_program_again(pooled: Engine) -> None:
+    assert pooled._workers.executor.submit(_name_of_main).result(60) != sys.modules["__main__"].__file__
+
+
+@pytest.mark.skipif(not hasattr(os, "nice"), reason="this system has no nice values")
+def test_workers_leave_the_pages_the_right_of_way(pooled: Engine) -> None:
+    assert pooled._workers.executor.submit(os.nice, 0).result(60) == 10
+
+
+def _name_of_main() -> str:
+    return getattr(sys.modules["__main__"], "__file__", "") or ""
+
+
+# ---------------------------------------------------------------- a cluster
+
+
+def test_a_dask_cluster_trains_the_same_run_though_a_worker_dies(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed")
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    scheduler_file = runs_folder() / "scheduler.json"
+    dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--scheduler-file", str(scheduler_file)]
+    dask_worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(scheduler_file)]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
+    with subprocess.Popen(
+        [*dask, "--host", "127.0.0.1", "--port", "0", "--dashboard-address", ":0"], **quiet
+    ) as scheduler:
+        until(scheduler_file.is_file)
+        workers = [
+            subprocess.Popen(
+                [*dask_worker, "--nthreads", "1", "--no-nanny", "--no-dashboard"],
+                **quiet,
+            )
+            for _ in range(2)
+        ]
+        try:
+            monkeypatch.setenv("LMCORE_EXECUTOR", json.loads(scheduler_file.read_text())["address"])
+            engine = Engine()
+            run_id = engine.start(LONG)
+            until(lambda: engine.view(run_id).step > 2000)
+            workers[0].kill()
+            assert final_weights(engine, run_id) == straight(LONG)
+        finally:
+            for process in [*workers, scheduler]:
+                process.kill()
+                process.wait()
+
+
+def test_a_scheduler_that_does_not_answer_is_named() -> None:
+    with pytest.raises(UserError, match="No dask scheduler"):
+        executors.dask_cluster("tcp://127.0.0.1:1")

@@ -1,0 +1,70 @@
+"""Export of runs; `test_import_archive` reads the archives again."""
+
+import pytest
+
+from lmcore.data import uploads
+from lmcore.data.encoding import decode
+from lmcore.families import run_config_from_settings
+from lmcore.runs import export, scripts
+from lmcore.runs.archive import MEMBERS
+from lmcore.runs.run import Run
+from tests.lmcore.runs.example_runs import GERMAN_NAMES, members, small_run, train_run
+
+
+def test_an_archive_has_all_members(archive: bytes) -> None:
+    contents = members(archive)
+    assert set(contents) == set(MEMBERS)
+    assert b"python -m lmcore import" in contents["README.txt"]
+    assert contents[scripts.TEXT].decode() == scripts.bundled_text(run_config_from_settings(GERMAN_NAMES).corpus)
+    assert b"step 30" in contents["samples.txt"]
+    assert contents[scripts.SCRIPT].startswith(b"# %% [markdown]")
+
+
+def test_the_archive_of_a_model_without_a_script_has_none() -> None:
+    contents = members(export.export_archive(small_run(family="rnn")))
+    assert set(contents) == set(MEMBERS) - {scripts.SCRIPT, scripts.NOTEBOOK}
+    assert scripts.SCRIPT.encode() not in contents["README.txt"]
+
+
+def test_the_archive_of_a_classifier_says_nothing_of_a_text() -> None:
+    config = run_config_from_settings({"family": "softmax-regression", "source": "moons", "steps": 20})
+    contents = members(export.export_archive(train_run(config)))
+    assert scripts.TEXT not in contents
+    assert b"text" not in contents["README.txt"].replace(b"texts sampled", b"")
+
+
+def test_an_export_does_not_reveal_who_may_control_the_run(run: Run, archive: bytes) -> None:
+    for name, content in members(archive).items():
+        assert run.id.encode() not in content, name
+        assert b"somebody" not in content, name
+
+
+def test_a_long_upload_is_left_out_and_the_readme_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = uploads.save(decode("anna\nberta\ncäcilie\n".encode() * 30), "my names.txt")
+    run = small_run(source=source, locales=(), units="lines")
+    contents = members(export.export_archive(run))
+    assert "Anyone who gets this archive can read it" in contents["README.txt"].decode()
+    monkeypatch.setattr(export, "MAX_TEXT_BYTES", 100)
+    contents = members(export.export_archive(run))
+    assert "Add it to Glassbox before you import the run" in contents["README.txt"].decode()
+    assert scripts.TEXT not in contents
+
+
+def test_the_losses_are_a_table_for_a_spreadsheet(run: Run) -> None:
+    head, *rows = export.export_losses(run).splitlines()
+    assert head.startswith("step,minibatch loss (nats per character)")
+    table = {float(row.split(",")[0]): row.split(",")[1:] for row in rows}
+    assert list(table) == [float(step) for step in range(31)]
+    assert float(table[1][0]) == pytest.approx(run.history.head[0])
+    assert table[0][0] == ""
+    assert float(table[30][2]) == pytest.approx(run.snapshots[-1].loss("dev"))
+
+
+def test_the_losses_of_a_classifier_are_per_example() -> None:
+    config = run_config_from_settings({"family": "softmax-regression", "source": "moons", "steps": 20})
+    assert "nats per example" in export.export_losses(train_run(config)).splitlines()[0]
+
+
+def test_scripts_and_notebooks_are_those_of_the_run(run: Run) -> None:
+    assert "STEPS = 30" in export.EXPORTERS[".py"](run)
+    assert "STEPS = 30" in export.EXPORTERS[".ipynb"](run)

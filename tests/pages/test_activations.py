@@ -1,0 +1,113 @@
+"""The page Activations & gradients."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from lmcore.models import WaveNetConfig
+from lmcore.runs.engine import Engine
+from lmcore.runs.run import Status
+from lmcore.training.config import RunConfig, TrainConfig
+from tests.pages.app_testing import charts, visit
+from tests.waiting import until
+
+
+def titles(app: AppTest) -> list[str]:
+    return [chart["layout"]["xaxis"]["title"]["text"] for chart in charts(app)]
+
+
+@pytest.fixture
+def page(app: AppTest) -> AppTest:
+    visit(app, "inside/activations")
+    app.multiselect(key="locales").set_value(["de_DE"])
+    app.number_input(key="act_hidden").set_value(20)
+    app.number_input(key="act_steps").set_value(60)
+    return app.run()
+
+
+def test_the_untrained_model_is_shown_before_the_first_click(page: AppTest) -> None:
+    assert titles(page) == [
+        "step", "step", "output", "gradient of the output", "gradient of the weights", "step", "unit", "pre-activation"
+    ]  # fmt: skip
+    assert len(charts(page)[2]["data"]) == 5
+    assert not page.error
+
+
+def test_a_preset_fills_in_the_settings_and_changes_the_picture(page: AppTest) -> None:
+    before = charts(page)[2]["data"]
+    page.selectbox(key="act.case").select("rescued by BatchNorm").run()
+    assert page.slider(key="act_gain").value == 3.0
+    assert page.selectbox(key="act_batch_norm").value == "hidden"
+    assert charts(page)[2]["data"] != before
+    page.number_input(key="act_hidden").set_value(40).run()
+    assert page.selectbox(key="act.case").value == "custom"
+    page.number_input(key="act_hidden").set_value(100).run()
+    assert page.selectbox(key="act.case").value == "rescued by BatchNorm"
+    page.button(key="act.step").click().run()
+    assert page.selectbox(key="act.case").disabled
+    page.button(key="act.reset").click().run()
+    assert page.selectbox(key="act.case").value == "rescued by BatchNorm"
+    page.selectbox(key="act.case").select("exploding").run()
+    assert page.selectbox(key="act_activation").value == "relu"
+    assert not page.exception
+
+
+def test_a_run_leaves_its_updates_and_plays_its_snapshots(page: AppTest, engine: Engine) -> None:
+    page.button(key="act.go").click().run()
+    until(lambda: engine.view(page.session_state["act.run"]).status == Status.FINISHED)
+    page.run()
+    assert not page.exception
+    assert len(charts(page)[1]["data"]) == 7
+    last = charts(page)[3]["data"]
+    assert page.select_slider(key="act.at").value == 60
+    page.button(key="act.play").click().run()
+    seen = [page.select_slider(key="act.at").value]
+    while page.button(key="act.play").label == "Stop":
+        page.run()
+        seen.append(page.select_slider(key="act.at").value)
+    steps = [snapshot.step for snapshot in engine.view(page.session_state["act.run"]).snapshots]
+    assert sorted(set(seen)) == steps
+    assert charts(page)[3]["data"] == last
+    page.select_slider(key="act.at").set_value(0).run()
+    assert charts(page)[3]["data"] != last
+    assert charts(page)[3]["layout"]["xaxis"]["range"][1] > 0
+
+
+def test_a_unit_a_layer_and_a_threshold_can_be_chosen(page: AppTest) -> None:
+    page.slider(key="act.threshold").set_value(0.5).run()
+    saturated = next(text.value for text in page.text if "units dead" in text.value)
+    page.slider(key="act.threshold").set_value(0.99).run()
+    assert next(text.value for text in page.text if "units dead" in text.value) != saturated
+    page.number_input[[n.label for n in page.number_input].index("Unit")].set_value(7).run()
+    assert not page.exception
+    assert page.dataframe[0].value.shape == (8, 2)
+
+
+def test_a_changed_copy_is_compared_with_the_original(page: AppTest) -> None:
+    page.session_state["act.treatment"] = True
+    page.run()
+    assert sum(", original" in title for title in titles(page)) == 3
+    before = next(text.value for text in page.text if text.value.startswith("Loss, changed"))
+    page.selectbox(key="act.remedy").select("BatchNorm").run()
+    assert next(text.value for text in page.text if text.value.startswith("Loss, changed")) != before
+
+
+def test_a_model_that_diverges_is_compared_with_its_changed_copy(page: AppTest) -> None:
+    page.session_state["act.treatment"] = True
+    page.number_input(key="act_learning_rate").set_value(500.0).run()
+    page.selectbox(key="act.remedy").select("learning rate × 0.1").run()
+    assert page.error[0].value.startswith("Original: Training diverged")
+    page.number_input(key="act_learning_rate").set_value(0.1)
+    page.selectbox(key="act.remedy").select("learning rate × 10").run()
+    assert not page.exception
+    assert not any(error.value.startswith("Original") for error in page.error)
+    assert sum(", original" in title for title in titles(page)) == 3
+
+
+def test_a_run_of_another_layered_model_can_be_inspected(page: AppTest, engine: Engine) -> None:
+    config = RunConfig(corpus={"source": "given-names", "locales": ("de_DE",)}, model=WaveNetConfig(hidden=6))
+    run_id = engine.start(config.updated(train=TrainConfig(steps=20).model_dump()))
+    until(lambda: engine.view(run_id).status == Status.FINISHED)
+    page.query_params["run"] = run_id
+    page.run()
+    assert not page.exception
+    assert [trace["name"] for trace in charts(page)[2]["data"]] == ["tanh", "tanh2", "tanh3"]

@@ -1,0 +1,56 @@
+"""The Embeddings page."""
+
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from lmcore.runs.engine import Engine
+from tests.pages.app_testing import charts, finish, trace_names, visit
+from tests.waiting import until
+
+
+@pytest.fixture
+def page(app: AppTest) -> AppTest:
+    visit(app, "mlp/embeddings")
+    app.multiselect(key="locales").set_value(["de_DE"])
+    app.number_input(key="emb_steps").set_value(200)
+    return app.run()
+
+
+def embedding_map(page: AppTest) -> dict[str, Any]:
+    (found,) = (chart for chart in charts(page) if chart["alt"].startswith("Scatter"))
+    return found
+
+
+def test_the_map_shows_the_untrained_model_and_replays_a_finished_run(page: AppTest, engine: Engine) -> None:
+    assert trace_names(embedding_map(page)) == ["vowel", "consonant", "other"]
+    assert not embedding_map(page).get("frames")
+    finish(page, engine, "emb")
+    steps = [str(snapshot.step) for snapshot in engine.view(page.session_state["emb.run"]).snapshots]
+    assert [frame["name"] for frame in embedding_map(page)["frames"]] == steps
+
+
+def test_the_projection_can_be_chosen(page: AppTest) -> None:
+    for method in ("t-SNE", "PCA"):
+        page.segmented_control(key="emb.method").set_value(method).run()
+        assert not page.exception
+        assert not page.info
+    page.segmented_control(key="emb.dimensions").set_value(3).run()
+    assert "cannot be drawn in 3" in page.info[0].value
+
+
+def test_the_page_first_shows_the_run_of_the_mlp_page(app: AppTest, engine: Engine) -> None:
+    visit(app, "mlp/mlp")
+    app.multiselect(key="locales").set_value(["de_DE"]).run()
+    app.button(key="mlp.step").click().run()
+    run_id = app.session_state["mlp.run"]
+    until(lambda: not engine.view(run_id).status.is_active)
+    visit(app, "mlp/embeddings")
+    assert app.session_state["emb.run"] == run_id
+    assert app.number_input(key="emb_embedding").value == 10
+    for _ in range(2):  # after a reset, the page starts runs of its own
+        app.button(key="emb.reset").click().run()
+        assert app.button(key="emb.go").label == "Start"
+        app.button(key="emb.step").click().run()
+        assert app.session_state["emb.run"] != run_id

@@ -1,0 +1,27 @@
+"""Every page opens, and is in the menu."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.app_testing import ROOT, visit
+from ui.navigation import SECTIONS, Page
+
+PAGES = [page for pages in SECTIONS.values() for page in pages]
+
+
+def test_every_page_folder_is_in_the_menu() -> None:
+    folders = {path.parent.relative_to(ROOT / "pages").as_posix() for path in (ROOT / "pages").rglob("page.py")}
+    assert {page.folder for page in PAGES} == folders
+
+
+def test_the_pages_folder_has_no_script_of_its_own() -> None:
+    assert [path.name for path in (ROOT / "pages").glob("*.py")] == ["__init__.py"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.folder)
+def test_a_page_opens_with_its_menu_name_a_sentence_and_its_code(app: AppTest, page: Page) -> None:
+    visit(app, page.folder)
+    assert [title.value for title in app.title] == [page.title]
+    assert app.markdown[0].value.strip().endswith(".")
+    assert not app.error
+    assert app.main.expander[-1].label == "Show the code"

@@ -1,0 +1,136 @@
+"""The Linear page."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from lmcore.runs.engine import Engine
+from lmcore.runs.run import Status
+from lmcore.training.config import ClassifierRunConfig
+from tests.pages.app_testing import ROOT, alts, charts, finish, open_tab, visit
+from tests.waiting import until
+
+CSV = b"size,name,kind\n" + b"".join(b"%d,n%d,%s\n" % (i, i, b"small" if i < 20 else b"large") for i in range(40))
+
+
+@pytest.fixture
+def linear(app: AppTest) -> AppTest:
+    visit(app, "classifiers/linear")
+    app.number_input(key="linear_steps").set_value(300)
+    return app.run()
+
+
+def test_regions_are_shown_before_the_first_click_and_follow_the_training(linear: AppTest, engine: Engine) -> None:
+    before = charts(linear)[0]
+    assert before["alt"].startswith("Decision regions")
+    after = charts(finish(linear, engine, "linear"))[0]
+    assert before["data"][0]["z"] != after["data"][0]["z"]
+    linear.select_slider(key="linear.at").set_value(0).run()
+    assert charts(linear)[0]["data"][0]["z"] == before["data"][0]["z"]  # the slider goes back to the start
+
+
+def test_three_features_are_shown_in_space_and_more_as_components(linear: AppTest) -> None:
+    linear.number_input(key="linear_data_features").set_value(3).run()
+    chart = charts(linear)[0]
+    assert {trace["type"] for trace in chart["data"]} == {"surface", "scatter3d"}
+    linear.number_input(key="linear_data_features").set_value(6).run()
+    assert "principal component" in charts(linear)[0]["layout"]["xaxis"]["title"]["text"]
+    assert not linear.exception
+
+
+def test_impossible_data_are_refused(linear: AppTest) -> None:
+    linear.number_input(key="linear_data_classes").set_value(6).run()
+    assert "room for 4 classes, not 6" in linear.error[0].value
+    linear.number_input(key="linear_data_classes").set_value(3).run()
+    linear.selectbox(key="linear_family").select("logistic-regression").run()
+    assert "two classes apart, and here are 3" in linear.error[0].value
+    linear.selectbox(key="linear_data_source").select("moons").run()
+    assert not linear.error
+    assert not linear.exception
+
+
+def test_points_are_added_by_hand(linear: AppTest, engine: Engine) -> None:
+    linear.selectbox(key="linear_data_source").select("points").run()
+    assert "Add points" in linear.info[0].value
+    assert alts(linear)[0].startswith("An empty sheet")
+    linear.session_state["linear_data_points"] = ((0.0, 0.0, 0), (1.0, 1.0, 1), (2.0, 2.0, 1))
+    linear.run()
+    assert alts(linear)[0].startswith("Decision regions")
+    finish(linear, engine, "linear")
+    config = engine.view(linear.session_state["linear.run"]).config
+    assert isinstance(config, ClassifierRunConfig)
+    assert len(config.data.points) == 3
+
+
+def test_a_table_can_be_uploaded(linear: AppTest, engine: Engine) -> None:
+    linear.file_uploader(key="linear.upload").upload("my things.csv", CSV, "text/csv").run()
+    assert linear.selectbox(key="linear_data_source").value.startswith("text:")
+    assert linear.selectbox(key="linear_data_label").value == "kind"
+    assert not linear.exception
+
+
+def test_a_file_that_is_no_table_is_refused(linear: AppTest) -> None:
+    linear.file_uploader(key="linear.upload").upload("noise.csv", bytes(range(256)) * 9, "text/csv").run()
+    assert linear.error
+    assert not linear.exception
+
+
+@pytest.mark.parametrize("tab", ["Confusion matrix", "Formulas", "Batch vs. stochastic", "Loss surface"])
+def test_every_tab_of_the_linear_page_shows_a_picture(linear: AppTest, tab: str) -> None:
+    assert charts(open_tab(linear, "linear", tab))
+
+
+def test_the_confusion_matrix_counts_the_dev_split(linear: AppTest, engine: Engine) -> None:
+    finish(open_tab(linear, "linear", "Confusion matrix"), engine, "linear")
+    table = linear.dataframe[0].value
+    assert list(table.columns) == ["class", "examples", "precision", "recall"]
+    assert table["examples"].sum() == 40
+    assert "Confusion matrix" in alts(linear)[0]
+
+
+def test_the_product_shows_its_shapes(linear: AppTest) -> None:
+    chart = charts(open_tab(linear, "linear", "Formulas"))[0]
+    titles = [note["text"] for note in chart["layout"]["annotations"]]
+    assert titles[:3] == ["X augmented (160 × 3)", "theta augmented (3 × 3)", "scores (160 × 3)"]
+    assert len(linear.latex) == 6
+
+
+def test_three_descents_are_drawn_over_epochs_and_time(linear: AppTest, engine: Engine) -> None:
+    open_tab(linear, "linear", "Batch vs. stochastic")
+    linear.number_input(key="linear_epochs").set_value(5).run()
+    linear.button(key="linear.race_go").click().run()
+    ids = linear.session_state["linear.race"].split(".")
+    until(lambda: all(engine.view(run_id).status == Status.FINISHED for run_id in ids))
+    linear.run()
+    assert [engine.view(run_id).step for run_id in ids] == [5, 25, 800]
+    by_epoch, by_second = charts(linear)
+    assert "epochs" in by_epoch["layout"]["xaxis"]["title"]["text"]
+    assert "seconds" in by_second["layout"]["xaxis"]["title"]["text"]
+    starts = {engine.view(run_id).snapshots[0].loss("train") for run_id in ids}
+    assert len(starts) == 1
+    assert "batch" in linear.success[0].value
+
+
+def test_a_link_to_a_run_fills_in_its_settings_on_its_own_page_only(
+    linear: AppTest, engine: Engine, app: AppTest
+) -> None:
+    finish(linear, engine, "linear")
+    run_id = linear.session_state["linear.run"]
+    other = AppTest.from_file(ROOT / "ui" / "frame.py", default_timeout=60)
+    other.query_params["run"] = run_id
+    visit(other, "classifiers/linear")
+    assert other.number_input(key="linear_steps").value == 300
+    assert other.number_input(key="linear_data_seed").value == 7
+    stranger = AppTest.from_file(ROOT / "ui" / "frame.py", default_timeout=60)
+    stranger.query_params["run"] = run_id
+    visit(stranger, "mlp/mlp")
+    assert "belongs to another page" in stranger.warning[0].value
+
+
+def test_a_new_learning_rate_is_marked_on_the_curve(linear: AppTest, engine: Engine) -> None:
+    linear.button(key="linear.step").click().run()
+    until(lambda: engine.view(linear.session_state["linear.run"]).status == Status.PAUSED)
+    linear.run()
+    linear.number_input(key="linear_learning_rate").set_value(0.1).run()
+    finish(linear, engine, "linear")
+    notes = [note["text"] for note in charts(linear)[1]["layout"]["annotations"]]
+    assert "learning rate 0.1" in notes

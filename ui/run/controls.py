@@ -1,0 +1,167 @@
+"""The controls of a run: Start, Pause, One step, Reset, and the settings that may change while it trains."""
+
+from typing import Any, Literal
+
+import streamlit as st
+
+from lmcore.errors import UserError
+from lmcore.families import AnyRunConfig
+from lmcore.runs.engine import RunView
+from lmcore.runs.run import Status
+from ui import forms
+from ui.run import attach
+from ui.server import engine
+
+STATUS_LABELS = {
+    Status.QUEUED: "queued behind your other runs",
+    Status.RUNNING: "training",
+    Status.PAUSED: "paused",
+    Status.FINISHED: "finished",
+    Status.FAILED: "failed",
+    Status.INTERRUPTED: "interrupted",
+}
+
+Command = Literal["start", "resume", "pause", "step", "reset"]
+
+
+# ---------------------------------------------------------------- buttons
+
+
+def buttons(page: str, config: AnyRunConfig, view: RunView | None) -> None:
+    """The buttons Start, Pause or Resume, One step, and Reset, with the status of the run.
+
+    Args:
+        page: prefix of the page's widget keys.
+        config: of the run that Start begins.
+        view: the run that the page shows.
+    """
+    st.session_state[_drawing(page)] = st.session_state.get(_drawing(page), 0) + 1
+    active = view is not None and view.status.is_active and not view.pausing
+    ended = view is not None and not active and view.step >= view.config.train.steps
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _main_button(page, config, view, active, ended)
+        st.button(
+            "One step",
+            key=f"{page}.step",
+            icon=":material/skip_next:",
+            disabled=active or ended,
+            on_click=_run_command,
+            args=(page, config, "step"),
+        )
+        st.button(
+            "Reset",
+            key=f"{page}.reset",
+            icon=":material/restart_alt:",
+            disabled=view is None,
+            type="primary" if ended else "secondary",
+            on_click=_run_command,
+            args=(page, config, "reset"),
+            help="Back to the initial weights. The run is kept on the page Runs.",
+        )
+        if view is not None:
+            st.text(_status_line(view))
+
+
+def _main_button(page: str, config: AnyRunConfig, view: RunView | None, active: bool, ended: bool) -> None:
+    """The button that says Start, Pause or Resume."""
+    command: Command = "pause" if active else "start" if view is None else "resume"
+    st.button(
+        command.capitalize(),
+        key=f"{page}.go",
+        icon=":material/pause:" if active else ":material/play_arrow:",
+        type="secondary" if ended else "primary",
+        disabled=ended,
+        on_click=_run_command,
+        args=(page, config, command),
+        help="Raise the number of steps to continue." if ended else None,
+    )
+
+
+def _status_line(view: RunView) -> str:
+    position = f" (position {view.queue_position})" if view.queue_position else ""
+    return "pausing…" if view.pausing else f"{STATUS_LABELS[view.status]}{position}"
+
+
+def _run_command(page: str, config: AnyRunConfig, command: Command) -> None:
+    """The callback of all buttons."""
+    if not is_first_delivery(page):
+        return
+    run_id, step_once = attach.run_id_of(page), command == "step"
+    try:
+        if command in ("pause", "reset"):
+            if run_id is not None:
+                engine().pause(run_id)
+        elif run_id is not None:
+            engine().resume(run_id, step_once)
+        else:
+            attach.show(page, engine().start(config, attach.visitor(), step_once))
+    except UserError as error:
+        set_error(page, str(error))
+    if command == "reset":
+        attach.leave(page)
+
+
+def start_and_show(page: str, config: AnyRunConfig) -> None:
+    """Starts another run and shows it, for a button beside the others; the previous run is paused and kept."""
+    if not is_first_delivery(page):
+        return
+    try:
+        if (run_id := attach.run_id_of(page)) is not None:
+            engine().pause(run_id)
+        attach.show(page, engine().start(config, attach.visitor()))
+    except UserError as error:
+        set_error(page, str(error))
+
+
+def is_first_delivery(page: str) -> bool:
+    """Whether this callback is the first since the buttons were drawn.
+
+    Streamlit 1.67 delivers a click twice when the browser sends a timed update between the click and its message.
+    """
+    drawing = st.session_state.get(_drawing(page))
+    is_first: bool = st.session_state.get(f"{page}.handled") != drawing
+    st.session_state[f"{page}.handled"] = drawing
+    return is_first
+
+
+def _drawing(page: str) -> str:
+    return f"{page}.drawing"
+
+
+# ---------------------------------------------------------------- errors
+
+
+def set_error(page: str, message: str) -> None:
+    """Keeps the error of a callback for the next run of the page."""
+    st.session_state[f"{page}.error"] = message
+
+
+def show_error(page: str) -> None:
+    """Shows the error of the last callback, once."""
+    if message := st.session_state.pop(f"{page}.error", None):
+        st.error(message)
+
+
+# ---------------------------------------------------------------- settings
+
+
+def field_options(page: str, view: RunView | None) -> dict[str, Any]:
+    """Options of `forms.form` for the settings of a run.
+
+    While the page shows a run, only its live settings can be changed, each change goes to the run, and none of them is
+    kept in the address.
+    """
+
+    def is_fixed(name: str) -> bool:
+        return view is not None and name not in type(view.config.train).live_fields()
+
+    def change(name: str) -> None:
+        run_id = attach.run_id_of(page)
+        if run_id is None or view is None or is_fixed(name):
+            return
+        try:
+            engine().change(run_id, **{name: st.session_state[forms.key_of(page, name)]})
+        except UserError as error:
+            set_error(page, str(error))
+
+    return {"disabled": is_fixed, "on_change": change, "bound": view is None}

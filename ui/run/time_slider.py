@@ -1,0 +1,112 @@
+"""Which snapshot of a run the pictures of a page show: the time slider, and the button that plays all snapshots."""
+
+import json
+from collections.abc import Sequence
+
+import streamlit as st
+
+from lmcore import families
+from lmcore.cache import cached
+from lmcore.errors import UserError
+from lmcore.families import AnyRunConfig
+from lmcore.runs.engine import RunView
+from lmcore.training.history import Snapshot
+
+
+def time_slider(page: str, view: RunView | None, snapshots: Sequence[Snapshot], play: bool = False) -> Snapshot | None:
+    """The snapshot to show: the latest while the run trains, then the one that a slider selects.
+
+    Args:
+        page: prefix of the page's widget keys.
+        view: the run that the page shows.
+        snapshots: of the run, or of the untrained model.
+        play: whether there is a button that moves the slider step by step.
+    """
+    if view is None or view.status.is_active or len(snapshots) < 2:
+        return snapshots[-1] if snapshots else None
+    steps = [snapshot.step for snapshot in snapshots]
+    key = _at(page)
+    if st.session_state.get(key) not in steps:
+        st.session_state[key] = steps[-1]
+    if play:
+        _play_button(page, steps)
+    step = st.select_slider(
+        "Model after step", steps, format_func=lambda step: f"{step:,}", key=key, width=360, persist_state="session"
+    )
+    return snapshots[steps.index(step)]
+
+
+def selected_snapshot(page: str, config: AnyRunConfig, view: RunView | None) -> tuple[AnyRunConfig, Snapshot]:
+    """For a tab beside the live one: the snapshot that the slider selects with its config, or the untrained model."""
+    config = view.config if view else config
+    snapshot = time_slider(page, view, view.snapshots) if view else None
+    return config, snapshot or untrained_snapshot(config)
+
+
+def untrained_snapshot(config: AnyRunConfig) -> Snapshot:
+    """The model before its first step. The page stops with an error if the settings allow no model."""
+    try:
+        with st.spinner("Building the model…"):
+            return _untrained_snapshot(config.model_dump_json())
+    except UserError as error:
+        st.error(str(error))
+        st.stop()
+
+
+@cached(max_bytes=100_000_000)
+def _untrained_snapshot(config: str) -> Snapshot:
+    snapshot: Snapshot = families.make_trainer(families.run_config(json.loads(config))).snapshot()
+    return snapshot
+
+
+# ---------------------------------------------------------------- playing
+
+
+def is_playing(page: str) -> bool:
+    """Whether the slider moves by itself."""
+    playing: bool = st.session_state.get(f"{page}.playing", False)
+    return playing
+
+
+def _at(page: str) -> str:
+    return f"{page}.at"
+
+
+def _play_button(page: str, steps: list[int]) -> None:
+    if is_playing(page):
+        _advance(page, steps)
+    playing = is_playing(page)
+    st.button(
+        "Stop" if playing else "Play",
+        key=f"{page}.stop" if playing else f"{page}.play",  # a click that is delivered twice does the same twice
+        icon=":material/stop:" if playing else ":material/animated_images:",
+        on_click=_stop if playing else _play,
+        args=(page,) if playing else (page, steps),
+        help="Show the snapshots one after the other.",
+    )
+    if st.session_state.pop(f"{page}.restart_timer", False):
+        st.rerun()  # the fragment gets another interval
+
+
+def _play(page: str, steps: list[int]) -> None:
+    """Starts playing; from the last snapshot it starts over."""
+    st.session_state[f"{page}.playing"] = True
+    st.session_state[f"{page}.restart_timer"] = st.session_state[f"{page}.first_frame"] = True
+    if st.session_state.get(_at(page), steps[-1]) == steps[-1]:
+        st.session_state[_at(page)] = steps[0]
+
+
+def _stop(page: str) -> None:
+    st.session_state[f"{page}.playing"] = False
+    st.session_state[f"{page}.restart_timer"] = True
+
+
+def _advance(page: str, steps: list[int]) -> None:
+    """Moves the slider to the next snapshot; playing ends at the last one."""
+    if st.session_state.get(f"{page}.restart_timer") or st.session_state.pop(f"{page}.first_frame", False):
+        return  # the first snapshot stays for its interval
+    index = steps.index(st.session_state.get(_at(page), steps[-1]))
+    if index + 1 < len(steps):
+        st.session_state[_at(page)] = steps[index + 1]
+    else:
+        _stop(page)

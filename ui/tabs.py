@@ -1,0 +1,37 @@
+"""Tabs of which only the open one is drawn."""
+
+from collections.abc import Callable, Mapping
+
+import streamlit as st
+
+
+def draw_tabs(tabs: Mapping[str, Callable[[], None]], key: str) -> None:
+    """Draws a row of tabs and the contents of the open one; the others cost nothing until they are opened.
+
+    Args:
+        tabs: what draws the contents of each tab, by title.
+        key: of the widget; until `open_tab` is called, its value in the session state is the title of the open tab.
+    """
+    for tab, draw in zip(st.tabs(list(tabs), on_change="rerun", key=_widget_key(key)), tabs.values(), strict=True):
+        if tab.open:
+            with tab:
+                draw()
+
+
+def open_tab(key: str, title: str) -> None:
+    """Opens a tab of `draw_tabs`; for callbacks.
+
+    An update that was already on its way still carries the tab that was open before, and would open it again. So the
+    row of tabs becomes a new widget, about which that update says nothing.
+    """
+    st.session_state[_version(key)] = st.session_state.get(_version(key), 0) + 1
+    st.session_state[_widget_key(key)] = title
+
+
+def _version(key: str) -> str:
+    return f"{key}.version"
+
+
+def _widget_key(key: str) -> str:
+    version = st.session_state.get(_version(key), 0)
+    return f"{key}.{version}" if version else key
