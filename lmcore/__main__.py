@@ -6,15 +6,14 @@ Errors are one line on standard error, with exit status 2. ``--json`` prints one
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import safetensors.numpy
 import torch
 
-from lmcore import families, models
+from lmcore import families
 from lmcore.config import Config
 from lmcore.data import corpora, datasets, downloads, encoding, sources, tables
 from lmcore.data.corpora import SPLITS, CorpusConfig
@@ -25,7 +24,7 @@ from lmcore.generation.reader import WindowReader
 from lmcore.generation.sampling import SampleConfig, sample_in_turn
 from lmcore.inspection import gradient_check, lr_finder
 from lmcore.inspection.lr_finder import SweepConfig
-from lmcore.inspection.ngrams import verdict
+from lmcore.inspection.ngrams import describe_score
 from lmcore.models.ngram import CountConfig, NGram, score
 from lmcore.recipes.published import RECIPES, find_recipe
 from lmcore.recipes.recipe import Recipe, check
@@ -33,22 +32,24 @@ from lmcore.runs.archive import MAX_ARCHIVE_BYTES
 from lmcore.runs.export import export_run
 from lmcore.runs.import_archive import import_archive
 from lmcore.runs.run import Run, Status
-from lmcore.runs.store import Store
+from lmcore.runs.store import Header, Store
 from lmcore.runs.worker import advance
-from lmcore.training.classifier import ClassifierTrainer
+from lmcore.training.checkpoint import decode_state
 from lmcore.training.config import ClassifierRunConfig, RunConfig
 from lmcore.training.history import Snapshot, TestEvaluation
 from lmcore.training.trainer import Trainer
 
-SAVE_EVERY = 3.0  # seconds
+SAVE_EVERY = 3.0  # seconds between two checkpoints
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+LAYERED = [name for name in FAMILIES if families.is_layered(families.default_run_config(name))]
 
 
 class OneLineErrors(click.Group):
-    """Shows whatever a person can mend as one line on standard error, and exits with status 2."""
+    """Prints a `UserError` as one line on standard error and exits with status 2."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs the command."""
+        """Run the command."""
         try:
             return super().invoke(ctx)
         except UserError as error:
@@ -57,7 +58,7 @@ class OneLineErrors(click.Group):
 
 
 def options_of(config: type[Config]) -> Callable[[Command], Command]:
-    """A command-line option for each field of a config, with its default and its sentence."""
+    """A decorator that adds an option for every field of a config, with its default and description."""
 
     def add(command: Command) -> Command:
         for name, field in reversed(config.model_fields.items()):
@@ -104,31 +105,40 @@ def _download(name: str) -> None:
 
 
 @main.command()
-@click.argument("model", type=click.Choice([*models.REGISTRY, *FAMILIES]))
-@click.option("--data", help="A text, or for a classifier data, by name or path.  [default: given-names, clouds]")
-@click.option("--steps", type=int, help="Steps of gradient descent.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any setting; repeat for more.")
-@click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="For large models.")
+@click.argument("model", type=click.Choice(list(FAMILIES)))
+@click.option("--data", help="A text, or a data set for a classifier, by name or path.  [default: given-names, clouds]")
+@click.option("--steps", type=int, help="Total number of training steps.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a setting; may be repeated.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Threads of PyTorch; more than one only helps large models.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 def train(
     model: str, data: str | None, steps: int | None, settings: tuple[str, ...], threads: int, as_json: bool
 ) -> None:
-    """Train a model; Ctrl-C saves it, and `resume` goes on."""
+    """Train a model. Ctrl-C pauses the run; `resume` continues it."""
     torch.set_num_threads(threads)
-    classifies = model in FAMILIES
-    given: dict[str, Any] = {"family": model} | _settings(settings)
-    given["source"] = _data(data or "clouds") if classifies else sources.resolve(data or "given-names")
-    if steps is not None:
-        given["steps"] = steps
-    run = Run((ClassifierRunConfig if classifies else RunConfig).from_flat(given), owner="command line")
+    given = _flat_settings(model, data, settings) | ({} if steps is None else {"steps": steps})
+    run = Run(run_config_from_settings(given), owner="command line")
     store = Store()
     store.create(run)
     _train_to_end(run, store, as_json)
     _print_result(run, as_json)
 
 
-def _data(name_or_path: str) -> str:
-    """The source of a classifier's data; a file is a table, and is kept."""
+def _flat_settings(model: str, data: str | None, settings: tuple[str, ...]) -> dict[str, Any]:
+    """The settings of a run as `run_config_from_settings` takes them."""
+    is_classifier = families.find(model).run_config is ClassifierRunConfig
+    source = _data_set(data or "clouds") if is_classifier else sources.resolve(data or "given-names")
+    return {"family": model, "source": source} | _parse_settings(settings)
+
+
+def _data_set(name_or_path: str) -> str:
+    """The source of a classifier's data. A file is read as a table and saved in the data folder."""
     path = Path(name_or_path)
     if name_or_path in (*datasets.TOYS, *datasets.IMAGES) or not path.is_file():
         return name_or_path
@@ -136,30 +146,33 @@ def _data(name_or_path: str) -> str:
     return tables.save(path.read_bytes(), path.name)
 
 
-def _given(model: str, data: str, settings: tuple[str, ...]) -> dict[str, Any]:
-    return {"family": model, "source": sources.resolve(data)} | _settings(settings)
+def _language_model(model: str, data: str, settings: Mapping[str, Any]) -> RunConfig:
+    config = run_config_from_settings({"family": model, "source": sources.resolve(data)} | dict(settings))
+    assert isinstance(config, RunConfig)
+    return config
 
 
-def _settings(settings: tuple[str, ...]) -> dict[str, Any]:
+def _parse_settings(settings: tuple[str, ...]) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals:
-            raise UserError(f"--set takes name=value, not {setting!r}.")
+            raise UserError(f"--set takes name=value, not {setting[:60]!r}.")
         given[name] = tuple(value.split(",")) if name == "locales" else value
     return given
 
 
 @main.command("find-lr")
-@click.argument("model", type=click.Choice(models.LAYERED))
-@click.option("--data", default="given-names", show_default=True, help="A text by name, or a path.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any setting; repeat for more.")
+@click.argument("model", type=click.Choice(LAYERED))
+@click.option("--data", default="given-names", show_default=True, help="Name of a text, or path of a file.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a setting; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the curve.")
 def find_lr(model: str, data: str, settings: tuple[str, ...], as_json: bool) -> None:
-    """Grow the learning rate at every step, and print what each rule reads from the loss."""
-    given = _given(model, data, settings)
+    """Raise the learning rate at every step, and print what each rule reads from the loss."""
+    given = _parse_settings(settings)
     own = {name: given.pop(name) for name in SweepConfig.model_fields if name in given}
-    found = lr_finder.read_sweeps(lr_finder.run_sweeps(run_config_from_settings(given), SweepConfig.parse(own)))
+    config = _language_model(model, data, given)
+    found = lr_finder.read_sweeps(lr_finder.run_sweeps(config, SweepConfig.parse(own)))
     if as_json:
         curve = {"rate": found.rates.tolist(), "loss": found.mean.tolist()}
         click.echo(json.dumps({"suggestions": found.suggestions, "remark": found.remark, "curve": curve}))
@@ -171,17 +184,17 @@ def find_lr(model: str, data: str, settings: tuple[str, ...], as_json: bool) -> 
 
 
 @main.command("check-gradients")
-@click.argument("model", type=click.Choice(models.LAYERED))
-@click.option("--data", default="given-names", show_default=True, help="A text by name, or a path.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any setting; repeat for more.")
-@click.option("--h", "h", default=1e-5, show_default=True, help="Size of the central differences.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, an object a precision.")
+@click.argument("model", type=click.Choice(LAYERED))
+@click.option("--data", default="given-names", show_default=True, help="Name of a text, or path of a file.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a setting; may be repeated.")
+@click.option("--h", "h", default=1e-5, show_default=True, help="Step size of the central differences.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list with one object per precision.")
 def check_gradients(model: str, data: str, settings: tuple[str, ...], h: float, as_json: bool) -> None:
     """Compare explicit gradients with autograd and central differences, tensor by tensor."""
     if not 1e-12 <= h <= 1:
-        raise UserError("--h takes a number from 1e-12 to 1.")
-    config = run_config_from_settings(_given(model, data, settings))
-    records = [gradient_check.check(config, precision, h) for precision in gradient_check.PRECISIONS]
+        raise UserError("--h must be between 1e-12 and 1.")
+    config = _language_model(model, data, _parse_settings(settings))
+    records = [gradient_check.check_gradients(config, precision, h) for precision in gradient_check.PRECISIONS]
     if as_json:
         click.echo(json.dumps([gradient_check.as_json(record) for record in records]))
         return
@@ -194,16 +207,16 @@ def check_gradients(model: str, data: str, settings: tuple[str, ...], h: float, 
 
 @main.command()
 @click.argument("run_id", metavar="RUN")
-@click.option("--steps", type=int, help="A new number of steps in all.")
+@click.option("--steps", type=int, help="New total number of steps.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 def resume(run_id: str, steps: int | None, as_json: bool) -> None:
-    """Go on with a run that was paused or interrupted."""
+    """Resume a run that was paused or interrupted."""
     store = Store()
     run = store.load(run_id)
     if steps is not None:
         run.change({"steps": steps})
     if (steps or run.current.train.steps) <= run.step:
-        raise UserError(f"The run has taken its {run.step:,} steps. Give more with --steps.")
+        raise UserError(f"The run has taken all {run.step:,} steps. Raise their number with --steps.")
     _train_to_end(run, store, as_json)
     _print_result(run, as_json)
 
@@ -216,7 +229,7 @@ def _train_to_end(run: Run, store: Store, as_json: bool) -> None:
         _advance_to_end(run, store, show=not as_json)
     except KeyboardInterrupt:
         run.status = Status.PAUSED
-        click.echo(f"\nPaused at step {run.step:,}. Go on with: python -m lmcore resume {run.id}", err=True)
+        click.echo(f"\nPaused at step {run.step:,}. Continue with: python -m lmcore resume {run.id}", err=True)
     finally:
         store.save(run.id, run.encode())
         lock.release()
@@ -229,28 +242,31 @@ def _advance_to_end(run: Run, store: Store, show: bool) -> None:
     while run.status == Status.RUNNING:
         run.fold(*advance(*run.next_slice(), 0.5, run.pause_at))
         for snapshot in run.snapshots[shown:] if show else []:
-            click.echo(_in_a_line(snapshot))
+            click.echo(_summary_line(snapshot))
         shown = len(run.snapshots)
         if time.monotonic() - saved > SAVE_EVERY:
             store.save(run.id, run.encode())
             saved = time.monotonic()
 
 
-def _in_a_line(snapshot: Snapshot) -> str:
-    held_out = f"{snapshot.loss('dev'):.4f}" if snapshot.loss('dev') is not None else "-"
-    line = f"step {snapshot.step:>9,}   train {snapshot.loss('train'):.4f}   "
-    if "accuracy" in snapshot.arrays:
-        train, test = snapshot.arrays["accuracy"].tolist()
-        return f"{line}test {held_out}   right {train:.1%} and {test:.1%}"
-    return f"{line}dev {held_out}   {' '.join(snapshot.samples[:5])!r}"
+def _summary_line(snapshot: Snapshot) -> str:
+    line = f"step {snapshot.step:>9,}   train {snapshot.loss('train'):.4f}   dev {_shown(snapshot.loss('dev'))}"
+    if (accuracy := snapshot.metric("accuracy", "train")) is not None:
+        return f"{line}   train accuracy {accuracy:.1%}"
+    return f"{line}   {' '.join(snapshot.samples[:5])!r}"
+
+
+def _shown(loss: float | None) -> str:
+    return "-" if loss is None else f"{loss:.4f}"
 
 
 def _print_result(run: Run, as_json: bool) -> None:
+    """The metrics of every split at the end of a run, the test split included."""
     trainer = _trainer(run)
-    losses = {split: trainer.evaluate(split) for split in SPLITS}
-    accuracy = None
-    if isinstance(trainer, ClassifierTrainer):
-        accuracy = {part: trainer.measure(part)[1] for part in SPLITS}
+    metrics = {split: trainer.metrics(split) for split in SPLITS}
+    losses = {split: metrics[split].get("loss") for split in SPLITS}
+    accuracy = {split: metrics[split].get("accuracy") for split in SPLITS}
+    is_classifier = isinstance(run.config, ClassifierRunConfig)
     result = {
         "run": run.id,
         "model": run.current.family,
@@ -258,24 +274,24 @@ def _print_result(run: Run, as_json: bool) -> None:
         "steps": run.step,
         "first_batch_loss": float(run.history.head[0]) if len(run.history.head) else None,
         "loss": losses,
-        "seconds": run.wall_seconds,
+        "wall_seconds": run.wall_seconds,
         "steps_per_second": run.step / run.wall_seconds if run.wall_seconds else None,
     }
     if as_json:
-        click.echo(json.dumps(result | ({"accuracy": accuracy} if accuracy else {})))
-    else:
-        if run.message:
-            click.echo(run.message)
-        unit = "nats per example" if accuracy else "nats per character"
-        shown = "   ".join(f"{split} {loss:.4f}" for split, loss in losses.items() if loss is not None)
-        click.echo(f"{run.step:,} steps in {run.wall_seconds:.1f} s   {shown} {unit}")
+        click.echo(json.dumps(result | ({"accuracy": accuracy} if is_classifier else {})))
+        return
+    if run.message:
+        click.echo(run.message)
+    unit = "nats per example" if is_classifier else "nats per character"
+    shown = "   ".join(f"{split} {loss:.4f}" for split, loss in losses.items() if loss is not None)
+    click.echo(f"{run.step:,} steps in {run.wall_seconds:.1f} s   {shown} {unit}")
 
 
 def _trainer(run: Run) -> Trainer:
-    """The run's model as it was last saved."""
-    trainer = families.make_trainer(run.current)
+    """The trainer of a run as it was last saved."""
+    trainer: Trainer = families.make_trainer(run.current)
     if run.state:
-        trainer.load_state_dict(safetensors.numpy.load(run.state))
+        trainer.load_state_dict(decode_state(run.state))
     return trainer
 
 
@@ -342,20 +358,20 @@ def _run_recipe(recipe: Recipe, steps: int | None, as_json: bool) -> Run:
 @options_of(SampleConfig)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def sample(run_id: str, as_json: bool, **options: Any) -> None:
-    """Draw texts from a run's model."""
+    """Draw texts from the model of a run."""
     drawn = _trainer(Store().load(run_id)).sample(SampleConfig.parse(options))
     click.echo(json.dumps(drawn) if as_json else "\n".join(drawn))
 
 
 @main.command()
-@click.option("--data", default="given-names", show_default=True, help="A text by name, or a path.")
+@click.option("--data", default="given-names", show_default=True, help="Name of a text, or path of a file.")
 @options_of(CountConfig)
-@click.option("--score", "words", multiple=True, metavar="WORD", help="A text to score; repeat for more.")
-@click.option("--samples", default=0, help="Texts to draw, one after the other from one generator.")
-@click.option("--seed", default=2147483647, show_default=True, help="Seed of the generator.")
+@click.option("--score", "words", multiple=True, metavar="WORD", help="A text to score; may be repeated.")
+@click.option("--samples", default=0, help="Number of texts to draw, one after the other from one generator.")
+@click.option("--seed", default=2147483647, show_default=True, help="Seed of the random generator.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def count(data: str, words: tuple[str, ...], samples: int, seed: int, as_json: bool, **options: Any) -> None:
-    """Count n-grams: loss, scores and samples; nothing is trained."""
+    """Count n-grams and print losses, scores and samples. Nothing is trained."""
     corpus = corpora.load(CorpusConfig(source=sources.resolve(data)))
     model = NGram(corpus, CountConfig.parse(options))
     reader = WindowReader(model, model.config.order - 1)
@@ -364,15 +380,19 @@ def count(data: str, words: tuple[str, ...], samples: int, seed: int, as_json: b
         "loss": {"all": model.loss(corpus, "all")} | {split: model.loss(corpus, split) for split in SPLITS},
         "contexts": len(model.contexts),
         "scores": {word: scored.loss for word, scored in scores.items()},
-        "samples": sample_in_turn(reader, corpus, SampleConfig.parse({"count": samples, "seed": seed})) if samples else [],
+        "samples": sample_in_turn(reader, corpus, SampleConfig.parse({"count": samples, "seed": seed}))
+        if samples
+        else [],
     }
     if as_json:
         click.echo(json.dumps(result))
         return
+    # a count over all of the text has seen its dev and test splits
+    remark = "  (on all text, not held out)" if model.config.counted == "all" else ""
     for part, loss in result["loss"].items():
-        click.echo(f"{part:6} {loss:.6f} nats per character" if loss is not None else f"{part:6} -")
+        click.echo(f"{part:6} {loss:.6f} nats per character{remark}" if loss is not None else f"{part:6} -")
     for word, scored in scores.items():
-        click.echo(f"{word}: {verdict(scored)}")
+        click.echo(f"{word}: {describe_score(scored)}")
     for text in result["samples"]:
         click.echo(text)
 
@@ -383,21 +403,22 @@ def runs(as_json: bool) -> None:
     """List the runs on this computer, newest first."""
     headers = Store().headers()
     if as_json:
-        rows = [
-            {
-                "run": h.id,
-                "model": h.config.family,
-                "data": h.config.data_name,
-                "status": h.status,
-                "step": h.step,
-            }
-            for h in headers
-        ]
-        click.echo(json.dumps(rows))
+        click.echo(json.dumps([_header_fields(header) for header in headers]))
         return
-    for h in headers:
-        created = time.strftime("%Y-%m-%d %H:%M", time.localtime(h.created))
-        click.echo(f"{h.id}  {created}  {h.status:11}  {h.step:>9,} steps  {h.config.family} on {h.config.data_name}")
+    for header in headers:
+        created = time.strftime("%Y-%m-%d %H:%M", time.localtime(header.created))
+        model = f"{header.config.family} on {header.config.data_name}"
+        click.echo(f"{header.id}  {created}  {header.status:11}  {header.step:>9,} steps  {model}")
+
+
+def _header_fields(header: Header) -> dict[str, Any]:
+    return {
+        "run": header.id,
+        "model": header.config.family,
+        "data": header.config.data_name,
+        "status": header.status,
+        "step": header.step,
+    }
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """The address bar: it holds the settings of a page, or the id of the run that the page shows."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 import streamlit as st
+
+from ui import navigation
 
 RUN = "run"  # the parameter that names the run
 NOT_SETTINGS = {RUN, "race", "runs", "embed", "embed_options"}
@@ -22,6 +24,30 @@ def bind(key: str, default: Any, bound: bool = True) -> Literal["query-params"] 
     """
     st.session_state.setdefault(DRAWN, {})[key] = default
     return "query-params" if bound else None
+
+
+def read_choice(key: str, options: Collection[str]) -> None:
+    """Chooses what the address names, once each time that a visitor enters a page. Call it before the widget.
+
+    For selectboxes whose options have titles: Streamlit would put the title in the address, which may change.
+
+    Args:
+        key: of the widget, and its name in the address.
+        options: the names that can be chosen.
+    """
+    if st.session_state.get(f"{key}.visit") != navigation.visit() and st.query_params.get(key) in options:
+        st.session_state[key] = st.query_params[key]
+    st.session_state[f"{key}.visit"] = navigation.visit()
+
+
+def write_choice(key: str, name: str, default: str, bound: bool = True) -> None:
+    """Makes the address name what was chosen in such a selectbox. Arguments as for `bind`."""
+    if not bind(key, default, bound):
+        return
+    if name == default:
+        st.query_params.pop(key, None)
+    elif st.query_params.get(key) != name:
+        st.query_params[key] = name
 
 
 def begin() -> None:

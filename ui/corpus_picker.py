@@ -1,7 +1,6 @@
 """The text picker of the sidebar. All pages share its choices, and the address holds them."""
 
 import functools
-from collections.abc import Mapping
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -9,10 +8,9 @@ from streamlit.delta_generator import DeltaGenerator
 from lmcore.data import corpora, downloads, encoding, given_names, sources, uploads
 from lmcore.data.corpora import Corpus, CorpusConfig
 from lmcore.errors import UserError
-from ui import address, forms, navigation
+from ui import address, forms
 
 SOURCE = "text"  # key of the picker, and its name in the address
-VISIT = "corpus.visit"  # key in the session state: the visit whose address has been read
 
 
 def pick_corpus(fixed: bool = False) -> tuple[CorpusConfig, Corpus]:
@@ -22,8 +20,7 @@ def pick_corpus(fixed: bool = False) -> tuple[CorpusConfig, Corpus]:
         fixed: whether the page shows a run, whose text cannot change.
     """
     listed = {source.name: source for source in [*sources.sources(), *_own_texts()]}
-    if not fixed:
-        _read_address(listed)
+    address.read_choice(SOURCE, listed)
     with st.sidebar:
         name = st.selectbox(
             "Text",
@@ -36,8 +33,7 @@ def pick_corpus(fixed: bool = False) -> tuple[CorpusConfig, Corpus]:
         )
         with st.expander("Text options"):
             options = _options(name, fixed)
-    if not fixed:
-        _write_address(name)
+    address.write_choice(SOURCE, name, CorpusConfig().source, bound=not fixed)
     if not listed[name].is_available:
         offer_download(listed[name])
         st.stop()
@@ -48,24 +44,6 @@ def pick_corpus(fixed: bool = False) -> tuple[CorpusConfig, Corpus]:
     except UserError as error:
         st.error(str(error))
         st.stop()
-
-
-def _read_address(listed: Mapping[str, sources.Source]) -> None:
-    """Chooses the text that the address names when a visitor enters a page.
-
-    The widget is not bound to the address, because then the address would hold the title, which may change.
-    """
-    address.bind(SOURCE, CorpusConfig().source, bound=False)
-    if st.session_state.get(VISIT) != navigation.visit() and st.query_params.get(SOURCE) in listed:
-        st.session_state[SOURCE] = st.query_params[SOURCE]
-    st.session_state[VISIT] = navigation.visit()
-
-
-def _write_address(name: str) -> None:
-    if name == CorpusConfig().source:
-        st.query_params.pop(SOURCE, None)
-    elif st.query_params.get(SOURCE) != name:
-        st.query_params[SOURCE] = name
 
 
 def _options(name: str, fixed: bool) -> dict[str, object]:

@@ -24,6 +24,6 @@ def confusion(record: Confusion) -> go.Figure:
     )
     title = f"Predicted class ({record.split} accuracy {record.accuracy:.1%})"
     names = record.class_names
-    ticks = {"tickfont": {"size": 14}, "tickangle": "auto"}
+    ticks = {"tickfont": {"size": 14}, "tickangle": None}  # long names may be turned
     x = character_axis(title, names, **ticks)
     return figure([cells], x, character_axis("True class", names, range=downward(len(names)), **ticks), height=460)

@@ -96,7 +96,7 @@ def _colorbar(shown: Values, log: bool, probabilities: bool) -> dict[str, Any]:
     if not log or not np.isfinite(shown).any():
         return {"tickformat": ".0%" if probabilities else ","}
     exponents = np.arange(np.floor(np.nanmin(shown)), np.ceil(np.nanmax(shown)) + 1)
-    texts = [f"{10.0**exponent:,.2~%}" if probabilities else f"{10.0**exponent:,.0f}" for exponent in exponents]
+    texts = [f"{100 * 10.0**exponent:g}%" if probabilities else f"{10.0**exponent:,.0f}" for exponent in exponents]
     return {"tickvals": exponents, "ticktext": texts}
 
 

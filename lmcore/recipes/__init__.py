@@ -1,1 +1,4 @@
-"""Published experiments and their numbers."""
+"""Recipes: published experiments, and the comparison of their numbers with those of a run.
+
+`published` lists them; `measures` reads numbers from a run; `recipe` compares.
+"""

@@ -55,7 +55,8 @@ def _computed(name: str, value: float, tolerance: float, **options: Any) -> Publ
 
 COUNTING = Recipe(
     "Counting bigrams",
-    "A bigram model without any training: relative frequencies of pairs of characters.",
+    "A bigram model without any training: relative frequencies of pairs of characters. It counts all names, so its "
+    "losses are on all text, not held out.",
     f"{LECTURES}, part 1",
     (
         _computed("bigrams", 228_146, 0, kind="count"),
@@ -75,7 +76,8 @@ COUNTING = Recipe(
 
 NEURAL_BIGRAM = Recipe(
     "Neural bigram, full batch",
-    "A single layer, learning rate 50, L2 penalty 0.01 × mean(W²): gradient descent approaches the loss of counting.",
+    "A single layer, learning rate 50, L2 penalty 0.01 × mean(W²): gradient descent approaches the loss of counting. "
+    "It learns from all names, so its losses are on all text, not held out.",
     f"{LECTURES}, part 1",
     (
         _computed("loss after 0 steps", 3.7590, 5e-5, step=0),

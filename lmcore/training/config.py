@@ -1,19 +1,15 @@
 """The configuration of a run: what it learns from, the model, and how the model is trained."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from lmcore.config import LIVE, Config, Field
 from lmcore.data.corpora import CorpusConfig
 from lmcore.data.datasets import IMAGES, DataConfig
-from lmcore.models import ModelConfig
+from lmcore.models import ClassifierConfig, ModelConfig
 from lmcore.models.mlp import MLPConfig
-from lmcore.models.numpy_linear import LogisticConfig, SoftmaxConfig
-from lmcore.models.numpy_mlp import MLPClassifierConfig
+from lmcore.models.numpy_linear import SoftmaxConfig
 from lmcore.training.clipping import Clip
-
-ClassifierConfig = Annotated[SoftmaxConfig | LogisticConfig | MLPClassifierConfig, Field(discriminator="family")]
-"""The config of any classifier; the field ``family`` says which."""
 
 DEFAULT_IMAGES = 2000
 """Examples of an image data set, unless a setting says otherwise."""
@@ -118,7 +114,7 @@ class TrainConfig(BaseTrainConfig):
     )
     schedule: Literal["constant", "step", "exponential", "cosine"] = Field(
         "constant",
-        description="Learning-rate schedule: constant, one drop by the decay factor, exponential or cosine decay to it.",
+        description="Learning-rate schedule: constant, one drop by the decay factor, exponential, or cosine.",
         json_schema_extra=LIVE,
     )
     factor: float = Field(

@@ -30,7 +30,8 @@ class SequenceBatches:
         if len(ids) < needed:
             raise UserError(
                 f"The text is too short: its train split has {len(ids):,} characters, but a batch of {batch_size:,} "
-                f"with sequences of {length:,} needs {needed:,}. Choose a smaller batch, shorter sequences or a longer text."
+                f"with sequences of {length:,} needs {needed:,}. "
+                "Choose a smaller batch, shorter sequences or a longer text."
             )
         lane = len(ids) // batch_size
         self.ids = np.ascontiguousarray(ids[: batch_size * lane].reshape(batch_size, lane).T)  # (N / B, B)

@@ -44,7 +44,7 @@ def test_a_downloaded_page_draws_its_chart_without_the_app(visitor: Visitor, tmp
     file.write_bytes(download(visitor.chart("mlp.live", 0), "Page (HTML)"))
     alone = visitor.page.context.new_page()
     alone.goto(file.as_uri())
-    expect(alone.locator(".js-plotly-plot")).to_contain_text("loss (nats per character)")
+    expect(alone.locator(".js-plotly-plot")).to_contain_text("Loss (nats per character)")
 
 
 def test_no_chart_offers_to_upload_itself(visitor: Visitor) -> None:

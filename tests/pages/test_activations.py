@@ -26,7 +26,7 @@ def page(app: AppTest) -> AppTest:
 
 def test_the_untrained_model_is_shown_before_the_first_click(page: AppTest) -> None:
     assert titles(page) == [
-        "step", "step", "output", "gradient of the output", "gradient of the weights", "step", "unit", "pre-activation"
+        "Step", "Step", "Output", "Gradient of the output", "Gradient of the weights", "Step", "Unit", "Pre-activation"
     ]  # fmt: skip
     assert len(charts(page)[2]["data"]) == 5
     assert not page.error
@@ -61,7 +61,7 @@ def test_a_run_leaves_its_updates_and_plays_its_snapshots(page: AppTest, engine:
     assert page.select_slider(key="act.at").value == 60
     page.button(key="act.play").click().run()
     seen = [page.select_slider(key="act.at").value]
-    while page.button(key="act.play").label == "Stop":
+    while "act.stop" in {button.key for button in page.button}:
         page.run()
         seen.append(page.select_slider(key="act.at").value)
     steps = [snapshot.step for snapshot in engine.view(page.session_state["act.run"]).snapshots]
@@ -74,9 +74,9 @@ def test_a_run_leaves_its_updates_and_plays_its_snapshots(page: AppTest, engine:
 
 def test_a_unit_a_layer_and_a_threshold_can_be_chosen(page: AppTest) -> None:
     page.slider(key="act.threshold").set_value(0.5).run()
-    saturated = next(text.value for text in page.text if "units dead" in text.value)
+    saturated = next(text.value for text in page.text if "units are dead" in text.value)
     page.slider(key="act.threshold").set_value(0.99).run()
-    assert next(text.value for text in page.text if "units dead" in text.value) != saturated
+    assert next(text.value for text in page.text if "units are dead" in text.value) != saturated
     page.number_input[[n.label for n in page.number_input].index("Unit")].set_value(7).run()
     assert not page.exception
     assert page.dataframe[0].value.shape == (8, 2)

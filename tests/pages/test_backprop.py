@@ -42,8 +42,8 @@ def progress(app: AppTest) -> str:
 
 def test_a_tensor_is_drawn_beside_its_gradient(app: AppTest) -> None:
     visit(app, PAGE)
-    assert title_of(app, 0).startswith("logits, drawn as 32 × 27")
-    assert title_of(app, 1).startswith("∂loss/∂logits,")
+    assert title_of(app, 0).startswith("logits   (32 × 27)")
+    assert title_of(app, 1).startswith("∂loss/∂logits   (")
     assert "logits = h @ W2 + b2\ndlogits = dnorm_logits +" in app.code[0].value
     assert "W2 (64, 27)" in app.caption[0].value
     table = app.dataframe[0].value
@@ -56,10 +56,10 @@ def test_one_walks_back_to_the_embeddings_and_forward_to_the_loss(app: AppTest) 
     visit(app, PAGE)
     app.button(key="bp.back").click().run()
     assert app.select_slider(key="bp.at").value == "h"
-    assert title_of(app, 0).startswith("h, ")
+    assert title_of(app, 0).startswith("h   (")
     app.button(key="bp.next").click().run()
     app.button(key="bp.next").click().run()
-    assert title_of(app, 0).startswith("logit_maxes, ")
+    assert title_of(app, 0).startswith("logit_maxes   (")
     app.select_slider(key="bp.at").set_value("C").run()
     assert app.button(key="bp.back").disabled
     app.select_slider(key="bp.at").set_value("loss").run()
@@ -75,7 +75,7 @@ def test_every_tensor_is_shown_on_names_and_on_running_text(app: AppTest, text: 
         app.select_slider(key="bp.at").set_value(name).run()
         assert not app.exception
         assert not app.error
-        assert title_of(app, 0).startswith(f"{name}, ")
+        assert title_of(app, 0).startswith(f"{name}   (")
 
 
 def test_another_seed_gives_another_pass(app: AppTest) -> None:
@@ -160,7 +160,7 @@ def gradient_check(app: AppTest) -> AppTest:
 def test_the_gradient_check_draws_both_precisions_and_the_error_against_h(gradient_check: AppTest) -> None:
     assert not gradient_check.exception
     titles = [chart["layout"]["yaxis"]["title"]["text"] for chart in all_charts(gradient_check)]
-    assert titles[:2] == ["relative error, float64", "relative error, float32"]
+    assert titles[:2] == ["Relative error, float64", "Relative error, float32"]
     assert all_charts(gradient_check)[2]["layout"]["shapes"][0]["x0"] == pytest.approx(1e-5)
     gradient_check.slider(key="back.h").set_value(-2.0).run()
     assert all_charts(gradient_check)[2]["layout"]["shapes"][0]["x0"] == pytest.approx(1e-2)

@@ -37,7 +37,7 @@ def test_every_tab_opens_on_names_and_on_running_text(app: AppTest, tab: str, te
 def test_dragging_one_example_moves_the_others(app: AppTest) -> None:
     open_tab(app, "One batch")
     assert numbers(app)["Mean shift of the others"] == "0.000"
-    assert "Drag" in figure(app, 3)["layout"]["annotations"][0]["text"]
+    assert "Move the first example" in figure(app, 3)["layout"]["annotations"][0]["text"]
     means = []
     for value in (-30.0, 30.0):
         set_to(app, "Value of the first example", value)

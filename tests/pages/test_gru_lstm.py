@@ -45,10 +45,11 @@ def test_cells_race_with_the_same_number_of_parameters(page: AppTest, engine: En
     ids = page.session_state["lstm.race"].split(".")
     assert [engine.view(run_id).config.model.cell for run_id in ids] == ["rnn", "gru", "lstm"]
     until(lambda: all(engine.view(run_id).status == Status.FINISHED for run_id in ids))
-    assert [engine.view(run_id).n_parameters for run_id in ids] == pytest.approx([3900] * 3, rel=0.2)
+    sizes = [engine.view(run_id).n_parameters for run_id in ids]
+    assert max(sizes) < 1.1 * min(sizes)
     page.run()
     assert "LSTM with 16 units" in page.success[0].value
-    assert charts(page)[0]["layout"]["xaxis"]["title"]["text"] == "step"
+    assert charts(page)[0]["layout"]["xaxis"]["title"]["text"].lower().startswith("step")
 
 
 def test_cells_can_race_for_the_same_time(page: AppTest, engine: Engine) -> None:

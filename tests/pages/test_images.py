@@ -56,7 +56,7 @@ def test_a_drawn_digit_is_prepared_and_predicted(
 def test_a_file_that_is_no_image_is_refused(images: AppTest) -> None:
     open_tab(images, "images", "Draw or upload")
     images.file_uploader(key="images.file").upload("x.png", b"no picture", "image/png").run()
-    assert "not a picture" in images.error[0].value
+    assert "not an image" in images.error[0].value
     assert not images.exception
 
 

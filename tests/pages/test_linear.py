@@ -33,13 +33,13 @@ def test_three_features_are_shown_in_space_and_more_as_components(linear: AppTes
     chart = charts(linear)[0]
     assert {trace["type"] for trace in chart["data"]} == {"surface", "scatter3d"}
     linear.number_input(key="linear_data_features").set_value(6).run()
-    assert "principal component" in charts(linear)[0]["layout"]["xaxis"]["title"]["text"]
+    assert "Principal component" in charts(linear)[0]["layout"]["xaxis"]["title"]["text"]
     assert not linear.exception
 
 
 def test_impossible_data_are_refused(linear: AppTest) -> None:
     linear.number_input(key="linear_data_classes").set_value(6).run()
-    assert "room for 4 classes, not 6" in linear.error[0].value
+    assert "at most 4 classes, not 6" in linear.error[0].value
     linear.number_input(key="linear_data_classes").set_value(3).run()
     linear.selectbox(key="linear_family").select("logistic-regression").run()
     assert "two classes apart, and here are 3" in linear.error[0].value
@@ -83,14 +83,14 @@ def test_the_confusion_matrix_counts_the_dev_split(linear: AppTest, engine: Engi
     finish(open_tab(linear, "linear", "Confusion matrix"), engine, "linear")
     table = linear.dataframe[0].value
     assert list(table.columns) == ["class", "examples", "precision", "recall"]
-    assert table["examples"].sum() == 40
+    assert table["examples"].sum() == 20  # a tenth of 200 examples
     assert "Confusion matrix" in alts(linear)[0]
 
 
 def test_the_product_shows_its_shapes(linear: AppTest) -> None:
     chart = charts(open_tab(linear, "linear", "Formulas"))[0]
     titles = [note["text"] for note in chart["layout"]["annotations"]]
-    assert titles[:3] == ["X augmented (160 × 3)", "theta augmented (3 × 3)", "scores (160 × 3)"]
+    assert titles[:3] == ["X augmented (140 × 3)", "theta augmented (3 × 3)", "scores (140 × 3)"]
     assert len(linear.latex) == 6
 
 
@@ -101,9 +101,9 @@ def test_three_descents_are_drawn_over_epochs_and_time(linear: AppTest, engine: 
     ids = linear.session_state["linear.race"].split(".")
     until(lambda: all(engine.view(run_id).status == Status.FINISHED for run_id in ids))
     linear.run()
-    assert [engine.view(run_id).step for run_id in ids] == [5, 25, 800]
+    assert [engine.view(run_id).step for run_id in ids] == [5, 25, 700]
     by_epoch, by_second = charts(linear)
-    assert "epochs" in by_epoch["layout"]["xaxis"]["title"]["text"]
+    assert "Epoch" in by_epoch["layout"]["xaxis"]["title"]["text"]
     assert "seconds" in by_second["layout"]["xaxis"]["title"]["text"]
     starts = {engine.view(run_id).snapshots[0].loss("train") for run_id in ids}
     assert len(starts) == 1
@@ -123,7 +123,7 @@ def test_a_link_to_a_run_fills_in_its_settings_on_its_own_page_only(
     stranger = AppTest.from_file(ROOT / "ui" / "frame.py", default_timeout=60)
     stranger.query_params["run"] = run_id
     visit(stranger, "mlp/mlp")
-    assert "belongs to another page" in stranger.warning[0].value
+    assert "belongs to the page Linear" in stranger.warning[0].value
 
 
 def test_a_new_learning_rate_is_marked_on_the_curve(linear: AppTest, engine: Engine) -> None:

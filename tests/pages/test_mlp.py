@@ -119,7 +119,7 @@ def test_a_new_learning_rate_acts_during_the_run_but_the_model_is_fixed(page: Ap
 
 
 def test_divergence_is_reported_with_a_remedy(page: AppTest, engine: Engine) -> None:
-    page.number_input(key="mlp_learning_rate").set_value(900.0)
+    page.number_input(key="mlp_learning_rate").set_value(900.0).run()
     press(page, "go")
     until(lambda: run_of(page, engine).status == Status.FAILED)
     page.run()

@@ -97,7 +97,7 @@ def test_a_link_to_a_run_opens_its_recipe(app: AppTest, engine: Engine) -> None:
     other = engine.start(RECIPES["wavenet"].config.updated(train={"steps": 1, "seed": 3}))
     app.query_params["run"] = other
     app.run()
-    assert "does not follow a recipe" in app.warning[0].value
+    assert "belongs to the page WaveNet" in app.warning[0].value
 
 
 def test_an_unknown_recipe_in_the_address_is_the_default(app: AppTest) -> None:

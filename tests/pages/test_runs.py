@@ -60,7 +60,7 @@ def test_without_runs_the_page_says_what_to_do_and_shows_the_baselines(app: AppT
     visit(app, PAGE)
     assert "Press Start" in app.info[0].value
     shown = charts(app)
-    assert [chart["layout"]["xaxis"]["title"]["text"] for chart in shown] == ["parameters", "training time (seconds)"]
+    assert [chart["layout"]["xaxis"]["title"]["text"] for chart in shown] == ["Parameters", "Training time (seconds)"]
     assert [trace["name"].partition(":")[0] for trace in shown[0]["data"]] == [
         "uniform",
         "unigram",
@@ -79,7 +79,7 @@ def test_the_table_lists_and_filters_runs(app: AppTest, engine: Engine) -> None:
     assert (oldest["★"], oldest["name"], oldest["note"], oldest["status"]) == ("★", "mine", "slow", "finished")
     assert oldest["settings"] == "hidden 20"
     assert oldest["dev"] == engine.view(first).snapshots[-1].loss("dev")
-    assert oldest["parameters"] == engine.view(first).parameters
+    assert oldest["parameters"] == engine.view(first).n_parameters
     app.text_input(key="runs.find").set_value("learning 0.05").run()
     assert [row["model"] for row in rows(app)] == ["rnn"]
     app.text_input(key="runs.find").set_value("").run()

@@ -64,7 +64,7 @@ def test_a_text_is_scored_by_each_model(page: AppTest) -> None:
     field.set_value("emma").run()
     chart = charts(page)[0]
     assert len(chart["layout"]["yaxis"]["ticktext"]) == 3
-    assert "Lowest mean" in chart["alt"]
+    assert "Best: " in chart["alt"]
     next(one for one in page.text_input if str(one.key).startswith("sample.text")).set_value("e€").run()
     assert "€" in page.error[0].value
 
@@ -73,7 +73,7 @@ def test_the_game_ends_after_twenty_guesses_with_a_ranking(page: AppTest) -> Non
     page.session_state["sample_tab"] = "Guessing game"
     page.run()
     assert not page.exception
-    assert "Guess a character" in charts(page)[0]["layout"]["annotations"][0]["text"]
+    assert "No guesses yet" in charts(page)[0]["layout"]["annotations"][0]["text"]
     for _ in range(20):
         key = next(str(one.key) for one in page.button_group)
         page.session_state[key] = "e"

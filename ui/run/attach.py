@@ -194,10 +194,10 @@ def is_local_visitor() -> bool:
 def _fill_widgets(page: str, config: AnyRunConfig, parts: Parts) -> None:
     """Gives the widgets of a page the settings of a run."""
     for part, kinds in parts.items():
-        known = {name for kind in (kinds if isinstance(kinds, tuple) else (kinds,)) for name in kind.model_fields}
+        settings = getattr(config, part)
         prefix = page if part in ("model", "train") else f"{page}_{part}"  # a seed of data is not the one of training
-        for name, value in getattr(config, part).model_dump().items():
-            if name in known:
+        if isinstance(settings, kinds):
+            for name, value in settings.model_dump().items():
                 _set(forms.key_of(prefix, name), value)
     if isinstance(corpus := getattr(config, "corpus", None), CorpusConfig):
         _fill_corpus_picker(corpus)

@@ -8,7 +8,7 @@ from lmcore.data import cifar10, datasets, downloads
 from lmcore.data.datasets import IMAGES, DataConfig, Dataset
 from lmcore.errors import UserError
 from pages.classifiers import shared
-from ui import forms
+from ui import address, forms
 
 TITLES = {"digits": "Handwritten digits, 8 × 8", "cifar-10": "CIFAR-10 photographs, 32 × 32"}
 
@@ -22,6 +22,7 @@ def pick(page: str, options: dict[str, Any], fixed: bool) -> tuple[DataConfig, D
         fixed: whether the data can no longer be changed.
     """
     prefix = f"{page}_data"
+    address.read_choice(f"{prefix}_source", IMAGES)
     with st.sidebar:
         source = st.selectbox(
             "Images",
@@ -33,6 +34,7 @@ def pick(page: str, options: dict[str, Any], fixed: bool) -> tuple[DataConfig, D
         )
         fields = ["examples", *shared.SPLIT_FIELDS]
         values = forms.form(DataConfig, fields, prefix=prefix, **options, defaults={"examples": 2000})
+    address.write_choice(f"{prefix}_source", source, IMAGES[0], bound=not fixed)
     if source == "cifar-10" and not cifar10.ARCHIVE.is_downloaded:
         _offer_download(page)
     config = forms.parse(DataConfig, values | {"source": source})

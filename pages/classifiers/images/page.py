@@ -13,7 +13,7 @@ from lmcore.training.clipping import clip_gradient
 from lmcore.training.config import ClassifierRunConfig, ClassifierTrainConfig
 from pages.classifiers import shared
 from pages.classifiers.images import data_picker, mistakes, own_image, weights
-from ui import forms
+from ui import address, forms
 from ui.run import attach, controls, panel
 from ui.show_code import show_code
 from ui.tabs import draw_tabs
@@ -27,6 +27,7 @@ FIELDS = {
     "mlp-classifier": ["hidden_layers", "hidden", "hidden_2", "hidden_3", "activation", "initialization"],
     "softmax-regression": ["initialization", "scale"],
 }
+MODEL_DEFAULTS = {"mlp-classifier": {"initialization": "0.01"}, "softmax-regression": {}}
 TRAIN = ["learning_rate", "descent", "batch_size", "steps", "evaluate_every", "seed"]
 DEFAULTS = {"steps": 20_000, "learning_rate": 0.05, "evaluate_every": 500}
 
@@ -39,9 +40,15 @@ attach.list_interrupted()
 options = controls.field_options(PAGE, view)
 data_config, data = data_picker.pick(PAGE, options, view is not None)
 with st.sidebar:
-    family = st.selectbox("Model", list(MODELS), key=f"{PAGE}_family", disabled=view is not None)
+    family = st.selectbox(
+        "Model",
+        list(MODELS),
+        key=f"{PAGE}_family",
+        disabled=view is not None,
+        bind=address.bind(f"{PAGE}_family", "mlp-classifier", bound=view is None),
+    )
     kind = MODELS[family]
-    model = forms.form(kind, FIELDS[family], prefix=PAGE, **options, defaults={"initialization": "0.01"})
+    model = forms.form(kind, FIELDS[family], prefix=PAGE, **options, defaults=MODEL_DEFAULTS[family])
     train = shared.train_settings(PAGE, TRAIN, options, DEFAULTS)
 
 config = ClassifierRunConfig(

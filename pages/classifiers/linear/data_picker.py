@@ -9,7 +9,7 @@ from lmcore.data.datasets import TOYS, DataConfig, Dataset
 from lmcore.errors import UserError
 from pages.classifiers import shared
 from pages.classifiers.linear import points
-from ui import forms
+from ui import address, forms
 
 FIELDS = {  # settings of each data set
     "clouds": ["examples", "features", "classes", "separation", "mislabeled"],
@@ -28,13 +28,14 @@ def pick(page: str, options: dict[str, Any], fixed: bool) -> tuple[DataConfig, D
         options: as for `forms.form`.
         fixed: whether the data can no longer be changed.
     """
-    uploaded = _uploaded_tables(page)
+    uploaded, key = _uploaded_tables(page), f"{page}_data_source"
+    address.read_choice(key, [*TOYS, *uploaded])
     with st.sidebar:
         source = st.selectbox(
             "Data",
             [*TOYS, *uploaded],
             format_func=lambda name: uploaded.get(name, name.capitalize()),
-            key=f"{page}_data_source",
+            key=key,
             disabled=fixed,
             persist_state="session",
         )
@@ -47,6 +48,7 @@ def pick(page: str, options: dict[str, Any], fixed: bool) -> tuple[DataConfig, D
         except UserError as error:
             st.error(str(error))
         _offer_upload(page, fixed)
+    address.write_choice(key, source, TOYS[0], bound=not fixed)
     config = forms.parse(DataConfig, values)
     try:
         return config, datasets.load(config)
@@ -79,9 +81,17 @@ def _pick_label(page: str, source: str, fixed: bool) -> str:
     """The column of a table with the class labels; the last one by default."""
     header = tables.read(source).header
     key = f"{page}_data_label"
-    if st.session_state.get(key) not in header:
-        st.session_state[key] = header[-1]
-    return str(st.selectbox("Label column", header, key=key, disabled=fixed, help="The column with the classes."))
+    return str(
+        st.selectbox(
+            "Label column",
+            header,
+            len(header) - 1,
+            key=key,
+            disabled=fixed,
+            bind=address.bind(key, header[-1], bound=not fixed),
+            help="The column with the classes.",
+        )
+    )
 
 
 def _offer_upload(page: str, fixed: bool) -> None:

@@ -11,7 +11,7 @@ from lmcore.training import classifier
 from lmcore.training.config import ClassifierRunConfig, ClassifierTrainConfig
 from pages.classifiers import shared
 from pages.classifiers.linear import data_picker, descents, formulas, loss_surface, regions
-from ui import forms
+from ui import address, forms
 from ui.run import attach, controls, panel
 from ui.show_code import show_code
 from ui.tabs import draw_tabs
@@ -27,12 +27,19 @@ DEFAULTS = {"steps": 100_000, "learning_rate": 0.0005, "evaluate_every": 500}  #
 st.title("Linear")
 st.write("Press **Start** and watch the boundary turn until it separates the classes; a ring marks each mistake.")
 
-view = attach.shown_run(PAGE, {"data": DataConfig, "model": SoftmaxConfig, "train": ClassifierTrainConfig})
+parts = {"data": DataConfig, "model": tuple(MODELS.values()), "train": ClassifierTrainConfig}
+view = attach.shown_run(PAGE, parts)
 attach.list_interrupted()
 options = controls.field_options(PAGE, view)
 data_config, data = data_picker.pick(PAGE, options, view is not None)
 with st.sidebar:
-    family = st.selectbox("Model", list(MODELS), key=f"{PAGE}_family", disabled=view is not None)
+    family = st.selectbox(
+        "Model",
+        list(MODELS),
+        key=f"{PAGE}_family",
+        disabled=view is not None,
+        bind=address.bind(f"{PAGE}_family", "softmax-regression", bound=view is None),
+    )
     kind = MODELS[family]
     model = forms.form(kind, ["initialization", "scale"], prefix=PAGE, **options, defaults={"initialization": "normal"})
     train = shared.train_settings(PAGE, TRAIN, options, DEFAULTS)
