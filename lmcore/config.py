@@ -8,17 +8,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lmcore.errors import UserError
 
 LIVE: dict[str, Any] = {"live": True}
-"""Marks a field that may change while a run goes on (``Field(json_schema_extra=LIVE)``)."""
+"""Marks a field that may change during a run (``Field(json_schema_extra=LIVE)``)."""
 
 
 class Config(BaseModel):
-    """A frozen set of values: each field has a default, bounds, and a sentence with its unit."""
+    """A frozen set of values: each field has a default, bounds, and a one-sentence description with its unit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> Self:
-        """The config that ``values`` describe (strings are converted).
+        """The config that ``values`` describe. Strings are converted.
 
         Raises:
             UserError: names the field, what was given and what is allowed.
@@ -26,30 +26,30 @@ class Config(BaseModel):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            raise UserError(_in_words(cls, error)) from None
+            raise UserError(_explain(cls, error)) from None
 
     @classmethod
     def live_fields(cls) -> set[str]:
-        """Names of the fields that may change while a run goes on."""
+        """Names of the fields that may change during a run."""
         return {name for name, field in cls.model_fields.items() if field.json_schema_extra == LIVE}
 
     def updated(self, **values: Any) -> Self:
         """The same config with other values, checked.
 
         Raises:
-            UserError: if a value is out of its bounds or a name unknown.
+            UserError: if a value is out of bounds or a name unknown.
         """
         return type(self).parse(self.model_dump() | values)
 
 
-def _in_words(cls: type[Config], error: ValidationError) -> str:
-    """One sentence a problem: field, value, what is allowed."""
+def _explain(cls: type[Config], error: ValidationError) -> str:
+    """One sentence per problem: the field, the value, what is allowed."""
     sentences = []
     for problem in error.errors():
         name = ".".join(str(part) for part in problem["loc"]) or cls.__name__
         if problem["type"] == "extra_forbidden":
             allowed = ", ".join(cls.model_fields)
-            sentences.append(f"There is no setting {name!r}; choose one of: {allowed}.")
+            sentences.append(f"There is no setting {name!r}. Choose one of: {allowed}.")
         else:
             sentences.append(f"{name} = {problem['input']!r} does not fit: {problem['msg'].lower()}.")
     return " ".join(sentences)

@@ -1,4 +1,4 @@
-"""The one exception for everything that a person at the screen can mend."""
+"""The one exception for everything that a user can correct."""
 
 
 class UserError(Exception):

@@ -9,7 +9,6 @@ import torch
 
 from lmcore.data import corpora, encoding, files
 from lmcore.data.corpora import Corpus
-from lmcore.runs import worker
 from tests.required import missing
 
 hypothesis.settings.register_profile("suite", deadline=None)  # a busy machine is not a failure
@@ -53,7 +52,6 @@ def names_here(names_path: Path) -> Iterator[None]:
     (files.data_folder() / "names.txt").write_bytes(names_path.read_bytes())
     yield
     corpora.load.cache_clear()
-    worker._idle.clear()
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,12 @@
 """The text picker of the sidebar. All pages share its choices, and the address holds them."""
 
-import functools
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-from lmcore.data import corpora, downloads, encoding, given_names, sources, uploads
+from lmcore.data import corpora, encoding, given_names, sources, uploads
 from lmcore.data.corpora import Corpus, CorpusConfig
 from lmcore.errors import UserError
-from ui import address, forms
+from ui import address, download, forms
 
 SOURCE = "text"  # key of the picker, and its name in the address
 
@@ -93,19 +91,5 @@ def offer_download(source: sources.Source) -> None:
     """A description of a text of the catalog, with a button that downloads it."""
     file = source.remote_file
     assert file is not None
-    st.info(
-        f"{source.title}: {source.description} {file.size / 1e6:.1f} MB, {source.license}.",
-        icon=":material/download:",
-    )
-    if st.button("Download", key="download", type="primary"):
-        bar = st.progress(0.0, "Connecting…")
-        try:
-            downloads.download(file, functools.partial(_show_progress, bar))
-        except UserError as error:
-            st.error(str(error))
-            st.stop()
-        st.rerun()
-
-
-def _show_progress(bar: DeltaGenerator, done: int, total: int) -> None:
-    bar.progress(min(1.0, done / total), f"{done / 1e6:.1f} MB")
+    size = f"{file.size / 1e6:.1f} MB"
+    download.offer(file, f"{source.title}: {source.description} {size}, {source.license}.")

@@ -11,8 +11,8 @@ from lmcore.data.corpora import Corpus
 from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
 from lmcore.inspection import advice
-from lmcore.runs.engine import RunView
 from lmcore.runs.run import Status
+from lmcore.runs.view import RunView
 from lmcore.training.loss_curve import LossCurve, loss_curve, rescale
 from ui.live_chart import Chart, live
 from ui.run import attach

@@ -142,7 +142,7 @@ def one_example(record: RunningStatistics) -> go.Figure:
     drawn.add_traces(
         [
             line(label, np.array([x]), np.zeros(1), color, symbol=symbol)
-            | {"mode": "markers", "marker": {"color": color, "size": 15, "symbol": symbol}}
+            | {"mode": "markers", "marker": {"color": color, "size": 15, "symbol": symbol}, "cliponaxis": False}
             for label, (x, color, symbol) in marks.items()
         ]
     )

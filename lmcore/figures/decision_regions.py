@@ -11,7 +11,18 @@ from lmcore.data.corpora import Split
 from lmcore.figures.style import CLASSES, GRAY, GRID, WHITE, escape, figure, message, mixed, rgba
 from lmcore.inspection.decision_regions import BoundaryPlane, DecisionPlanes, DecisionRegions, Points
 
-SYMBOLS = ["circle", "square", "diamond", "triangle-up", "cross", "star", "pentagon", "hexagon", "hourglass", "bowtie"]
+SYMBOLS = [
+    "circle",
+    "square",
+    "diamond",
+    "triangle-up",
+    "cross",
+    "star",
+    "pentagon",
+    "hexagon",
+    "hexagram",
+    "star-diamond",
+]
 SYMBOLS_3D = ["circle", "square", "diamond", "cross", "x"]
 MIN_OPACITY, MAX_OPACITY = 0.06, 0.6  # of a region, from the lowest to the highest confidence
 CANVAS_RANGE = 3.0
@@ -65,15 +76,15 @@ def _boundary(record: DecisionRegions, k: int) -> dict[str, Any]:
 
 
 def _points(points: Points, split: Split, names: Sequence[str]) -> list[dict[str, Any]]:
-    """One trace per class: filled for the training split, outlined for the others."""
-    is_train = split == "train"
+    """One trace per class: filled for the training split, outlined for dev, outlined with a dot for test."""
+    suffix = {"train": "", "dev": "-open", "test": "-open-dot"}[split]
     traces = []
     for k, name in enumerate(names):
         chosen = points.classes == k
         if not chosen.any():
             continue
-        outline = {"width": 1, "color": WHITE} if is_train else {"width": 2, "color": CLASSES[k]}
-        symbol = SYMBOLS[k] if is_train else f"{SYMBOLS[k]}-open"
+        outline = {"width": 2, "color": CLASSES[k]} if suffix else {"width": 1, "color": WHITE}
+        marker = {"color": CLASSES[k], "symbol": SYMBOLS[k] + suffix, "size": 10 if suffix else 9, "line": outline}
         traces.append(
             {
                 "type": "scatter",
@@ -81,7 +92,7 @@ def _points(points: Points, split: Split, names: Sequence[str]) -> list[dict[str
                 "name": escape(f"{name}, {split}"),
                 "x": points.positions[chosen, 0].astype(np.float32),
                 "y": points.positions[chosen, 1].astype(np.float32),
-                "marker": {"color": CLASSES[k], "symbol": symbol, "size": 9 if is_train else 10, "line": outline},
+                "marker": marker,
                 "text": [escape(names[prediction]) for prediction in points.predictions[chosen]],
                 "hovertemplate": escape(name) + ", predicted %{text}<extra></extra>",
             }

@@ -23,8 +23,14 @@ def linear_scores(record: LinearScores) -> go.Figure:
     for i, (title, values, rows, columns) in enumerate(matrices):
         suffix = "" if i == 0 else str(i + 1)
         traces.append(_cells(values, rows, columns, is_probability=i == 3, suffix=suffix))
-        layout[f"xaxis{suffix}"] = {"domain": domains[i], "showgrid": False, "anchor": f"y{suffix}"}
+        layout[f"xaxis{suffix}"] = {
+            "type": "category",  # a class may be called "3"
+            "domain": domains[i],
+            "showgrid": False,
+            "anchor": f"y{suffix}",
+        }
         layout[f"yaxis{suffix}"] = {
+            "type": "category",
             "autorange": "reversed",
             "showgrid": False,
             "anchor": f"x{suffix}",

@@ -107,7 +107,7 @@ def loss_chart(
         height=height,
         hovermode="x unified",
         shapes=shapes,
-        annotations=notes if has_losses else [*notes, message(empty)],
+        annotations=notes if has_losses else [*notes, message(empty) | {"y": 0.75}],  # above the line of guessing
         **({"yaxis2": _accuracy_axis()} if accuracy else {}),
     )
 
@@ -135,7 +135,9 @@ def _x_axis(curves: Sequence[LossCurve], unit: Unit, log_x: bool, last_x: float 
 def _loss_axis(
     curves: Sequence[LossCurve], lines: Sequence[LossLine], unit: Unit, is_single: bool, limited: bool
 ) -> dict[str, Any]:
-    name = "Loss" if is_single else {"smoothed": "Smoothed loss", "train": "Train loss"}.get(_main_line(lines), "Loss")
+    name = "Loss"
+    if not is_single and "dev" not in lines:
+        name = "Smoothed loss" if _main_line(lines) == "smoothed" else "Train loss"
     properties = {"title": f"{name} (nats per {unit})", "hoverformat": ".4f", "tickformat": "~g"}
     if is_single or not limited:
         return properties

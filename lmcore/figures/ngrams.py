@@ -153,6 +153,13 @@ def order_comparison(table: pd.DataFrame) -> go.Figure:
         line("share seen", orders, table["share seen"].to_numpy(), GRAY, 2, "dot", "square")
         | {"yaxis": "y2", "hovertemplate": "%{y:.2%}"}
     )
-    right = {"overlaying": "y", "side": "right", "tickformat": ".0%", "range": [0, 1.02], "showgrid": False}
+    right = {
+        "overlaying": "y",
+        "side": "right",
+        "tickformat": ".0%",
+        "range": [0, 1.02],
+        "showgrid": False,
+        "tickmode": "auto",
+    }
     right |= {"title": {"text": "Share of all n-grams that occur", "standoff": 12}, "automargin": True}
     return figure(traces, {"title": "Order n", "dtick": 1}, "Loss (nats per character)", yaxis2=right)

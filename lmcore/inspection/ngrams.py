@@ -12,7 +12,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmcore.data.corpora import SPLITS, Corpus, Split
-from lmcore.generation.sampling import SamplingStep
 from lmcore.models.ngram import (
     MAX_CELLS,
     CountConfig,
@@ -185,13 +184,6 @@ def sample_table(corpus: Corpus, random: Sequence[str], greedy: str) -> pd.DataF
     texts, methods = zip(*rows, strict=True)
     found = ["in the corpus" if text in known else "new" for text in texts] if known else ["–"] * len(texts)
     return pd.DataFrame({"text": texts, "sampling": methods, "novelty": found})
-
-
-def describe_step(corpus: Corpus, step: SamplingStep) -> str:
-    """One step of sampling as a sentence."""
-    labels = corpus.vocabulary.labels
-    previous = labels[step.context[-1]] if len(step.context) else labels[0]
-    return f"After {previous}, the dart lands at {step.uniform:.4f} and hits {labels[step.chosen]}."
 
 
 # ---------------------------------------------------------------- higher orders, and a common mistake

@@ -12,6 +12,7 @@ Dimensions: B batch size, T context length (or groups of characters), V vocabula
 F features.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor
 
 
-class Layer:
+class Layer(ABC):
     """Base class of all layers: ``forward`` keeps what ``backward`` needs.
 
     A subclass puts its weights into ``parameters``. `Sequential` replaces these tensors by views of ``theta`` and adds
@@ -35,17 +36,17 @@ class Layer:
         self.grad_out = torch.empty(0)
         self._buffers: dict[str, Tensor] = {}
 
+    @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """Output of the layer for a batch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def backward(self, grad_out: Tensor) -> Tensor:
         """Gradient of the loss with respect to the input, given that of the output; also fills ``gradients``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def functional_forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
         """Output for given parameters, differentiable by autograd; leaves the layer unchanged."""
-        raise NotImplementedError
 
     def _buffer(self, name: str, like: Tensor, *shape: int) -> Tensor:
         """Uninitialized memory, reused at every step; reallocated when the batch size changes."""
@@ -283,6 +284,10 @@ class Parallel(Layer):
             gradients.append(gradient)
         return self._sum("grad_x", gradients)
 
+    def functional_forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+        outputs = [_functional_forward(branch, x, parameters) for branch in self.branches.values()]
+        return torch.stack(outputs).sum(0)
+
     def _sum(self, name: str, tensors: list[Tensor]) -> Tensor:
         total = self._buffer(name, tensors[0], *tensors[0].shape).copy_(tensors[0])
         for tensor in tensors[1:]:
@@ -395,9 +400,6 @@ def _layer_inputs(layers: dict[str, Layer], x: Tensor) -> Iterator[tuple[str, La
 
 def _functional_forward(layers: dict[str, Layer], x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
     for name, layer in layers.items():
-        if isinstance(layer, Parallel):
-            outputs = [_functional_forward(branch, x, parameters) for branch in layer.branches.values()]
-            x = torch.stack(outputs).sum(0)
-        else:
-            x = layer.functional_forward(x, {kind: parameters[f"{name}.{kind}"] for kind in layer.parameters})
+        own = {kind: parameters[f"{name}.{kind}"] for kind in layer.parameters}
+        x = layer.functional_forward(x, parameters if isinstance(layer, Parallel) else own)
     return x

@@ -15,7 +15,7 @@ from lmcore import families
 from lmcore.errors import UserError
 from lmcore.inspection.activations import activations, has_weights
 from lmcore.inspection.histograms import Histograms, histograms, symmetric_limit
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 from lmcore.training.config import BaseRunConfig, RunConfig
 from lmcore.training.history import Snapshot
 from lmcore.training.loss_curve import LossCurve, XAxis, loss_curve, rescale

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from lmcore import families
 from lmcore.runs.comparison import common_steps, snapshot_at, task_and_data
-from lmcore.runs.engine import RunView
 from lmcore.runs.settings import train_settings_at
+from lmcore.runs.view import RunView
 from lmcore.training.history import Snapshot
 from lmcore.training.trainer import DivergedError
 

@@ -15,18 +15,17 @@ from concurrent.futures import BrokenExecutor, CancelledError, Future, wait
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from filelock import BaseFileLock
-from numpy.typing import NDArray
 
 from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
 from lmcore.runs import executors
-from lmcore.runs.run import Fork, Run, Status, fork_steps
+from lmcore.runs.checkpoint_writer import CheckpointWriter
+from lmcore.runs.run import Run, Status
 from lmcore.runs.store import TRASH_DAYS, Header, Store
+from lmcore.runs.view import RunView
 from lmcore.runs.worker import advance, evaluate_on_test
-from lmcore.training.config import BaseTrainConfig
-from lmcore.training.history import Change, History, Snapshot, TestEvaluation
+from lmcore.training.history import TestEvaluation
 from lmcore.training.trainer import SliceReport
 
 SAVE_EVERY = 3.0  # seconds between two checkpoints of a running run, at least
@@ -36,41 +35,6 @@ MAX_CRASHES = 4  # workers that may crash in a row under one run before the run 
 MAX_IDLE_RUNS = 60  # runs at rest that stay in memory; older ones are read from disk when needed
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class RunView:
-    """A run at one moment, for a page to draw. Nothing in it changes any more."""
-
-    id: str
-    status: Status
-    pausing: bool  # it pauses as soon as the slice in flight is over
-    message: str
-    warning: str
-    config: AnyRunConfig  # with all changes applied
-    step: int
-    n_parameters: int
-    wall_seconds: float  # of training
-    steps_per_second: float
-    queue_position: int  # from 1; 0 if not queued
-    history: History
-    snapshots: tuple[Snapshot, ...]
-    changes: tuple[Change, ...]
-    diverged_losses: NDArray[np.float32]  # of the slice that diverged
-    test_evaluations: tuple[TestEvaluation, ...]
-    initial_train: BaseTrainConfig  # the training settings of the first step
-    origin: Fork | None = None
-
-    @property
-    def fork_steps(self) -> list[int]:
-        """Steps where a fork can begin (`Run.fork`)."""
-        return fork_steps(self.step, self.snapshots)
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Seconds until the last step at the present speed; None while the speed is unknown."""
-        left = self.config.train.steps - self.step
-        return left / self.steps_per_second if self.steps_per_second > 0 else None
 
 
 @dataclass
@@ -122,18 +86,13 @@ class Engine:
         self._generation = 0
         self._entries: dict[str, _Entry] = {}
         self._lock = threading.RLock()
-        self._disk = threading.Lock()  # no run is moved while it is written; acquired before `_lock`
         self._events: queue.SimpleQueue[tuple[str, int, Future[Any]] | None] = queue.SimpleQueue()
-        self._unsaved: dict[str, bytes] = {}
-        self._save_queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._writer = CheckpointWriter(self.store, self._warn)  # its lock is acquired before `_lock`
         self._closed = False
         self.store.empty_trash(older_than_days=TRASH_DAYS)
         self._interrupted = [header for header in self.store.headers() if header.status == Status.INTERRUPTED]
-        self._threads = [
-            threading.Thread(target=work, daemon=True) for work in (self._collect_results, self._write_checkpoints)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._thread = threading.Thread(target=self._collect_results, daemon=True)
+        self._thread.start()
 
     def warm(self) -> None:
         """Let every worker import what it needs, so that the first run starts at once."""
@@ -228,12 +187,11 @@ class Engine:
         Raises:
             UserError: if there is no such run, or it is training.
         """
-        with self._disk, self._lock:
+        with self._writer.lock, self._lock:
             entry = self._entry(run_id)
             if entry.run.status.is_active or entry.future is not None:
                 raise UserError("This run is training. Pause it first, then delete it.")
-            if (content := self._unsaved.pop(run_id, None)) is not None:
-                self.store.save(run_id, content)
+            self._writer.flush(run_id)
             self._unlock(entry)
             self.store.move_to_trash(run_id)
             del self._entries[run_id]
@@ -291,13 +249,12 @@ class Engine:
             in_flight = [entry.future for entry in self._entries.values() if entry.future is not None]
         wait(in_flight, timeout=10)
         self._events.put(None)
-        self._threads[0].join(timeout=10)
+        self._thread.join(timeout=10)
         with self._lock:
             for entry in self._entries.values():
                 if entry.run.status.is_active:
                     self._save(entry)
-        self._save_queue.put(None)
-        self._threads[1].join(timeout=10)
+        self._writer.close()
         for entry in self._entries.values():
             self._unlock(entry)
         self._workers.close()
@@ -489,31 +446,20 @@ class Engine:
 
     def _save(self, entry: _Entry) -> None:
         entry.saved = time.monotonic()
-        self._unsaved[entry.run.id] = entry.run.encode()
+        content = entry.run.encode()
         entry.encoding_seconds = time.monotonic() - entry.saved
-        self._save_queue.put(entry.run.id)
+        self._writer.put(entry.run.id, content)
 
-    def _write_checkpoints(self) -> None:
-        """The thread that writes checkpoints, so that training need not wait for the disk."""
-        while (run_id := self._save_queue.get()) is not None:
-            warning = ""
-            with self._disk:
-                with self._lock:
-                    content = self._unsaved.pop(run_id, None)
-                if content is None:
-                    continue  # a newer one was written already
-                try:
-                    self.store.save(run_id, content)
-                except UserError as error:
-                    warning = f"This run cannot be saved: {error}"
-            with self._lock:
-                if run_id in self._entries:
-                    self._entries[run_id].run.warning = warning
+    def _warn(self, run_id: str, warning: str) -> None:
+        """Take in whether a checkpoint could be written."""
+        with self._lock:
+            if run_id in self._entries:
+                self._entries[run_id].run.warning = warning
 
     def _evict_idle(self) -> None:
         idle = [entry for entry in self._entries.values() if not entry.run.status.is_active and not entry.run.warning]
         for entry in idle[: max(0, len(idle) - MAX_IDLE_RUNS)]:
-            if entry.run.id not in self._unsaved:
+            if not self._writer.is_pending(entry.run.id):
                 self._unlock(entry)
                 del self._entries[entry.run.id]
 

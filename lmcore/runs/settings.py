@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from lmcore.config import Config
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 from lmcore.training.config import BaseRunConfig, BaseTrainConfig
 
 WITHOUT_EFFECT = {"steps", "evaluate_every", "minutes"}

@@ -13,14 +13,14 @@ from lmcore.errors import UserError
 from lmcore.inspection.confusion import confusion as confusion_matrix
 from lmcore.inspection.decision_regions import load_classifier
 from lmcore.inspection.learning_curve import learning_curve
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 from lmcore.training.classifier import Classifier
 from lmcore.training.config import ClassifierRunConfig, ClassifierTrainConfig
 from lmcore.training.history import History, Snapshot
 from lmcore.training.loss_curve import XAxis
 from ui import forms
 from ui.live_chart import Chart, live
-from ui.run import time_slider
+from ui.run import controls, time_slider
 from ui.server import engine
 
 TASK = "classification"
@@ -157,8 +157,8 @@ def splits(page: str, data: Dataset, view: RunView | None) -> None:
             "Evaluate on the test split",
             key=f"{page}.test",
             on_click=_evaluate_on_test,
-            args=(page,),
-            disabled=not view or not view.step,
+            args=(page, view.id if view else ""),
+            disabled=view is None or view.step == 0,
         )
         if view and view.test_evaluations:
             last = view.test_evaluations[-1]
@@ -167,11 +167,11 @@ def splits(page: str, data: Dataset, view: RunView | None) -> None:
             st.text(f"Test at step {last.step:,}: {result}. Evaluations so far: {len(view.test_evaluations)}.")
 
 
-def _evaluate_on_test(page: str) -> None:
+def _evaluate_on_test(page: str, run_id: str) -> None:
     try:
-        engine().evaluate_on_test(st.session_state[f"{page}.run"])
+        engine().evaluate_on_test(run_id)
     except UserError as error:
-        st.session_state[f"{page}.error"] = str(error)
+        controls.set_error(page, str(error))
 
 
 # ---------------------------------------------------------------- confusion matrix
@@ -182,7 +182,7 @@ def pick_split(page: str, data: Dataset, view: RunView | None) -> Split:
     options = visible_splits(data, view)
     default: Split = "dev" if "dev" in options else "train"
     tooltip = "To see the test split here, evaluate the run on it first (Train, dev and test, below)."
-    chosen = st.segmented_control("Examples", options, default=default, key=f"{page}.part", help=tooltip)
+    chosen = st.segmented_control("Split", options, default=default, key=f"{page}.part", help=tooltip)
     return chosen if chosen is not None and chosen in options else default
 
 

@@ -7,10 +7,10 @@ import streamlit as st
 from lmcore.errors import UserError
 from lmcore.runs import scripts
 from lmcore.runs.archive import MAX_ARCHIVE_BYTES
-from lmcore.runs.engine import RunView
 from lmcore.runs.export import export_run
 from lmcore.runs.import_archive import Imported, import_archive
 from lmcore.runs.store import Header
+from lmcore.runs.view import RunView
 from ui.navigation import page_of
 from ui.run import attach
 from ui.server import engine

@@ -17,7 +17,7 @@ from lmcore.inspection import hidden_units, sampled_words
 from lmcore.inspection.sampled_words import WordCounts
 from lmcore.models.numpy_rnn import RNNConfig
 from lmcore.models.recurrent import RecurrentConfig
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 from lmcore.training.checkpoint import BEST
 from lmcore.training.config import RunConfig
 from lmcore.training.history import Snapshot
@@ -95,7 +95,7 @@ def passage(page: str, config: RunConfig, view: RunView | None) -> None:
             "Weights",
             list(WEIGHTS),
             key=f"{page}.which",
-            width=140,
+            width=125,
             help="Weights after the last step, or those with the lowest smoothed loss so far",
         )
         values = _sampling_widgets(page)
@@ -111,7 +111,7 @@ def passage(page: str, config: RunConfig, view: RunView | None) -> None:
         return
     record = surprise.surprise(corpus, samples)
     alt = f"A sampled text of {len(record.characters)} characters after step {snapshot.step}, colored by surprise."
-    chart = Chart.of(figures.annotated_text(record, "surprise (nats)"), alt, revision=f"{settings}{snapshot.step}")
+    chart = Chart.of(figures.annotated_text(record, "Surprise (nats)"), alt, revision=f"{settings}{snapshot.step}")
     clicked = live(chart, key=f"{page}.passage")
     position = int(clicked.customdata) if clicked and clicked.customdata is not None else 0
     if position < len(record.characters):
@@ -124,12 +124,12 @@ def _sampling_widgets(page: str) -> dict[str, Any]:
 
     return {
         "temperature": st.slider(
-            "Temperature", 0.0, 2.0, 0.8, 0.05, key=f"{page}.temperature", width=150, help=description("temperature")
+            "Temperature", 0.0, 2.0, 0.8, 0.05, key=f"{page}.temperature", width=130, help=description("temperature")
         ),
-        "top_k": st.number_input("Top-k", 0, 1000, 0, key=f"{page}.top_k", width=110, help=description("top_k")),
-        "top_p": st.slider("Top-p", 0.05, 1.0, 1.0, 0.05, key=f"{page}.top_p", width=130, help=description("top_p")),
-        "length": st.number_input("Characters", 100, 5000, 1000, 100, key=f"{page}.length", width=120),
-        "seed": st.number_input("Seed", 0, 10**9, 42, key=f"{page}.sample_seed", width=110, help=description("seed")),
+        "top_k": st.number_input("Top-k", 0, 1000, 0, key=f"{page}.top_k", width=100, help=description("top_k")),
+        "top_p": st.slider("Top-p", 0.05, 1.0, 1.0, 0.05, key=f"{page}.top_p", width=120, help=description("top_p")),
+        "length": st.number_input("Characters", 100, 5000, 1000, 100, key=f"{page}.length", width=105),
+        "seed": st.number_input("Seed", 0, 10**9, 42, key=f"{page}.sample_seed", width=95, help=description("seed")),
     }
 
 
@@ -241,7 +241,9 @@ def units(page: str, config: RunConfig, view: RunView | None) -> None:
         st.markdown("**Phrases with the highest activation at their end**")
         phrases = hidden_units.top_phrases(text, states, unit)
         st.dataframe(phrases.style.format({"activation": "{:+.2f}"}), hide_index=True)
-    figure = figures.annotated_text(surprise.annotate(corpus, ids, states[:, unit]), f"unit {unit}", signed=True)
+    figure = figures.annotated_text(
+        surprise.annotate(corpus, ids, states[:, unit]), f"Activation of unit {unit}", signed=True
+    )
     live(Chart.of(figure, f"The text colored by the activation of unit {unit}."), key=f"{page}.units")
 
 

@@ -31,6 +31,7 @@ class Server:
 
     @property
     def log(self) -> str:
+        """What the server has printed."""
         return (self.folder / "server.log").read_text(encoding="utf-8")
 
     def start(self) -> None:

@@ -13,7 +13,8 @@ def test_a_click_on_the_map_of_units_chooses_the_unit(visitor: Visitor) -> None:
     hovered = re.search(r"unit (\d+)", visitor.chart("act.board").click(300, 120))
     assert hovered
     assert hovered[1] != "0"  # which is shown before any click
-    expect(visitor.field("act.unit")).to_have_value(hovered[1])
+    histogram = visitor.chart("act.unit").node
+    expect(histogram).to_have_attribute("aria-label", re.compile(f"of unit {hovered[1]};"))
 
 
 def test_histograms_follow_the_snapshots_that_are_played(visitor: Visitor) -> None:
@@ -21,7 +22,7 @@ def test_histograms_follow_the_snapshots_that_are_played(visitor: Visitor) -> No
     visitor.button("act.go").click()
     visitor.wait_for_text("finished", exact=True)
     visitor.wait_until_idle()
-    histogram, heights = visitor.chart("act.histograms", 0).wait(), "Array.from(node._fullData[0].y).join()"
+    histogram, heights = visitor.chart("act.distributions", 0).wait(), "Array.from(node._fullData[0].y).join()"
     last = histogram.evaluate(heights)
     visitor.button("act.play").click()
     histogram.wait_until(f"{heights} !== arg", last)

@@ -9,7 +9,7 @@ from tests.browser.visitor import Visitor
 
 def test_the_exam_evaluates_no_python_and_accepts_the_right_gradient(visitor: Visitor) -> None:
     visitor.open("/backprop")
-    visitor.choose_tab("The exam")
+    visitor.choose_tab("Exam")
     answer = visitor.page.get_by_role("textbox", name=re.compile("dlogprobs"))
     answer.fill("__import__('os').getcwd()")
     answer.press("Enter")

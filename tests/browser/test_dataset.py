@@ -8,10 +8,10 @@ from tests.browser.visitor import Visitor
 def test_settings_in_the_address_fill_the_widgets(visitor: Visitor) -> None:
     visitor.open("/dataset?context=6&text=python-reference")
     expect(visitor.page.get_by_test_id("stMetricValue").first).to_have_text("running text")
-    expect(visitor.page.get_by_role("slider", name="Context")).to_have_value("6")
+    expect(visitor.widget("context").get_by_role("slider")).to_have_value("6")
 
 
 def test_show_the_code_unfolds(visitor: Visitor) -> None:
     visitor.open("/dataset")
-    visitor.page.get_by_text("Show the code").click()
-    visitor.wait_for_text("lmcore.data.corpora.from_text")
+    visitor.widget("show_code").get_by_text("Show the code").click()
+    expect(visitor.widget("show_code").get_by_test_id("stCode").first).to_contain_text("def ")

@@ -48,7 +48,7 @@ def test_presenting_lasts_until_escape(visitor: Visitor) -> None:
 def test_typing_is_left_alone(visitor: Visitor) -> None:
     visitor.open("/sample")
     start_presenting(visitor)
-    visitor.choose_tab("They read")
+    visitor.choose_tab("Score a text")
     field = visitor.page.get_by_role("textbox", name="Text", exact=True)
     field.fill("")
     field.press_sequentially("rara r")

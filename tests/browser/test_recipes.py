@@ -19,14 +19,14 @@ def test_a_run_is_exported_and_imported_again(
     page = visitor.page
     visitor.open("/recipes?recipe=deep-batchnorm")
     visitor.wait_for_text("2 of 9 published numbers reproduced")
-    visitor.button("recipe.go").click()
+    visitor.button("recipes.go").click()
     visitor.wait_for_text("9 of 9 published numbers reproduced")
     exported = page.url
     page.get_by_text("Export or import a run").click()
     with page.expect_download() as download:
         page.get_by_test_id("stDownloadButton").first.click()
     download.value.save_as(tmp_path / "run.zip")
-    page.set_input_files("input[type=file]", tmp_path / "run.zip")
+    visitor.widget("recipes.import").locator("input").set_input_files(tmp_path / "run.zip")
     visitor.wait_for_text("The run was imported.")
     page.get_by_text("Open the imported run").click()
     expect(page).not_to_have_url(exported)

@@ -22,7 +22,7 @@ def test_a_killed_server_leaves_a_run_that_the_page_resumes(new_visitor: NewVisi
     visitor = new_visitor(own_server.url)
     visitor.open("/")
     visitor.page.get_by_text("1 interrupted run").click()
-    visitor.button(f"mlp.open.{run_id[1]}").click()
+    visitor.page.get_by_role("link", name="MLP: interrupted at step").click()
     visitor.wait_for_text("interrupted", exact=True)
     visitor.wait_for_step(1000)
     stopped = visitor.step

@@ -36,7 +36,7 @@ def test_a_fork_is_drawn_beside_its_run_and_names_are_plain_text(visitor: Visito
     name.press("Enter")
     visitor.wait_until_idle()
     visitor.choose_tab("Fork")
-    visitor.wait_for_text("Learning rate is 0.1 there")
+    visitor.wait_for_text("Learning rate is 0.1.")
     rate = visitor.page.get_by_role("spinbutton", name="Learning rate")
     rate.fill("0.5")
     rate.press("Enter")

@@ -39,6 +39,7 @@ def open_tab(app: AppTest, prefix: str, tab: str) -> AppTest:
 def finish(app: AppTest, engine: Engine, prefix: str) -> AppTest:
     """Presses Start on the page whose widget keys start with the prefix, and waits for the end of the run."""
     app.button(key=f"{prefix}.go").click().run()
+    assert not app.exception
     until(lambda: engine.view(app.session_state[f"{prefix}.run"]).status == Status.FINISHED)
     app.run()
     assert not app.exception

@@ -53,6 +53,7 @@ def test_a_preset_fills_in_the_settings_and_changes_the_picture(page: AppTest) -
 
 def test_a_run_leaves_its_updates_and_plays_its_snapshots(page: AppTest, engine: Engine) -> None:
     page.button(key="act.go").click().run()
+    assert not page.exception
     until(lambda: engine.view(page.session_state["act.run"]).status == Status.FINISHED)
     page.run()
     assert not page.exception

@@ -63,6 +63,7 @@ def test_the_same_seed_gives_the_same_samples(page: AppTest) -> None:
     table = page.dataframe[0].value
     assert set(table["novelty"]) <= {"new", "in the corpus"}
     assert table["sampling"].tolist() == ["random"] * 10 + ["greedy"]
+    assert page.text[0].value.startswith("After '.', the dart lands at 0.")
     page.number_input(key="sample_seed").set_value(1).run()
     assert page.dataframe[0].value["text"].tolist()[:-1] != table["text"].tolist()[:-1]
     page.number_input(key="sample_seed").set_value(2147483647).run()

@@ -3,10 +3,11 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from lmcore.data.corpora import SPLITS
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Status
 from lmcore.training.config import ClassifierRunConfig
-from tests.pages.app_testing import ROOT, alts, charts, finish, open_tab, visit
+from tests.pages.app_testing import ROOT, alts, charts, finish, open_tab, panels, visit
 from tests.waiting import until
 
 CSV = b"size,name,kind\n" + b"".join(b"%d,n%d,%s\n" % (i, i, b"small" if i < 20 else b"large") for i in range(40))
@@ -42,7 +43,7 @@ def test_impossible_data_are_refused(linear: AppTest) -> None:
     assert "at most 4 classes, not 6" in linear.error[0].value
     linear.number_input(key="linear_data_classes").set_value(3).run()
     linear.selectbox(key="linear_family").select("logistic-regression").run()
-    assert "two classes apart, and here are 3" in linear.error[0].value
+    assert "separates 2 classes, but the data have 3" in linear.error[0].value
     linear.selectbox(key="linear_data_source").select("moons").run()
     assert not linear.error
     assert not linear.exception
@@ -85,6 +86,34 @@ def test_the_confusion_matrix_counts_the_dev_split(linear: AppTest, engine: Engi
     assert list(table.columns) == ["class", "examples", "precision", "recall"]
     assert table["examples"].sum() == 20  # a tenth of 200 examples
     assert "Confusion matrix" in alts(linear)[0]
+
+
+def test_the_test_split_is_shown_only_after_it_was_evaluated_on_request(linear: AppTest, engine: Engine) -> None:
+    def splits() -> list[str]:
+        open_tab(linear, "linear", "Confusion matrix")
+        return list(linear.button_group(key="linear.part").options)
+
+    def drawn() -> set[str]:
+        open_tab(linear, "linear", "Training")
+        return {word for trace in charts(linear)[0]["data"] for word in trace.get("name", "").split() if word in SPLITS}
+
+    finish(linear, engine, "linear")
+    assert splits() == ["train", "dev"]
+    assert drawn() == {"train", "dev"}
+    linear.session_state["linear.splits"] = True
+    linear.run()
+    linear.button(key="linear.test").click().run()
+    assert any("Evaluations so far: 1" in text.value for text in linear.text)
+    assert splits() == ["train", "dev", "test"]
+    assert drawn() == set(SPLITS)
+
+
+def test_without_a_dev_split_the_page_says_what_early_stopping_watches(linear: AppTest) -> None:
+    note = "No dev split: early stopping and plateaus watch the training loss."
+    assert note not in {caption.value for caption in linear.caption}
+    linear.number_input(key="linear_data_dev_share").set_value(0.0).run()
+    assert note in {caption.value for caption in linear.caption}
+    assert "–" in dict(panels(linear)[0][0]["items"])["Dev loss (nats)"]
 
 
 def test_the_product_shows_its_shapes(linear: AppTest) -> None:

@@ -1,65 +1,79 @@
-"""Links that hold settings."""
+"""Links that hold settings, and the settings that the address holds."""
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.pages.app_testing import visit
 from ui import links
 
 
 def opened(app: AppTest, **link: str) -> AppTest:
-    for name, value in link.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
+    """The MLP page, opened by a link."""
+    app.query_params = dict(link)
+    return visit(app, "mlp/mlp")
+
+
+def warnings(app: AppTest) -> list[str]:
+    """The warnings of the page, without the escapes that keep them from being read as Markdown."""
+    return [warning.value.replace("\\", "") for warning in app.warning]
 
 
 def test_a_link_opens_the_page_with_its_settings(app: AppTest) -> None:
-    page = opened(app, mlp_hidden="33", mlp_optimiser="adam", mlp_learning_rate="0.005", mlp_direct_connections="true")
-    assert page.number_input(key="mlp_hidden").value == 33
-    assert page.selectbox(key="mlp_optimiser").value == "adam"
-    assert page.number_input(key="mlp_learning_rate").value == 0.005
-    assert not page.warning
+    opened(app, mlp_hidden="33", mlp_optimizer="adam", mlp_learning_rate="0.005", mlp_direct_connections="true")
+    assert app.number_input(key="mlp_hidden").value == 33
+    assert app.selectbox(key="mlp_optimizer").value == "adam"
+    assert app.number_input(key="mlp_learning_rate").value == 0.005
+    assert app.toggle(key="mlp_direct_connections").value is True
+    assert not app.warning
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "instead"),
+    ("name", "value", "used"),
     [
         ("mlp_hidden", "999999", "200"),
         ("mlp_hidden", "many", "200"),
-        ("mlp_optimiser", "magic", "sgd"),
+        ("mlp_optimizer", "magic", "sgd"),
+        ("mlp_direct_connections", "perhaps", "off"),
         ("text", "gone", "given-names"),
     ],
 )
-def test_values_that_do_not_fit_are_named_and_replaced_by_the_default(
-    app: AppTest, name: str, value: str, instead: str
+def test_a_value_that_is_not_allowed_is_named_once_and_replaced_by_the_default(
+    app: AppTest, name: str, value: str, used: str
 ) -> None:
-    page = opened(app, **{name: value})
-    said = page.warning[0].value.replace("\\", "")
-    assert f"{name} = {value}" in said
-    assert f"{instead} stands instead" in said
-    assert not page.run().warning  # once is enough
+    opened(app, **{name: value})
+    assert warnings(app) == [f"The link sets '{name} = {value}', which is not allowed. The page uses {used} instead."]
+    assert not app.run().warning
 
 
-def test_what_a_session_knows_is_no_setting(app: AppTest) -> None:
+def test_a_link_cannot_set_what_is_not_a_setting_and_learns_nothing_about_it(app: AppTest) -> None:
     app.session_state["visitor"] = "secret"
-    page = opened(app, visitor="x", **{"mlp.run2": "1"})
-    said = [warning.value for warning in page.warning]
-    assert len(said) == 2
-    assert all("no setting" in text and "secret" not in text for text in said)
+    opened(app, visitor="x", **{"mlp.run2": "1", "navigation.page": "y"})
+    assert len(warnings(app)) == 3
+    assert all("is not a setting of this page" in text and "secret" not in text for text in warnings(app))
+    assert app.session_state["visitor"] == "secret"
 
 
-def test_unknown_names_are_told_as_text(app: AppTest) -> None:
-    page = opened(app, hiden="100", mlp_hidden="50", **{"<b>": "[x](http://y)"})
-    said = [warning.value for warning in page.warning]
-    assert len(said) == 2
-    assert "no setting of this page" in said[0]
-    assert r"\<b\>" in said[1]
-    assert r"\[x\]\(http" in said[1]
+def test_an_unknown_name_is_shown_as_text(app: AppTest) -> None:
+    opened(app, hiden="100", mlp_hidden="50", **{"<b>": "[x](http://y)"})
+    first, second = (warning.value for warning in app.warning)
+    assert "hiden" in first
+    assert r"\<b\>" in second
+    assert r"\[x\]\(http" in second
+    assert app.query_params == {"mlp_hidden": "50"}
+
+
+def test_a_text_in_the_address_is_chosen_on_every_visit(app: AppTest) -> None:
+    opened(app, text="python-reference")
+    assert app.selectbox(key="text").value == "python-reference"
+    app.selectbox(key="text").select("python-source").run()
+    assert app.query_params["text"] == "python-source"
+    app.query_params = {"text": "python-reference"}
+    visit(app, "data/dataset")
+    assert app.selectbox(key="text").value == "python-reference"
 
 
 @pytest.mark.parametrize(
-    ("taken", "given", "fits"),
+    ("used", "given", "fits"),
     [
         (200, ["200"], True),
         (0.1, ["1e-1"], True),
@@ -71,5 +85,5 @@ def test_unknown_names_are_told_as_text(app: AppTest) -> None:
         (None, ["1"], False),
     ],
 )
-def test_what_was_taken_over_is_compared_with_what_was_given(taken: object, given: list[str], fits: bool) -> None:
-    assert links._fits(taken, given) == fits
+def test_the_value_in_use_is_compared_with_the_value_in_the_link(used: object, given: list[str], fits: bool) -> None:
+    assert links.fits(used, given) == fits

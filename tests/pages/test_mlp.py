@@ -8,8 +8,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from lmcore.families import make_trainer, run_config_from_settings
-from lmcore.runs.engine import Engine, RunView
+from lmcore.runs.engine import Engine
 from lmcore.runs.run import Status
+from lmcore.runs.view import RunView
 from tests.pages.app_testing import figure, finish, number, parts, trace_names, values, visit
 from tests.waiting import until
 

@@ -19,7 +19,7 @@ from lmcore.config import Config
 from lmcore.data.corpora import CorpusConfig
 from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 from ui import address, forms, navigation
 from ui.address import RUN
 from ui.navigation import Page

@@ -6,8 +6,8 @@ import streamlit as st
 
 from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
-from lmcore.runs.engine import RunView
 from lmcore.runs.run import Status
+from lmcore.runs.view import RunView
 from ui import forms
 from ui.run import attach
 from ui.server import engine

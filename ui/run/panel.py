@@ -11,8 +11,8 @@ from lmcore.cache import cached
 from lmcore.data.corpora import Corpus
 from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
-from lmcore.runs.engine import RunView
 from lmcore.runs.run import Status
+from lmcore.runs.view import RunView
 from lmcore.training.history import History, Snapshot
 from lmcore.training.language_model import MAX_PREDICTION_CHARACTERS
 from lmcore.training.loss_curve import loss_curve

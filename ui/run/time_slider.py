@@ -9,7 +9,7 @@ from lmcore import families
 from lmcore.cache import cached
 from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 from lmcore.training.history import Snapshot
 
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import streamlit as st
 
-from lmcore.data import cifar10, datasets, downloads
+from lmcore.data import cifar10, datasets
 from lmcore.data.datasets import IMAGES, DataConfig, Dataset
 from lmcore.errors import UserError
 from pages.classifiers import shared
-from ui import address, forms
+from ui import address, download, forms
 
 TITLES = {"digits": "Handwritten digits, 8 × 8", "cifar-10": "CIFAR-10 photographs, 32 × 32"}
 
@@ -36,7 +36,13 @@ def pick(page: str, options: dict[str, Any], fixed: bool) -> tuple[DataConfig, D
         values = forms.form(DataConfig, fields, prefix=prefix, **options, defaults={"examples": 2000})
     address.write_choice(f"{prefix}_source", source, IMAGES[0], bound=not fixed)
     if source == "cifar-10" and not cifar10.ARCHIVE.is_downloaded:
-        _offer_download(page)
+        archive = cifar10.ARCHIVE
+        description = (
+            f"{archive.title}: 60,000 photographs in ten classes, {archive.size / 1e6:.0f} MB, for research and "
+            f"teaching. If you already have {archive.filename}, put it into the data folder."
+        )
+        download.offer(archive, description, key=f"{page}.download")
+        st.stop()
     config = forms.parse(DataConfig, values | {"source": source})
     try:
         return config, _load(config)
@@ -49,24 +55,3 @@ def pick(page: str, options: dict[str, Any], fixed: bool) -> tuple[DataConfig, D
 def _load(config: DataConfig) -> Dataset:
     """`datasets.load` with a spinner."""
     return datasets.load(config)
-
-
-def _offer_download(page: str) -> None:
-    """A button that downloads CIFAR-10; the page stops."""
-    archive = cifar10.ARCHIVE
-    st.info(
-        f"{archive.title}: 60,000 photographs in ten classes, {archive.size / 1e6:.0f} MB, for research and teaching. "
-        f"If you already have {archive.filename}, put it into the data folder.",
-        icon=":material/download:",
-    )
-    if st.button("Download", key=f"{page}.download", type="primary"):
-        bar = st.progress(0.0, "Connecting…")
-        try:
-            downloads.download(
-                archive, lambda done, total: bar.progress(min(1.0, done / total), f"{done / 1e6:.1f} MB")
-            )
-        except UserError as error:
-            st.error(str(error))
-            st.stop()
-        st.rerun()
-    st.stop()

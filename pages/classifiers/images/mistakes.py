@@ -4,7 +4,7 @@ import streamlit as st
 
 from lmcore import figures
 from lmcore.inspection.image_gallery import worst_mistakes
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 from lmcore.training.config import ClassifierRunConfig
 from pages.classifiers import shared
 from ui.live_chart import Chart, live

@@ -12,7 +12,7 @@ from lmcore.data import images
 from lmcore.data.datasets import Dataset
 from lmcore.errors import UserError
 from lmcore.inspection.decision_regions import class_probabilities
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 from lmcore.training.classifier import Classifier
 from lmcore.training.config import ClassifierRunConfig
 from pages.classifiers import shared

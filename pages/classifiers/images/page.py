@@ -34,7 +34,7 @@ DEFAULTS = {"steps": 20_000, "learning_rate": 0.05, "evaluate_every": 500}
 st.title("Images")
 st.write("Press **Start** and watch the weights turn from noise into strokes; then draw a digit of your own.")
 
-parts = {"data": DataConfig, "model": tuple(MODELS.values()), "train": ClassifierTrainConfig}
+parts: attach.Parts = {"data": DataConfig, "model": tuple(MODELS.values()), "train": ClassifierTrainConfig}
 view = attach.shown_run(PAGE, parts)
 attach.list_interrupted()
 options = controls.field_options(PAGE, view)

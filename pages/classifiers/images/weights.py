@@ -10,7 +10,7 @@ from lmcore.inspection.image_gallery import example_gallery
 from lmcore.inspection.saturation import unit_activity
 from lmcore.inspection.weight_images import weight_images
 from lmcore.models.numpy_mlp import MLPClassifier
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 from lmcore.training.config import ClassifierRunConfig
 from lmcore.training.history import Snapshot
 from pages.classifiers import shared
@@ -43,7 +43,9 @@ def _legend(data: Dataset) -> str:
     assert data.image_shape is not None
     if data.image_shape[2] == 3:
         return "Each image is the weight vector of a unit or class; gray is zero, colors are positive weights."
-    return "Each image is the weight vector of a unit or class: **red** weights are positive, **blue** ones negative."
+    return (
+        "Each image is the weight vector of a unit or class: **orange** weights are positive, **blue** ones negative."
+    )
 
 
 @cached(max_bytes=50_000_000)

@@ -6,7 +6,7 @@ from lmcore import figures
 from lmcore.data import datasets
 from lmcore.data.datasets import Dataset
 from lmcore.inspection.loss_surface import DESCENTS
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 from lmcore.training.classifier import steps_per_epoch
 from lmcore.training.config import ClassifierRunConfig
 from lmcore.training.loss_curve import XAxis, loss_curve, rescale
@@ -14,6 +14,7 @@ from ui import race
 from ui.live_chart import Chart, live
 from ui.navigation import LINEAR
 
+EMPTY = "Press “Start the race” to train these runs."
 X_AXES: tuple[XAxis, ...] = ("epochs", "CPU seconds")
 
 
@@ -42,16 +43,15 @@ def _entrant(config: ClassifierRunConfig, descent: str, epochs: int, n_examples:
 
 
 def _draw(page: str, views: dict[str, RunView], log: bool) -> None:
+    """The training losses over epochs and over time; one empty chart before the race."""
     charts = []
-    for x_axis in X_AXES:
+    for x_axis in X_AXES if views else X_AXES[:1]:
         curves = {}
         for name, view in views.items():
             assert isinstance(view.config, ClassifierRunConfig)
             data = datasets.load(view.config.data)
             curve = loss_curve(view.history, view.snapshots, len(data.classes))
             curves[name] = rescale(curve, view.snapshots, x_axis, len(data.y_train))
-        figure = figures.loss_chart(
-            curves, lines=("minibatch", "train"), unit="example", log_x=log, empty="Press Start the race."
-        )
+        figure = figures.loss_chart(curves, lines=("minibatch", "train"), unit="example", log_x=log, empty=EMPTY)
         charts.append(Chart.of(figure, f"Losses over {x_axis}.", 5, revision=f"{x_axis}{log}"))
     live(*charts, key=f"{page}.race_chart")

@@ -6,7 +6,7 @@ from lmcore import figures
 from lmcore.inspection.linear_scores import linear_scores
 from lmcore.models import numpy_linear
 from lmcore.models.numpy_linear import LinearClassifier
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 from lmcore.training.config import ClassifierRunConfig
 from pages.classifiers import shared
 from ui.live_chart import Chart, live

@@ -27,7 +27,7 @@ DEFAULTS = {"steps": 100_000, "learning_rate": 0.0005, "evaluate_every": 500}  #
 st.title("Linear")
 st.write("Press **Start** and watch the boundary turn until it separates the classes; a ring marks each mistake.")
 
-parts = {"data": DataConfig, "model": tuple(MODELS.values()), "train": ClassifierTrainConfig}
+parts: attach.Parts = {"data": DataConfig, "model": tuple(MODELS.values()), "train": ClassifierTrainConfig}
 view = attach.shown_run(PAGE, parts)
 attach.list_interrupted()
 options = controls.field_options(PAGE, view)

@@ -10,7 +10,7 @@ from lmcore.data.corpora import Split
 from lmcore.data.datasets import TOYS, Dataset
 from lmcore.inspection.decision_regions import decision_planes, decision_regions
 from lmcore.models.numpy_linear import LinearClassifier
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 from lmcore.training.config import ClassifierRunConfig
 from lmcore.training.history import Snapshot
 from pages.classifiers import shared

@@ -6,27 +6,29 @@ import streamlit as st
 
 from lmcore import figures
 from lmcore.cache import cached
-from lmcore.data import corpora
 from lmcore.data.corpora import Corpus
 from lmcore.inspection import ngrams
 from lmcore.models.ngram import CountConfig, Counts, table_size
 from ui import forms
 from ui.live_chart import Chart, live
 
+LABELS = {"all": "Loss on all text", "train": "Train loss", "dev": "Dev loss", "test": "Test loss"}
 
-def smoothing(corpus: Corpus, counts: Counts, k: float) -> None:
+
+def smoothing(corpus: Corpus, counts: Counts, config: CountConfig) -> None:
     """The loss of each split with add-k smoothing, and how far it moved each probability."""
     st.write(
         "Add-k smoothing adds k to every count, so that no pair is impossible. Each row is then divided by its "
         "**new** sum; divided by its old sum, it would add up to more than one."
     )
-    smoothed, unsmoothed = (ngrams.derive_loss(corpus, counts, value).table.iloc[-1] for value in (k, 0.0))
+    smoothed, unsmoothed = (ngrams.derive_loss(corpus, counts, k).table.iloc[-1] for k in (config.smoothing, 0.0))
     with st.container(horizontal=True):
-        for split in ("all", *corpora.SPLITS):
+        for split, label in LABELS.items():
             change = smoothed[split] - unsmoothed[split]
             delta = f"{change:+.6f}" if np.isfinite(change) else None
-            st.metric(f"Loss, {split} (nats)", f"{smoothed[split]:.6f}", delta, delta_color="inverse", width=180)
-    matrix = ngrams.pair_matrix(corpus, counts, k)
+            st.metric(f"{label} (nats)", f"{smoothed[split]:.6f}", delta, delta_color="inverse", width=180)
+    _say_what_is_held_out(config)
+    matrix = ngrams.pair_matrix(corpus, counts, config.smoothing)
     live(
         Chart.of(figures.pair_probabilities(matrix), "Heatmap of the smoothed probabilities.", columns=6),
         Chart.of(figures.pair_difference(matrix), "Heatmap of what smoothing changed.", columns=4),
@@ -34,22 +36,28 @@ def smoothing(corpus: Corpus, counts: Counts, k: float) -> None:
     )
 
 
-def from_likelihood(corpus: Corpus, counts: Counts, k: float) -> None:
+def from_likelihood(corpus: Corpus, counts: Counts, config: CountConfig) -> None:
     """From the likelihood to the loss, step by step, and the loss of simpler models."""
-    derivation = ngrams.derive_loss(corpus, counts, k)
+    derivation = ngrams.derive_loss(corpus, counts, config.smoothing)
     st.latex(r"\text{loss} = -\frac{1}{N}\sum_{i=1}^{N}\ln p(\text{next}_i \mid \text{character}_i)")
     steps = {
         "Pairs N": (f"{derivation.n_pairs:,}", None),
-        "Likelihood": (f"10^{derivation.log10_likelihood:,.0f}", "Product of all N probabilities"),
+        "Likelihood": (f"1e{derivation.log10_likelihood:.0f}", "Product of all N probabilities"),
         "Log-likelihood": (f"{derivation.log_likelihood:,.0f}", "Sum of the natural logarithms of all N probabilities"),
         "Negative log-likelihood": (f"{-derivation.log_likelihood:,.0f}", None),
         "Loss (nats)": (f"{derivation.loss:.6f}", "Mean negative log-likelihood, in nats per character"),
     }
     with st.container(horizontal=True):
         for label, (value, description) in steps.items():
-            st.metric(label, value, help=description, width=190)
-    st.dataframe(derivation.table.style.format("{:.6f}", subset=["all", *corpora.SPLITS]), hide_index=True)
+            st.metric(label, value, help=description, width="content")
+    st.dataframe(derivation.table.style.format("{:.6f}", subset=list(LABELS)), hide_index=True)
     st.caption("Losses in nats per character. With k = 0, one pair that was never counted makes a loss infinite.")
+    _say_what_is_held_out(config)
+
+
+def _say_what_is_held_out(config: CountConfig) -> None:
+    if config.counted == "all":
+        st.caption("All text was counted, so the dev and test losses are not those of held-out text.")
 
 
 def higher_orders(corpus: Corpus, k: float) -> None:

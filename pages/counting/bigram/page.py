@@ -25,8 +25,8 @@ counts = ngrams.count_pairs(corpus, counted)
 draw_tabs(
     {
         "Pairs": lambda: pairs.matrix(corpus, counts, smoothing),
-        "Smoothing": lambda: losses.smoothing(corpus, counts, smoothing),
-        "Loss": lambda: losses.from_likelihood(corpus, counts, smoothing),
+        "Smoothing": lambda: losses.smoothing(corpus, counts, config),
+        "Loss": lambda: losses.from_likelihood(corpus, counts, config),
         "Score words": lambda: score_and_sample.score_words(corpus, config),
         "Sampling": lambda: score_and_sample.sample(corpus, config),
         "n-grams": lambda: losses.higher_orders(corpus, smoothing),

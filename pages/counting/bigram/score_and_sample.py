@@ -57,7 +57,8 @@ def sample(corpus: Corpus, config: CountConfig) -> None:
     bar = figures.probability_bars({"": step.probabilities}, labels, step.chosen, step.uniform)
     live(Chart.of(bar, "Stacked bar of the probabilities, and where the dart lands."), key="dart_chart")
     text = "".join(labels[i] for i in first.ids[0, :at])
-    st.text(f"{ngrams.describe_step(corpus, step)} Text so far: {text}")
+    previous = labels[step.context[-1]] if len(step.context) else labels[0]
+    st.text(f"After {previous!r}, the dart lands at {step.uniform:.4f} and hits {labels[step.chosen]!r}. Text: {text}")
     random = sampling.sample_in_turn(reader, corpus, settings)
     (greedy,) = sampling.sample_in_turn(reader, corpus, settings.updated(count=1, temperature=0))
     st.dataframe(ngrams.sample_table(corpus, random, greedy), hide_index=True)

@@ -9,7 +9,7 @@ from lmcore.cache import cached
 from lmcore.data.corpora import Corpus
 from lmcore.inspection import neural_bigram, ngrams
 from lmcore.inspection.ngrams import CountComparison
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 from lmcore.training.history import Snapshot
 from ui.live_chart import Chart, live
 

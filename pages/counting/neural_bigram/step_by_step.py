@@ -21,10 +21,10 @@ def on_one_word(corpus: Corpus, seed: int) -> None:
     )
     taken = st.session_state.setdefault(TAKEN, 0)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        word = st.text_input("Word", _short_example(corpus), key=f"nb.word.{corpus.title}", max_chars=29, width=180)
-        rate = st.number_input("Learning rate", 0.0, 100.0, 10.0, step=1.0, key="nb.rate", width=140)
+        word = st.text_input("Word", _short_example(corpus), key=f"nb.word.{corpus.title}", max_chars=29, width=140)
+        rate = st.number_input("Learning rate", 0.0, 100.0, 10.0, step=1.0, key="nb.rate", width=130)
         objective = st.selectbox(
-            "Loss", list(OBJECTIVES), format_func=OBJECTIVES.__getitem__, key="nb.objective", width=200
+            "Loss", list(OBJECTIVES), format_func=OBJECTIVES.__getitem__, key="nb.objective", width=180
         )
         st.button("One gradient step", key="nb.once", on_click=_take_step, icon=":material/skip_next:")
         st.button("Start over", key="nb.back", on_click=_start_over, disabled=not taken)

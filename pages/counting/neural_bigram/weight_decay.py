@@ -53,11 +53,11 @@ def _losses(corpus: Corpus, k: float, penalized: Matrix) -> None:
     divergence = neural_bigram.kl_divergence(counts, smoothed, penalized)
     with st.container(horizontal=True):
         description = "Kullback–Leibler divergence of the network from the smoothed counts, in nats per character"
-        st.metric("KL divergence (nats)", f"{divergence:.5f}", help=description, width=190)
+        st.metric("KL divergence (nats)", f"{divergence:.5f}", help=description, width="content")
         for model, probabilities in (("counts", smoothed), ("network", penalized)):
             for split in ("train", "dev"):
                 loss = mean_loss(ngrams.count_pairs(corpus, split), probabilities)
-                st.metric(f"{split.capitalize()} loss, {model} (nats)", f"{loss:.4f}", width=190)
+                st.metric(f"{split.capitalize()} loss, {model} (nats)", f"{loss:.4f}", width="content")
 
 
 def _heatmaps(corpus: Corpus, k: float, l2: float, penalized: Matrix) -> None:

@@ -7,6 +7,7 @@ from lmcore.errors import UserError
 from lmcore.inspection.activations import Activations
 from lmcore.inspection.histograms import histograms, symmetric_limit
 from lmcore.inspection.treatments import TREATMENTS, activations_after, apply_treatment
+from lmcore.runs.view import RunView
 from lmcore.training.config import RunConfig
 from lmcore.training.trainer import DivergedError
 from pages.inside.activations import probe
@@ -14,11 +15,14 @@ from ui.live_chart import Chart, live
 from ui.server import engine
 
 
-def show(page: str, config: RunConfig) -> None:
+def show(page: str, config: RunConfig, view: RunView | None) -> None:
     """Which setting to change and how long to train, and the distributions of both models."""
     unfolded = st.expander("Change one setting", icon=":material/healing:", key=f"{page}.treatment", on_change="rerun")
     if not unfolded.open:
         return
+    if view is not None:
+        assert isinstance(view.config, RunConfig)
+        config = view.config
     with unfolded:
         st.write("Two fresh models, the original and a copy with **one change**, on the same minibatch.")
         with st.container(horizontal=True, vertical_alignment="bottom"):

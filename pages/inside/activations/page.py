@@ -36,7 +36,7 @@ with st.sidebar:
 config = RunConfig(corpus=corpus_config, model=forms.parse(MLPConfig, model), train=forms.parse(TrainConfig, train))
 controls.buttons(PAGE, config, view)
 panel.show(PAGE, config, corpus, view, extra=pictures.drawer(PAGE, config), language_model=False)
-one_change.show(PAGE, view.config if view else config)
+one_change.show(PAGE, config, view)
 
 show_code(
     activations.batch_activations,

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from typing import Any
 
 import streamlit as st
 
@@ -12,7 +13,7 @@ from lmcore.inspection.activations import Activations, has_weights, layer_table
 from lmcore.inspection.histograms import histograms
 from lmcore.inspection.saturation import diagnose
 from lmcore.inspection.updates import Updates, diagnose_updates, updates
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 from lmcore.training.config import RunConfig
 from lmcore.training.history import MAX_WEIGHTS_IN_ALL_SNAPSHOTS, History, Snapshot
 from lmcore.training.trainer import Trainer
@@ -33,7 +34,7 @@ def _show(page: str, config: RunConfig, snapshot: Snapshot, corpus: Corpus, view
         assert isinstance(view.config, RunConfig)
         config = view.config
     config = probe.without_live_settings(config)
-    snapshots = list(view.snapshots) if view else [snapshot]
+    snapshots = list(view.snapshots if view else ()) or [snapshot]  # a run has none until its first slice is back
     losses = panel.loss_chart(corpus, view, snapshots, ["steps"], columns=5)
     if not has_weights(snapshot):
         live(losses, key=f"{page}.updates")
@@ -87,6 +88,6 @@ def _histograms(config: RunConfig, snapshot: Snapshot, limits: tuple[float, ...]
 def _show_layers(page: str, record: Activations) -> None:
     table = layer_table(record, saturation_board.threshold(page))
     table["saturated"] = ["–" if math.isnan(share) else f"{share:.1%}" for share in table["saturated"]]
-    formats = {"parameters": "{:,}", "mean": "{:+.3f}", "std": "{:.3f}", "gradient std": "{:.2e}"}
+    formats: Any = {"parameters": "{:,}", "mean": "{:+.3f}", "std": "{:.3f}", "gradient std": "{:.2e}"}
     st.markdown("**All layers on this minibatch**")
     st.dataframe(table.style.format(formats), hide_index=True)

@@ -8,7 +8,7 @@ import streamlit as st
 from lmcore.inspection.treatments import CASES, HEALTHY
 from lmcore.models.mlp import MLPConfig
 from lmcore.nn.initialization import GAINS
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 from ui import address, forms
 
 CUSTOM = "custom"

@@ -4,7 +4,7 @@ import streamlit as st
 
 from lmcore.recipes.published import RECIPES, matching_recipe
 from lmcore.recipes.recipe import Recipe
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 from ui import navigation
 from ui.run import attach
 

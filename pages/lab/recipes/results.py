@@ -14,8 +14,8 @@ from lmcore.recipes import recipe as recipes
 from lmcore.recipes.computed import NAMES
 from lmcore.recipes.published import RECIPES
 from lmcore.recipes.recipe import Check, Computed, Evidence, FirstStep, Recipe
-from lmcore.runs.engine import RunView
 from lmcore.runs.run import Status
+from lmcore.runs.view import RunView
 from lmcore.training.loss_curve import LossCurve, loss_curve
 from ui.corpus_picker import offer_download
 from ui.live_chart import COLUMNS, Chart, Numbers, live
@@ -38,8 +38,7 @@ def show(page: str, recipe: Recipe, view: RunView | None) -> None:
         _show_computed(page, recipe)
         return
     controls.buttons(page, recipe.config, view)
-    if message := st.session_state.pop(f"{page}.error", None):
-        st.error(message)
+    controls.show_error(page)
     active = view is not None and view.status.is_active
     st.fragment(_show_run, run_every=0.5 if active else None)(page, recipe, view.id if view else None, active)
     if recipe.evaluates_test and view is not None and view.status == Status.FINISHED:
@@ -50,7 +49,7 @@ def _evaluate_on_test(page: str, run_id: str) -> None:
     try:
         engine().evaluate_on_test(run_id)
     except UserError as error:
-        st.session_state[f"{page}.error"] = str(error)
+        controls.set_error(page, str(error))
 
 
 # ---------------------------------------------------------------- a recipe that trains

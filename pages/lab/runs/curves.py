@@ -9,7 +9,7 @@ from lmcore import figures
 from lmcore.errors import UserError
 from lmcore.runs import comparison
 from lmcore.runs.divergence import Divergence, describe_divergence, find_divergence, fork_step
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 from lmcore.training.loss_curve import XAxis
 from pages.lab.runs.selection import PAGE
 from ui.live_chart import Chart, live

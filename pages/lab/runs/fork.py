@@ -3,8 +3,8 @@
 import streamlit as st
 
 from lmcore.errors import UserError
-from lmcore.runs.engine import RunView
 from lmcore.runs.settings import train_settings_at
+from lmcore.runs.view import RunView
 from pages.lab.runs import selection
 from pages.lab.runs.selection import PAGE
 from ui import forms

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from lmcore.errors import UserError
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 
 PAGE = "runs"
 MAX_COMPARED = 8  # runs drawn on one chart

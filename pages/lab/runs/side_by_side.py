@@ -5,8 +5,8 @@ import streamlit as st
 from lmcore import figures
 from lmcore.errors import UserError
 from lmcore.runs import comparison
-from lmcore.runs.engine import RunView
 from lmcore.runs.settings import settings_differences
+from lmcore.runs.view import RunView
 from pages.lab.runs import selection
 from pages.lab.runs.selection import PAGE
 from ui.live_chart import Chart, live

@@ -10,7 +10,7 @@ from lmcore.data.corpora import Corpus
 from lmcore.errors import UserError
 from lmcore.inspection import embeddings
 from lmcore.inspection.embeddings import EMBEDDING, EmbeddingMap, Method
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 from lmcore.training.history import Snapshot
 from lmcore.training.layered import MAX_EMBEDDED_CHARACTERS
 from ui.live_chart import Chart, Click, live
@@ -33,7 +33,7 @@ def explore(snapshot: Snapshot, corpus: Corpus, view: RunView | None) -> None:
         st.info(str(error))
         return
     clicked = live(chart, key="emb.map")
-    left, right = st.columns([1, 2])
+    left, right = st.columns([2, 3])
     with left:
         _neighbors(snapshot, record, clicked)
     with right:

@@ -17,6 +17,14 @@ from ui.live_chart import Chart, live
 
 MAX_CONTEXTS = 12  # rows of the heatmap of first predictions
 MAX_CHARACTERS = 40  # columns
+SATURATION = {
+    "tanh": (
+        "Saturated units",
+        f"Share of tanh outputs beyond ±{SATURATION_THRESHOLD}, where the gradient almost vanishes",
+    ),
+    "relu": ("Inactive units", "Share of ReLU outputs that are zero, where the gradient vanishes"),
+}
+"""Label and description of the share of saturated units, by activation function."""
 
 
 @cached(max_bytes=50_000_000)
@@ -32,14 +40,14 @@ def first_minibatch(config: RunConfig, corpus: Corpus) -> None:
     except UserError as error:
         st.error(str(error))
         st.stop()
-    saturated = f"|tanh| > {SATURATION_THRESHOLD}" if config.model.activation == "tanh" else "inactive"
+    label, description = SATURATION[config.model.activation]
     with st.container(horizontal=True):
         st.metric("Expected loss, ln V (nats)", f"{record.guessing:.4f}", width=210)
         st.metric(
             "First loss (nats)", f"{record.loss:.4f}", f"{record.loss - record.guessing:+.4f}", "inverse", width=190
         )
         for layer, share in record.saturated.items():
-            st.metric(f"{layer}: {saturated}", f"{share:.1%}", help="Share of units with almost no gradient", width=190)
+            st.metric(f"{label} ({layer})", f"{share:.1%}", help=description, width=190)
     _pictures(record, corpus)
 
 

@@ -12,10 +12,10 @@ from ui import address, forms, navigation
 def rules(found: Finding, config: RunConfig) -> None:
     """One line per rule: a button that opens the MLP page with its learning rate, and how it reads the curve."""
     for name, rate in found.suggestions.items():
-        with st.container(horizontal=True, vertical_alignment="center"):
-            if st.button(f"Use {rate:.2g} on the MLP page", key=f"lr.take.{name}", width=240):
-                _open_mlp_page(rate, config)
-            st.markdown(f"**{name}**: {RULES[name][1]}", width="stretch")
+        left, right = st.columns([1, 2], vertical_alignment="center")
+        if left.button(f"Use {rate:.2g} on the MLP page", key=f"lr.take.{name}", width="stretch"):
+            _open_mlp_page(rate, config)
+        right.markdown(f"**{name}**: {RULES[name][1]}")
 
 
 def _open_mlp_page(rate: float, config: RunConfig) -> None:

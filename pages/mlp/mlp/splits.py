@@ -4,7 +4,7 @@ import streamlit as st
 
 from lmcore.data.corpora import SPLITS, Corpus
 from lmcore.errors import UserError
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 from ui.run import controls
 from ui.server import engine
 

@@ -9,7 +9,7 @@ from lmcore import families
 from lmcore.cache import cached
 from lmcore.data.corpora import Corpus
 from lmcore.inspection import advice
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 from lmcore.training.config import RunConfig, TrainConfig
 from lmcore.training.history import Snapshot
 from lmcore.training.layered import irreducible_batch_loss

@@ -15,8 +15,8 @@ def race_of_equal_size(config: RunConfig, architecture: WaveNetConfig, corpus: C
     st.subheader("Flat vs. hierarchical")
     mlp = parameter_matched_mlp(architecture, len(corpus.vocabulary))
     racers = {name_of(racer): racer for racer in (config, config.model_copy(update={"model": mlp}))}
-    sizes = [f"{name}: {families.count_parameters(racer, corpus):,} parameters" for name, racer in racers.items()]
-    st.text(f"Same text, context length and minibatches. {', '.join(sizes)}.")
+    sizes = [f"{families.count_parameters(racer, corpus):,} ({name})" for name, racer in racers.items()]
+    st.text(f"Same text, context length and minibatches. Parameters: {', '.join(sizes)}.")
     race.race("wave", racers, name_of, ["wavenet", "mlp"])
 
 

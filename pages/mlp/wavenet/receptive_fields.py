@@ -11,7 +11,7 @@ from lmcore.errors import UserError
 from lmcore.inspection import activations, receptive_field
 from lmcore.inspection.receptive_field import Level
 from lmcore.models.wavenet import WaveNetConfig
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 from lmcore.training.config import RunConfig, TrainConfig
 from lmcore.training.history import Snapshot
 from ui.live_chart import Chart, live

@@ -11,7 +11,7 @@ from lmcore.errors import UserError
 from lmcore.inspection import gradient_check
 from lmcore.inspection.gradient_check import CharacterSequence
 from lmcore.models.numpy_rnn import RNN
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 from lmcore.training.config import RunConfig
 from pages.rnn.numpy_rnn.step_by_step import short_sequence
 from ui.live_chart import Chart, live
@@ -51,8 +51,7 @@ def check(page: str, config: RunConfig, view: RunView | None) -> None:
     probed = f"all {n:,} weights" if check_all else "a sample of the weights"
     for name, differences, autograd in zip(record.names, record.differences, record.autograd, strict=True):
         message = (
-            f"{name}: relative error {differences:.1e} against central differences of {probed}, "
-            f"{autograd:.1e} against autograd."
+            f"{name}: relative error {differences:.1e} vs. central differences ({probed}), {autograd:.1e} vs. autograd."
         )
         if max(differences, autograd) < TOLERANCE:
             st.success(message, icon=":material/check:")

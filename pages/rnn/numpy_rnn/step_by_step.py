@@ -13,7 +13,7 @@ from lmcore.inspection import backprop_through_time
 from lmcore.inspection.backprop_through_time import UnrolledPass
 from lmcore.inspection.tensor_view import TensorView
 from lmcore.models.numpy_rnn import RNN
-from lmcore.runs.engine import RunView
+from lmcore.runs.view import RunView
 from lmcore.training.config import RunConfig
 from pages.rnn import shared
 from ui.live_chart import Chart, live

@@ -22,3 +22,9 @@ def test_four_matrices_stand_side_by_side_with_their_shapes(
     ends = [end for axis in axes for end in axis.domain]
     assert ends == sorted(ends)
     assert ends[-1] == pytest.approx(1)
+
+
+def test_classes_that_are_called_numbers_are_not_taken_for_numbers(classifier: MakeClassifier) -> None:
+    trainer = classifier(1, source="digits", examples=200)
+    figure = figures.linear_scores(linear_scores(trainer.model, trainer.data))
+    assert figure.layout.xaxis.type == figure.layout.xaxis4.type == figure.layout.yaxis2.type == "category"

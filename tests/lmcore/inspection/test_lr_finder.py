@@ -101,8 +101,8 @@ def test_each_rule_reads_a_known_curve_as_it_says() -> None:
 def test_a_curve_that_cannot_be_read_says_so_on_the_chart(settings: SweepConfig, words: str) -> None:
     found = sweep(CONFIG, settings)
     assert words in found.remark
-    drawn = figures.rate_finder(found, (1e-5, 1000.0))
-    assert drawn.layout.xaxis.title.text == "learning rate"
+    drawn = figures.lr_finder(found, (1e-5, 1000.0))
+    assert drawn.layout.xaxis.title.text == "Learning rate"
     assert bool(found.suggestions) == (words == "never diverged")
     assert bool(drawn.layout.annotations) != bool(found.suggestions)
 
@@ -114,6 +114,6 @@ def test_a_range_the_wrong_way_round_is_refused() -> None:
 
 def test_the_figure_names_every_suggestion() -> None:
     found = sweep(CONFIG, SweepConfig(sweep_steps=150, seeds=2, highest=50))
-    names = [trace.name for trace in figures.rate_finder(found, (1e-5, 1000.0)).data]
+    names = [trace.name for trace in figures.lr_finder(found, (1e-5, 1000.0)).data]
     for rule, rate in found.suggestions.items():
         assert f"{rule}: {rate:.2g}" in names

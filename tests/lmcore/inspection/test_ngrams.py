@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from lmcore.data.corpora import Corpus, CorpusConfig, from_text
-from lmcore.generation.sampling import SamplingStep
 from lmcore.inspection import ngrams
 from lmcore.models.ngram import CountConfig, NGram, normalize
 
@@ -73,11 +72,3 @@ def test_orders_are_compared_by_their_contexts_and_losses(tiny: Corpus) -> None:
     assert table["order"].tolist() == [1, 2, 3, 4, 5]
     assert table["share seen"].iloc[0] == 1
     assert np.isfinite(table["train"]).all()
-
-
-def test_a_sampling_step_is_described_with_its_context_and_its_random_number(tiny: Corpus) -> None:
-    p = np.array([0.2, 0.3, 0.5])
-    first = SamplingStep(np.zeros(0, np.int64), p, p, 0.4, 1)
-    assert ngrams.describe_step(tiny, first) == "After ., the dart lands at 0.4000 and hits a."
-    later = SamplingStep(np.array([1, 2]), p, p, 0.1, 0)
-    assert ngrams.describe_step(tiny, later) == "After b, the dart lands at 0.1000 and hits .."

@@ -10,11 +10,11 @@ import pytest
 from lmcore.data.files import data_folder
 from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig, run_config_from_settings
-from lmcore.runs.engine import RunView
 from lmcore.runs.export import export_archive
 from lmcore.runs.import_archive import import_archive
 from lmcore.runs.run import Run, Status
 from lmcore.runs.store import Header, Store, runs_folder
+from lmcore.runs.view import RunView
 from lmcore.runs.worker import advance
 
 GERMAN_NAMES = {"source": "given-names", "locales": ("de_DE",)}

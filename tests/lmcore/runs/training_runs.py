@@ -9,8 +9,9 @@ import safetensors.numpy
 
 from lmcore.errors import UserError
 from lmcore.families import make_trainer, run_config_from_settings
-from lmcore.runs.engine import Engine, RunView
+from lmcore.runs.engine import Engine
 from lmcore.runs.run import Run, Status
+from lmcore.runs.view import RunView
 from lmcore.runs.worker import advance
 from lmcore.training.config import RunConfig
 from tests.waiting import until

@@ -1,0 +1,60 @@
+"""Writing checkpoints without holding up the training."""
+
+import queue
+import threading
+from collections.abc import Callable
+
+from lmcore.errors import UserError
+from lmcore.runs.store import Store
+
+
+class CheckpointWriter:
+    """A thread that writes checkpoints, the newest of each run only.
+
+    Args:
+        store: where to.
+        report: called after each write with the id of the run and a warning, which is empty if all went well.
+    """
+
+    def __init__(self, store: Store, report: Callable[[str, str], None]) -> None:
+        self._store, self._report = store, report
+        self._pending: dict[str, bytes] = {}
+        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self.lock = threading.Lock()  # held while a run is written, so that it is not moved meanwhile
+        self._thread = threading.Thread(target=self._write, daemon=True)
+        self._thread.start()
+
+    def put(self, run_id: str, content: bytes) -> None:
+        """Write a checkpoint as soon as possible, instead of older ones that are still waiting."""
+        self._pending[run_id] = content
+        self._queue.put(run_id)
+
+    def is_pending(self, run_id: str) -> bool:
+        """Whether a checkpoint of a run is waiting."""
+        return run_id in self._pending
+
+    def flush(self, run_id: str) -> None:
+        """Write the waiting checkpoint of a run now, if there is one. The caller holds `lock`.
+
+        Raises:
+            UserError: if it cannot be written.
+        """
+        if (content := self._pending.pop(run_id, None)) is not None:
+            self._store.save(run_id, content)
+
+    def close(self) -> None:
+        """Write everything that is waiting, and end the thread."""
+        self._queue.put(None)
+        self._thread.join(timeout=10)
+
+    def _write(self) -> None:
+        while (run_id := self._queue.get()) is not None:
+            if not self.is_pending(run_id):
+                continue  # a newer checkpoint was written already
+            warning = ""
+            try:
+                with self.lock:
+                    self.flush(run_id)
+            except UserError as error:
+                warning = f"This run cannot be saved: {error}"
+            self._report(run_id, warning)

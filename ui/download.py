@@ -1,0 +1,33 @@
+"""A file that is downloaded on request: what it is, and a button."""
+
+import functools
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from lmcore.data import downloads
+from lmcore.data.downloads import RemoteFile
+from lmcore.errors import UserError
+
+
+def offer(file: RemoteFile, description: str, key: str = "download") -> None:
+    """A description with a button that downloads the file and reruns the page.
+
+    Args:
+        file: what to download.
+        description: what is in it, how large it is, and its license.
+        key: of the button.
+    """
+    st.info(description, icon=":material/download:")
+    if st.button("Download", key=key, type="primary"):
+        bar = st.progress(0.0, "Connecting…")
+        try:
+            downloads.download(file, functools.partial(_show_progress, bar))
+        except UserError as error:
+            st.error(str(error))
+            st.stop()
+        st.rerun()
+
+
+def _show_progress(bar: DeltaGenerator, done: int, total: int) -> None:
+    bar.progress(min(1.0, done / total), f"{done / 1e6:.1f} MB")
