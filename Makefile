@@ -9,7 +9,7 @@ run: .venv/run.stamp
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 check: static
-	$(BIN)/pytest -q -n 2 -m "not slow" tests/lmcore tests/pages
+	$(BIN)/pytest -q -n 2 -m "not slow"
 
 test: static
 	$(BIN)/pytest

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+def until(condition: Callable[[], bool], seconds: float = 120) -> None:
     """Waits until a condition is true, and fails when it is not true in time."""
     deadline = time.monotonic() + seconds
     while not condition():

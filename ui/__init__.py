@@ -1,1 +1,1 @@
-"""The shared Streamlit code of all pages: forms, the text picker, the live run panel, live charts."""
+"""The Streamlit code that all pages share."""

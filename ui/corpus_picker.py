@@ -1,6 +1,5 @@
 """The text picker of the sidebar. All pages share its choices, and the address holds them."""
 
-
 import streamlit as st
 
 from lmcore.data import corpora, encoding, given_names, sources, uploads

@@ -1,5 +1,5 @@
-// Updates nodes that survive reruns: charts by Plotly.react, so that zoom, hidden traces and camera stay.
-// Nothing of a visitor's goes to a server elsewhere: plotly's own button to upload a chart is left out.
+// Updates DOM nodes that survive reruns. Charts use Plotly.react, which keeps zoom, hidden traces and camera.
+// No data leave the browser: plotly's button that uploads a chart is left out.
 const CONFIG = { responsive: true, displaylogo: false, showSendToCloud: false, modeBarButtonsToRemove: ["toImage"] };
 let loading;
 
@@ -15,7 +15,7 @@ function plotly(source) {
   return loading;
 }
 
-// ---------------------------------------------------------------- taking a chart home
+// ---------------------------------------------------------------- downloads
 
 function save(content, type, name) {
   const link = document.createElement("a");
@@ -29,20 +29,20 @@ function fileName(node) {
   return `glassbox-${(node.getAttribute("aria-label") ?? "chart").toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 40)}`;
 }
 
-// As it is on the page, on the page's own background: a picture must be readable wherever it is pasted.
-function figureOf(node) {
+// With the background of the page, so that the picture is readable wherever it is pasted.
+function standalone(node) {
   const background = getComputedStyle(node).getPropertyValue("--st-background-color").trim() || "white";
   return { data: node.data, layout: { ...node.layout, paper_bgcolor: background, width: undefined, height: undefined } };
 }
 
-function image(node, format) {
+function saveImage(node, format) {
   const { clientWidth: width, clientHeight: height } = node;
-  window.Plotly.downloadImage(figureOf(node), { format, width, height, scale: 2, filename: fileName(node) });
+  window.Plotly.downloadImage(standalone(node), { format, width, height, scale: 2, filename: fileName(node) });
 }
 
-async function asPage(node, source) {
+async function saveAsHtml(node, source) {
   const script = await (await fetch(new URL(source.replace(/^\//, ""), document.baseURI).href)).text();
-  const figure = JSON.stringify(figureOf(node)).replaceAll("<", "\\u003c"); // nothing in it can end the script
+  const figure = JSON.stringify(standalone(node)).replaceAll("<", "\\u003c"); // so that nothing in it can close the script element
   save(
     `<!doctype html><meta charset="utf-8"><title>Glassbox</title><div id="chart"></div>` +
       `<script>${script}</` + `script><script>const figure = ${figure};` +
@@ -56,7 +56,7 @@ function cell(value) {
   return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-// A line a point: the trace's name, its place, and for heatmaps its value.
+// One line per point: trace, x, y, and z for heatmaps and 3-D charts.
 function table(node) {
   const lines = [["trace", "x", "y", "z"]];
   for (const [i, trace] of node._fullData.entries()) {
@@ -76,8 +76,8 @@ const ROWS = { width: 24, height: 24, path: "M3 4h18v3H3zM3 9h8v4H3zM13 9h8v4h-8
 
 let configuration;
 
-// Made once: where the buttons are others than before, Plotly.react draws everything anew.
-function configured(Plotly, source) {
+// Made once: with new button objects, Plotly.react would redraw everything.
+function configFor(Plotly, source) {
   configuration ??= { ...CONFIG, modeBarButtonsToAdd: buttons(Plotly, source) };
   return configuration;
 }
@@ -85,31 +85,31 @@ function configured(Plotly, source) {
 function buttons(Plotly, source) {
   const { camera, drawline } = Plotly.Icons;
   return [
-    { name: "Picture (PNG)", icon: camera, click: (node) => image(node, "png") },
-    { name: "Drawing (SVG)", icon: drawline, click: (node) => image(node, "svg") },
-    { name: "Page (HTML)", icon: SHEET, click: (node) => asPage(node, source) },
-    { name: "Data (CSV)", icon: ROWS, click: (node) => save(table(node), "text/csv", `${fileName(node)}.csv`) },
+    { name: "Download as PNG", icon: camera, click: (node) => saveImage(node, "png") },
+    { name: "Download as SVG", icon: drawline, click: (node) => saveImage(node, "svg") },
+    { name: "Download as HTML", icon: SHEET, click: (node) => saveAsHtml(node, source) },
+    { name: "Download data (CSV)", icon: ROWS, click: (node) => save(table(node), "text/csv", `${fileName(node)}.csv`) },
   ];
 }
 
 // ---------------------------------------------------------------- drawing
 
-// For a projector every font of a figure grows, and its height with them.
-const GROWN = 1.4;
+// In presentation mode, the fonts and the height of a figure grow.
+const SCALE = 1.4;
 
 function presenting() {
   return document.documentElement.classList.contains("presenting");
 }
 
-function grown(value, name = "") {
-  if (Array.isArray(value)) return value.map((item) => grown(item));
+function enlarged(value, name = "") {
+  if (Array.isArray(value)) return value.map((item) => enlarged(item));
   if (!value || typeof value !== "object") return value;
   const entries = Object.entries(value).map(([key, item]) =>
-    key === "size" && name.endsWith("font") ? [key, item * GROWN] : [key, grown(item, key)]);
+    key === "size" && name.endsWith("font") ? [key, item * SCALE] : [key, enlarged(item, key)]);
   return Object.fromEntries(entries);
 }
 
-// Text and fonts follow the page's theme; the figure's own settings win.
+// Colors and fonts follow the theme of the page, unless the figure sets its own.
 function themed(node, layout) {
   const style = getComputedStyle(node);
   const font = { color: style.color, family: style.fontFamily };
@@ -119,34 +119,34 @@ function themed(node, layout) {
   return { ...layout, autosize: true, font: { ...font, ...layout.font }, hoverlabel, modebar };
 }
 
-const LEGIBLE = 24; // pixels that a cell needs to be written into
+const MIN_CELL = 24; // pixels per cell
 
-// A heatmap on a narrow screen keeps its colors and its hover, and leaves the writing in its cells out.
-function fitted(node, traces) {
-  const narrow = (trace) => trace.text && node.clientWidth / trace.text[0].length < LEGIBLE;
+// On a narrow screen, the cells of a heatmap have no text; the hover labels remain.
+function withLegibleText(node, traces) {
+  const narrow = (trace) => trace.text && node.clientWidth / trace.text[0].length < MIN_CELL;
   return traces.map((trace) => (trace.texttemplate && narrow(trace) ? { ...trace, texttemplate: undefined } : trace));
 }
 
-// Plotly rejects an animation that is interrupted, by another picture or the slider, without a reason.
+// When an animation is interrupted by a new figure or the slider, plotly rejects its promise without a reason.
 addEventListener("unhandledrejection", (event) => { if (event.reason === undefined) event.preventDefault(); });
 
-const charts = new WeakMap(); // node -> {next, look, drawing, gone}
+const charts = new WeakMap(); // node -> {next, state, drawing, gone}
 
 async function draw(node, chart, source) {
-  if (chart.drawing) return; // the loop below takes the newest figure when it comes round
+  if (chart.drawing) return; // the loop below will draw the newest figure
   chart.drawing = true;
   try {
     const Plotly = await plotly(source);
     while (chart.next && !chart.gone) {
       const figure = chart.next;
       chart.next = undefined;
-      if (chart.frames) await Plotly.animate(node, [null], { mode: "immediate" }); // what plays is of the old figure
+      if (chart.frames) await Plotly.animate(node, [null], { mode: "immediate" }); // stop the animation of the old figure
       chart.frames = figure.frames?.length;
       const layout = themed(node, figure.layout);
       await Plotly.react(node, {
-        data: fitted(node, figure.data),
-        layout: presenting() ? grown(layout) : layout,
-        config: configured(Plotly, source),
+        data: withLegibleText(node, figure.data),
+        layout: presenting() ? enlarged(layout) : layout,
+        config: configFor(Plotly, source),
         frames: figure.frames ?? [],
       });
       if (chart.clicked && !node.clickable) {
@@ -160,19 +160,19 @@ async function draw(node, chart, source) {
   }
 }
 
-function leave(node) {
+function discard(node) {
   const chart = charts.get(node);
   if (!chart) return;
   chart.gone = true;
-  chart.next = chart.look = undefined;
+  chart.next = chart.state = undefined;
   if (!chart.drawing && window.Plotly) window.Plotly.purge(node);
 }
 
-function element(parent, tag) {
+function append(parent, tag) {
   return parent.appendChild(document.createElement(tag));
 }
 
-function write(node, text) {
+function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
@@ -184,32 +184,32 @@ const update = {
     node.style.height = `${part.height * (presenting() ? 1.2 : 1)}px`;
     node.setAttribute("role", "img");
     node.setAttribute("aria-label", part.alt);
-    const look = `${part.version} ${getComputedStyle(node).color} ${presenting()}`; // another theme is another look
-    if (look === chart.look) return;
-    chart.look = look;
+    const state = `${part.version} ${getComputedStyle(node).color} ${presenting()}`; // a new theme needs a redraw
+    if (state === chart.state) return;
+    chart.state = state;
     chart.next = JSON.parse(part.figure);
     chart.clicked = ({ x, y, customdata = null }) => {
-      const data = ArrayBuffer.isView(customdata) ? Array.from(customdata) : customdata; // JSON knows lists only
+      const data = ArrayBuffer.isView(customdata) ? Array.from(customdata) : customdata; // JSON has no typed arrays
       component.setStateValue("clicked", [x, y, data, node.place]);
     };
     draw(node, chart, component.data.source);
   },
   numbers(node, part) {
     while (node.children.length < part.items.length) {
-      const box = element(node, "div");
-      element(box, "span");
-      element(box, "b");
+      const box = append(node, "div");
+      append(box, "span");
+      append(box, "b");
     }
     while (node.children.length > part.items.length) node.lastChild.remove();
     part.items.forEach(([label, value], i) => {
-      write(node.children[i].firstChild, label);
-      write(node.children[i].lastChild, value);
+      setText(node.children[i].firstChild, label);
+      setText(node.children[i].lastChild, value);
     });
   },
   text(node, part) {
-    if (!node.firstChild) { element(node, "h4"); element(node, "pre").tabIndex = 0; }
-    write(node.firstChild, part.heading);
-    write(node.lastChild, part.text);
+    if (!node.firstChild) { append(node, "h4"); append(node, "pre").tabIndex = 0; }
+    setText(node.firstChild, part.heading);
+    setText(node.lastChild, part.text);
     node.lastChild.style.height = `${part.height}px`;
   },
 };
@@ -218,22 +218,22 @@ export default function (component) {
   const { parts } = component.data;
   const grid = component.parentElement.querySelector(".live");
   while (grid.children.length > parts.length) {
-    leave(grid.lastChild);
+    discard(grid.lastChild);
     grid.lastChild.remove();
   }
   const show = () => parts.forEach((part, i) => {
-    const node = grid.children[i] ?? element(grid, "div");
+    const node = grid.children[i] ?? append(grid, "div");
     node.classList.add(part.kind);
     node.style.gridColumn = `span ${part.columns}`;
     node.place = i;
     update[part.kind](node, part, component);
   });
   show();
-  removeEventListener("glassbox.presenting", grid.show); // that of the update before
+  removeEventListener("glassbox.presenting", grid.show); // the listener of the previous update
   grid.show = show;
   addEventListener("glassbox.presenting", show);
   return () => {
     removeEventListener("glassbox.presenting", grid.show);
-    [...grid.children].forEach(leave);
+    [...grid.children].forEach(discard);
   };
 }

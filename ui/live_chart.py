@@ -1,7 +1,7 @@
-"""Numbers, charts and text that can be updated many times a second, as one component with one message an update.
+"""Numbers, charts and texts that can be updated many times per second: one component, one message per update.
 
-``st.plotly_chart`` mounts anew whenever its data change (Streamlit 1.67) and loses zoom, hidden traces and camera;
-this component keeps its nodes and calls ``Plotly.react``. Use it for whatever updates while a run trains.
+In Streamlit 1.67, ``st.plotly_chart`` is remounted whenever its data change, and loses zoom, hidden traces and camera.
+This component keeps its DOM nodes and calls ``Plotly.react``. Use it for everything that changes while a run trains.
 """
 
 import zlib
@@ -15,12 +15,12 @@ import streamlit as st
 from lmcore import figures
 from ui.server import PLOTLY_PATH
 
-COLUMNS = 10  # of the grid that parts are laid out in; on a narrow screen every part is as wide as the page
+COLUMNS = 10  # of the grid that holds the parts; on a narrow screen every part is as wide as the page
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """A row of labels with their values."""
+    """A row of labels with values."""
 
     items: tuple[tuple[str, str], ...]
     kind: str = "numbers"
@@ -29,30 +29,34 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Chart:
-    """A plotly figure, encoded once; worth keeping for one that is drawn again and again."""
+    """An encoded plotly figure. Encoding is the slow part, so cache charts that are drawn often."""
 
     figure: str  # JSON
     height: int  # pixels
-    alt: str  # what it shows, for those who cannot see it
-    version: int  # the browser draws again only when this changes
+    alt: str  # alternative text
+    version: int  # the browser redraws only when this changes
     kind: str = "chart"
     columns: int = COLUMNS
 
     @classmethod
     def of(cls, figure: go.Figure, alt: str, columns: int = COLUMNS, revision: str = "") -> "Chart":
-        """Encodes a figure; zoom and hidden traces are kept as long as ``revision`` stays the same.
+        """Encodes a figure.
 
-        What the figure shows is said in words behind ``alt``.
+        Args:
+            figure: with a height.
+            alt: what the chart is; sentences about its contents are appended.
+            columns: width.
+            revision: zoom and hidden traces are kept as long as this stays the same.
         """
         figure.layout.uirevision = revision or "keep"
         text = figure.to_json()
-        said = f"{alt} {figures.alt_text(figure)}".strip()
-        return cls(text, int(figure.layout.height), said, zlib.crc32(text.encode()), columns=columns)
+        alt = f"{alt} {figures.alt_text(figure)}".strip()
+        return cls(text, int(figure.layout.height), alt, zlib.crc32(text.encode()), columns=columns)
 
 
 @dataclass(frozen=True)
 class Text:
-    """Preformatted text under a heading; never read as markup."""
+    """Preformatted text under a heading, never interpreted as markup."""
 
     heading: str
     text: str
@@ -72,19 +76,19 @@ _component = st.components.v2.component(
 
 
 class Click(NamedTuple):
-    """The point of a chart that was clicked."""
+    """A click on a point of a chart."""
 
     x: float
     y: float
-    customdata: Any = None  # what the figure gave that point; None if nothing
-    part: int = 0  # which of the parts was clicked
+    customdata: Any = None  # of the point; None if the figure has none
+    part: int = 0  # index of the part that was clicked
 
 
 def live(*parts: Numbers | Chart | Text, key: str) -> Click | None:
-    """Draws or updates the parts; the same key keeps the same nodes.
+    """Draws or updates parts; with the same key they keep their DOM nodes.
 
     Returns:
-        The point of a chart that the visitor clicked last; None before the first click.
+        The visitor's last click on a chart; None before the first one.
     """
     data = {"parts": [vars(part) for part in parts], "source": PLOTLY_PATH}
     clicked = _component(key=key, data=data, on_clicked_change=lambda: None).clicked

@@ -1,23 +1,24 @@
-// Larger type, hidden chrome, and keys that press the page's own buttons. One listener for the whole window.
-const KEYS = "Space: start or pause · ↑: one step · ← →: look back and forth · R: reset · Esc: leave";
+// Presentation mode: larger type, no menus, and keys that press the buttons of the page.
+const KEYS = "Space: start or pause · ↑: one step · ← →: earlier or later snapshot · R: reset · Esc: exit";
 const STORED = "glassbox.presenting";
 
-function shown(selector, name) {
+// Visible, enabled elements inside a widget whose key matches a pattern.
+function visible(selector, pattern) {
   return [...document.querySelectorAll(`[class*="st-key-"] ${selector}`)].filter((node) => {
-    const key = [...node.closest('[class*="st-key-"]').classList].find((one) => one.startsWith("st-key-"));
-    return key?.match(name) && node.getClientRects().length && !node.disabled;
+    const key = [...node.closest('[class*="st-key-"]').classList].find((name) => name.startsWith("st-key-"));
+    return key?.match(pattern) && node.getClientRects().length && !node.disabled;
   });
 }
 
-function press(name) {
-  const [button] = shown("button", name);
+function press(pattern) {
+  const [button] = visible("button", pattern);
   button?.click();
   return Boolean(button);
 }
 
-// A slider only listens to keys that come to its own thumb.
+// Moves the time slider, which listens only to keys sent to its thumb.
 function scrub(key) {
-  const [thumb] = shown('input[type="range"]', /-at$/);
+  const [thumb] = visible('input[type="range"]', /-at$/);
   if (!thumb) return false;
   thumb.dispatchEvent(new KeyboardEvent("keydown", { key, code: key, bubbles: true, cancelable: true }));
   thumb.dispatchEvent(new KeyboardEvent("keyup", { key, code: key, bubbles: true, cancelable: true }));
@@ -51,9 +52,9 @@ function present(on) {
   document.documentElement.classList.toggle("presenting", on);
   sessionStorage.setItem(STORED, on ? "1" : "");
   button.setAttribute("aria-pressed", String(on));
-  button.title = on ? "Leave the presentation (Esc)" : `Larger type, nothing but the page. ${KEYS}`;
+  button.title = on ? "Exit presentation mode (Esc)" : `Presentation mode: larger type, no menus. ${KEYS}`;
   help.textContent = on ? KEYS : "";
-  dispatchEvent(new Event("resize")); // charts take their new width
+  dispatchEvent(new Event("resize")); // charts adapt to the new width
   dispatchEvent(new Event("glassbox.presenting"));
 }
 

@@ -1,4 +1,4 @@
-"""Present: larger type, nothing but the page, and keys for the buttons, for a projector. All of it is the browser's."""
+"""Presentation mode for a projector: larger type, no menus, and keyboard shortcuts. It runs entirely in the browser."""
 
 from pathlib import Path
 
@@ -15,5 +15,5 @@ _component = st.components.v2.component(
 
 
 def button() -> None:
-    """The button in the corner of every page that switches it on and off."""
+    """The button in the corner of every page that turns presentation mode on and off."""
     _component(key="present")

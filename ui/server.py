@@ -1,4 +1,4 @@
-"""What lives as long as the server: the engine, warm before the first visitor, and the plotly script."""
+"""What lives as long as the server: the engine, and the route of the plotly script."""
 
 import functools
 import gc
@@ -27,30 +27,30 @@ _making = threading.Lock()
 
 @functools.cache
 def _make_engine() -> "Engine":
-    from lmcore.runs.engine import Engine  # loads torch, for seconds in which the server answers already
+    from lmcore.runs.engine import Engine  # imports torch, which takes seconds in which the server already answers
 
     return Engine(max_active=int(os.environ.get("LMCORE_ACTIVE_RUNS", "2")))
 
 
 def engine() -> "Engine":
-    """The one engine of this process."""
+    """The engine of this process; all visitors share it."""
     with _making:
         return _make_engine()
 
 
 def _warm_up() -> None:
-    """Starts the workers, imports what pages need, and takes all that out of the garbage collector's sight."""
+    """Starts the workers, imports what pages need, and exempts all of it from garbage collection."""
     engine().warm()
     for module in ("lmcore.figures", "lmcore.inspection.ngrams"):
         importlib.import_module(module)
     gc.collect()
     gc.freeze()
-    sys.setswitchinterval(0.001)  # a click waits for fewer of the scripts that draw other visitors' charts
+    sys.setswitchinterval(0.001)  # a click waits less for scripts that draw the charts of other visitors
 
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
-    """Warms up beside the server's start, and lets the engine save its runs at the end."""
+    """Warms up in the background when the server starts, and saves all runs when it stops."""
     threading.Thread(target=_warm_up, daemon=True).start()
     yield
     if _make_engine.cache_info().currsize:

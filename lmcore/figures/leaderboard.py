@@ -6,11 +6,11 @@ from typing import Any, Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from lmcore.figures.style import BLUE, BROWN, DASHES, GRAY, PURPLE, escape, figure, line, message
+from lmcore.figures.style import BLUE, BROWN, DASHES, GRAY, GREEN, PURPLE, escape, figure, line, message
 from lmcore.runs.leaderboard import Entry, Leaderboard
 
 Cost = Literal["parameters", "time"]
-BASELINE_COLORS = [GRAY, PURPLE, BROWN]
+BASELINE_COLORS = [GRAY, PURPLE, BROWN, GREEN]
 MIN_COST = 1e-3  # smaller costs are drawn here: the axis is logarithmic
 
 
@@ -19,12 +19,13 @@ def leaderboard(record: Leaderboard, cost: Cost) -> go.Figure:
     costs = [_cost(entry, cost) for entry in record.entries] or [1.0, 1e5]
     ends = np.log10([min(costs), max(costs)]) + np.array([-0.4, 0.4])
     baselines = [
-        line(f"{name}: {loss:.3f}", 10**ends, np.full(2, loss), BASELINE_COLORS[i % 3], 2, DASHES[1 + i % 3])
+        line(f"{name}: {loss:.3f}", 10**ends, np.full(2, loss), BASELINE_COLORS[i % 4], 2, DASHES[1 + i % 3])
         for i, (name, loss) in enumerate(record.baselines.items())
     ]
     frontier = record.size_frontier if cost == "parameters" else record.time_frontier
     runs = [_runs("runs", record.entries, cost, GRAY, 10), _frontier(frontier, cost)] if record.entries else []
-    ticks = {"dtick": "D2", "tickformat": "~s" if cost == "parameters" else "~g"}
+    # over several powers of ten, every 2 and 5 would be too many labels
+    ticks = {"dtick": "D2" if np.ptp(ends) < 3 else 1, "tickformat": "~s" if cost == "parameters" else "~g"}
     title = "Parameters" if cost == "parameters" else "Training time (seconds)"
     return figure(
         [*baselines, *runs],

@@ -142,10 +142,10 @@ def _how_drawn(
     st.text(f"Character {position + 1} is {label!r}, drawn with a probability of {probability:.1%}:")
     distributions = {"sampled from": step.probabilities, "model": step.model_probabilities}
     figure = figures.probability_bars(distributions, corpus.vocabulary.labels, step.chosen, step.uniform)
-    live(Chart.of(figure, f"Probabilities that character {position + 1} was drawn from."), key=f"{page}.rivals")
+    live(Chart.of(figure, f"Probabilities that character {position + 1} was drawn from."), key=f"{page}.alternatives")
 
 
-@cached(max_bytes=10_000_000)
+@cached(max_bytes=10_000_000, key=lambda reader, corpus, settings: default_key(reader.model, settings))
 def _draw(reader: RecurrentReader, corpus: Corpus, settings: SampleConfig) -> Samples:
     return sampling.draw(reader, corpus, settings, stop_at_boundary=False)
 
@@ -165,7 +165,12 @@ def words(page: str, config: RunConfig, view: RunView | None) -> None:
             "Words of interest", frequent, max_chars=300, key=f"{page}.words.{corpus.title}", width=420
         )
         length = st.select_slider(
-            "Characters to sample", LENGTHS, LENGTHS[1], format_func=lambda n: f"{n:,}", key=f"{page}.many", width=280
+            "Characters to sample",
+            LENGTHS,
+            LENGTHS[1],
+            format_func=lambda n: f"{n:,}",
+            key=f"{page}.sample_length",
+            width=280,
         )
     wanted = tuple(dict.fromkeys(given.split()))[:MAX_WORDS]
     try:
@@ -232,7 +237,7 @@ def units(page: str, config: RunConfig, view: RunView | None) -> None:
     states = hidden_units.hidden_states(reader.model, ids)  # (L, H)
     left, right = st.columns(2)
     with left:
-        unit = _unit_of_feature(f"{page}.gallery.{snapshot.step}", text, states)
+        unit = _unit_of_feature(f"{page}.features.{snapshot.step}", text, states)
     with right:
         key = f"{page}.unit.{snapshot.step}.{unit}"
         unit = int(st.number_input("Unit", 0, states.shape[1] - 1, unit, width=140, key=key))

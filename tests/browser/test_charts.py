@@ -9,10 +9,10 @@ from playwright.sync_api import expect
 from tests.browser.visitor import Chart, Visitor
 
 BEGINNING = {
-    "Picture (PNG)": b"\x89PNG",
-    "Drawing (SVG)": b"<svg",
-    "Page (HTML)": b"<!doctype html>",
-    "Data (CSV)": b"trace,",
+    "Download as PNG": b"\x89PNG",
+    "Download as SVG": b"<svg",
+    "Download as HTML": b"<!doctype html>",
+    "Download data (CSV)": b"trace,",
 }
 
 
@@ -32,7 +32,7 @@ def test_a_chart_can_be_downloaded_in_four_formats(visitor: Visitor) -> None:
 
 def test_the_data_of_a_heatmap_have_one_line_per_cell(visitor: Visitor) -> None:
     visitor.open("/")
-    lines = download(visitor.chart("mlp.live", 1), "Data (CSV)").decode().splitlines()
+    lines = download(visitor.chart("mlp.live", 1), "Download data (CSV)").decode().splitlines()
     assert len(lines) == 1 + 27 * 27
     row = [float(line.rsplit(",", 1)[1]) for line in lines[1:28]]
     assert sum(row) == pytest.approx(1, abs=0.01)
@@ -41,7 +41,7 @@ def test_the_data_of_a_heatmap_have_one_line_per_cell(visitor: Visitor) -> None:
 def test_a_downloaded_page_draws_its_chart_without_the_app(visitor: Visitor, tmp_path: Path) -> None:
     visitor.open("/")
     file = tmp_path / "chart.html"
-    file.write_bytes(download(visitor.chart("mlp.live", 0), "Page (HTML)"))
+    file.write_bytes(download(visitor.chart("mlp.live", 0), "Download as HTML"))
     alone = visitor.page.context.new_page()
     alone.goto(file.as_uri())
     expect(alone.locator(".js-plotly-plot")).to_contain_text("Loss (nats per character)")
@@ -58,4 +58,4 @@ def test_no_chart_offers_to_upload_itself(visitor: Visitor) -> None:
 def test_a_chart_says_in_words_what_it_shows(visitor: Visitor) -> None:
     visitor.open("/")
     heatmap = visitor.chart("mlp.live", 1).wait().node
-    expect(heatmap).to_have_attribute("aria-label", re.compile("The largest value is"))
+    expect(heatmap).to_have_attribute("aria-label", re.compile("The highest value is"))

@@ -44,6 +44,7 @@ def test_training_prints_one_object() -> None:
 NAIVE = [f"--set={name}={value}" for name, value in initialization.PRESETS["everything standard normal"].items()]
 
 
+@pytest.mark.slow
 def test_names_train_as_published(names_path: Path) -> None:
     result = train("--data", str(names_path), "--steps", "50", "--set", "seed=2147483647")
     assert result["first_batch_loss"] == pytest.approx(3.3179, abs=5e-5)
@@ -107,6 +108,7 @@ def test_a_finished_run_needs_more_steps() -> None:
     assert run("resume", run_id)[0] == 2
 
 
+@pytest.mark.slow
 def test_the_module_runs_as_a_program() -> None:
     command = [sys.executable, "-m", "lmcore", "runs", "--json"]
     result = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True)

@@ -24,6 +24,7 @@ def page(app: AppTest) -> AppTest:
     return app.run()
 
 
+@pytest.mark.slow
 def test_the_untrained_model_is_shown_before_the_first_click(page: AppTest) -> None:
     assert titles(page) == [
         "Step", "Step", "Output", "Gradient of the output", "Gradient of the weights", "Step", "Unit", "Pre-activation"
@@ -32,6 +33,7 @@ def test_the_untrained_model_is_shown_before_the_first_click(page: AppTest) -> N
     assert not page.error
 
 
+@pytest.mark.slow
 def test_a_preset_fills_in_the_settings_and_changes_the_picture(page: AppTest) -> None:
     before = charts(page)[2]["data"]
     page.selectbox(key="act.case").select("rescued by BatchNorm").run()
@@ -51,6 +53,7 @@ def test_a_preset_fills_in_the_settings_and_changes_the_picture(page: AppTest) -
     assert not page.exception
 
 
+@pytest.mark.slow
 def test_a_run_leaves_its_updates_and_plays_its_snapshots(page: AppTest, engine: Engine) -> None:
     page.button(key="act.go").click().run()
     assert not page.exception

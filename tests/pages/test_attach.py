@@ -100,6 +100,7 @@ def test_every_family_has_a_page() -> None:
     assert all(navigation.page_of(config) for config in CONFIGS.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", SHOWING, ids=lambda page: page.folder)
 def test_a_link_shows_the_run_or_says_where_it_belongs(page: Page, runs: dict[str, str]) -> None:
     for name, run_id in runs.items():
@@ -112,6 +113,7 @@ def test_a_link_shows_the_run_or_says_where_it_belongs(page: Page, runs: dict[st
             assert app.button(key=f"{page.prefix}.go").label == "Start"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_link_to_the_own_page_shows_the_run(name: str, runs: dict[str, str]) -> None:
     own = navigation.page_of(CONFIGS[name])
@@ -123,6 +125,7 @@ def test_the_link_to_the_own_page_shows_the_run(name: str, runs: dict[str, str])
     assert shows_run(app, own, runs[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGS)
 def test_open_on_the_page_runs_shows_the_run(name: str, runs: dict[str, str]) -> None:
     app = fresh()
@@ -135,6 +138,7 @@ def test_open_on_the_page_runs_shows_the_run(name: str, runs: dict[str, str]) ->
     assert shows_run(app, own, runs[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "name"), SHOWN)
 def test_after_a_reset_the_run_can_be_opened_again(page: Page, name: str, runs: dict[str, str]) -> None:
     app = open_run(fresh(), page, runs[name])
@@ -146,6 +150,7 @@ def test_after_a_reset_the_run_can_be_opened_again(page: Page, name: str, runs: 
     assert shows_run(open_run(app, page, runs[name]), page, runs[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "name"), SHOWN)
 def test_after_a_reset_the_address_says_what_the_fields_say(page: Page, name: str, runs: dict[str, str]) -> None:
     app = open_run(fresh(), page, runs[name])
@@ -160,6 +165,7 @@ def test_after_a_reset_the_address_says_what_the_fields_say(page: Page, name: st
     assert copy.query_params == app.query_params
 
 
+@pytest.mark.slow
 def test_interrupted_runs_of_all_families_lead_to_their_pages(
     engine: Engine, workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ def heatmap(app: AppTest) -> dict[str, Any]:
     return trace
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tab", TABS)
 @pytest.mark.parametrize("text", ["given-names", "python-reference"])
 def test_every_tab_opens_on_names_and_on_running_text(page: AppTest, tab: str, text: str) -> None:

@@ -31,6 +31,7 @@ def test_the_map_shows_the_untrained_model_and_replays_a_finished_run(page: AppT
     assert [frame["name"] for frame in embedding_map(page)["frames"]] == steps
 
 
+@pytest.mark.slow
 def test_the_projection_can_be_chosen(page: AppTest) -> None:
     for method in ("t-SNE", "PCA"):
         page.segmented_control(key="emb.method").set_value(method).run()

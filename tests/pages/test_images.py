@@ -26,6 +26,7 @@ def test_examples_then_weights_are_shown(images: AppTest, engine: Engine) -> Non
     assert "Loss and accuracy" in alts(images)[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["mlp-classifier", "softmax-regression"])
 @pytest.mark.parametrize("tab", ["Examples", "Confusion matrix", "Hidden units"])
 def test_every_tab_of_the_images_page_shows_a_picture(images: AppTest, tab: str, family: str) -> None:

@@ -26,6 +26,7 @@ def test_the_first_loss_depends_on_the_preset_or_the_custom_initialization(page:
     assert float(page.metric[1].value) > expected + 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("compared", "n_runs"), [("initializations", 5), ("direct connections", 2)])
 def test_the_racers_differ_in_their_models_only(page: AppTest, engine: Engine, compared: str, n_runs: int) -> None:
     page.multiselect(key="locales").set_value(["de_DE"])

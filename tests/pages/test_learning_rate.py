@@ -46,7 +46,7 @@ def test_a_suggested_rate_is_used_on_the_mlp_page(page: AppTest) -> None:
     page.number_input(key="lr_hidden").set_value(30)
     run_until_swept(page)
     assert not page.exception
-    button = page.button(key="lr.take.steepest")
+    button = page.button(key="lr.use.steepest")
     button.click().run()
     assert page.title[0].value == "MLP"
     assert f"{page.number_input(key='mlp_learning_rate').value:.2g}" in button.label

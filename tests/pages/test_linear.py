@@ -75,6 +75,7 @@ def test_a_file_that_is_no_table_is_refused(linear: AppTest) -> None:
     assert not linear.exception
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tab", ["Confusion matrix", "Formulas", "Batch vs. stochastic", "Loss surface"])
 def test_every_tab_of_the_linear_page_shows_a_picture(linear: AppTest, tab: str) -> None:
     assert charts(open_tab(linear, "linear", tab))

@@ -95,9 +95,9 @@ def test_a_click_that_is_delivered_twice_counts_once(
     button = st.button
 
     def delivered_twice(*arguments: Any, on_click: Any = None, **options: Any) -> bool:
-        def callback(*given: Any) -> None:
-            on_click(*given)
-            on_click(*given)
+        def callback(*given: Any, **settings: Any) -> None:
+            on_click(*given, **settings)
+            on_click(*given, **settings)
 
         return button(*arguments, on_click=callback if on_click else None, **options)
 
@@ -119,8 +119,16 @@ def test_a_new_learning_rate_acts_during_the_run_but_the_model_is_fixed(page: Ap
     press(page, "go")
 
 
+def test_a_setting_that_is_typed_right_before_the_click_on_start_counts(page: AppTest, engine: Engine) -> None:
+    page.number_input(key="mlp_learning_rate").set_value(0.37)
+    page.number_input(key="mlp_hidden").set_value(33)
+    press(page, "step")
+    config = run_of(page, engine).config
+    assert (config.train.learning_rate, config.model.hidden) == (0.37, 33)
+
+
 def test_divergence_is_reported_with_a_remedy(page: AppTest, engine: Engine) -> None:
-    page.number_input(key="mlp_learning_rate").set_value(900.0).run()
+    page.number_input(key="mlp_learning_rate").set_value(900.0)
     press(page, "go")
     until(lambda: run_of(page, engine).status == Status.FAILED)
     page.run()

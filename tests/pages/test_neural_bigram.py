@@ -29,6 +29,7 @@ def test_gradient_descent_arrives_at_the_loss_of_counting(page: AppTest, engine:
     assert any(f"{comparison.count_loss:.4f}" in markdown.value for markdown in page.markdown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tab", ["Step by step", "Smoothing = weight decay", "A common mistake"])
 @pytest.mark.parametrize("text", ["given-names", "python-reference"])
 def test_every_tab_opens_on_names_and_on_running_text(page: AppTest, tab: str, text: str) -> None:
@@ -41,14 +42,14 @@ def test_every_tab_opens_on_names_and_on_running_text(page: AppTest, tab: str, t
 
 def test_gradient_steps_on_a_word_lower_its_loss(page: AppTest) -> None:
     open_tab(page, "nb", "Step by step")
-    page.button(key="nb.once").click().run()
-    page.button(key="nb.once").click().run()
+    page.button(key="nb.one_step").click().run()
+    page.button(key="nb.one_step").click().run()
     first, second, third = (float(loss) for loss in page.text[-1].value.partition(": ")[2].split(", "))
     assert first > second > third
     page.text_input(key="nb.word.Given names").set_value("<b>").run()
     assert "<" in page.error[0].value
     page.text_input(key="nb.word.Given names").set_value("ava").run()
-    page.button(key="nb.back").click().run()
+    page.button(key="nb.start_over").click().run()
     assert page.text[-1].value.startswith("Loss after 0 steps")
 
 
@@ -56,6 +57,6 @@ def test_the_button_finds_the_penalty_closest_to_smoothing(page: AppTest) -> Non
     page.multiselect(key="locales").set_value(["de_DE"])
     open_tab(page, "nb", "Smoothing = weight decay")
     before = float(page.metric[0].value)
-    page.button(key="nb.mimic").click().run()
+    page.button(key="nb.find_penalty").click().run()
     assert not page.exception
     assert float(page.metric[0].value) < before

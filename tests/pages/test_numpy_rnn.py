@@ -57,6 +57,7 @@ def test_hidden_units_are_shown_on_any_text_of_known_characters(finished: AppTes
     assert "Type" in finished.error[0].value
 
 
+@pytest.mark.slow
 def test_words_are_counted_in_a_sample(finished: AppTest) -> None:
     open_tab(finished, "rnn", "Words")
     assert finished.dataframe[0].value["word"].iloc[0] == "the"

@@ -1,5 +1,7 @@
 """The controls of a run: Start, Pause, One step, Reset, and the settings that may change while it trains."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import streamlit as st
@@ -35,18 +37,19 @@ def buttons(page: str, config: AnyRunConfig, view: RunView | None) -> None:
         config: of the run that Start begins.
         view: the run that the page shows.
     """
+    _start_if_requested(page, config)
     st.session_state[_drawing(page)] = st.session_state.get(_drawing(page), 0) + 1
     active = view is not None and view.status.is_active and not view.pausing
     ended = view is not None and not active and view.step >= view.config.train.steps
     with st.container(horizontal=True, vertical_alignment="center"):
-        _main_button(page, config, view, active, ended)
+        _main_button(page, view, active, ended)
         st.button(
             "One step",
             key=f"{page}.step",
             icon=":material/skip_next:",
             disabled=active or ended,
             on_click=_run_command,
-            args=(page, config, "step"),
+            args=(page, "step"),
         )
         st.button(
             "Reset",
@@ -55,14 +58,14 @@ def buttons(page: str, config: AnyRunConfig, view: RunView | None) -> None:
             disabled=view is None,
             type="primary" if ended else "secondary",
             on_click=_run_command,
-            args=(page, config, "reset"),
+            args=(page, "reset"),
             help="Back to the initial weights. The run is kept on the page Runs.",
         )
         if view is not None:
             st.text(_status_line(view))
 
 
-def _main_button(page: str, config: AnyRunConfig, view: RunView | None, active: bool, ended: bool) -> None:
+def _main_button(page: str, view: RunView | None, active: bool, ended: bool) -> None:
     """The button that says Start, Pause or Resume."""
     command: Command = "pause" if active else "start" if view is None else "resume"
     st.button(
@@ -72,7 +75,7 @@ def _main_button(page: str, config: AnyRunConfig, view: RunView | None, active: 
         type="secondary" if ended else "primary",
         disabled=ended,
         on_click=_run_command,
-        args=(page, config, command),
+        args=(page, command),
         help="Raise the number of steps to continue." if ended else None,
     )
 
@@ -82,7 +85,7 @@ def _status_line(view: RunView) -> str:
     return "pausing…" if view.pausing else f"{STATUS_LABELS[view.status]}{position}"
 
 
-def _run_command(page: str, config: AnyRunConfig, command: Command) -> None:
+def _run_command(page: str, command: Command) -> None:
     """The callback of all buttons."""
     if not is_first_delivery(page):
         return
@@ -94,23 +97,53 @@ def _run_command(page: str, config: AnyRunConfig, command: Command) -> None:
         elif run_id is not None:
             engine().resume(run_id, step_once)
         else:
-            attach.show(page, engine().start(config, attach.visitor(), step_once))
+            st.session_state[_requested(page)] = _Request(step_once)
     except UserError as error:
         set_error(page, str(error))
     if command == "reset":
         attach.leave(page)
 
 
-def start_and_show(page: str, config: AnyRunConfig) -> None:
-    """Starts another run and shows it, for a button beside the others; the previous run is paused and kept."""
-    if not is_first_delivery(page):
+def start_and_show(page: str, **train: Any) -> None:
+    """The callback of a button that starts another run and shows it; the previous run is paused and kept.
+
+    Args:
+        page: prefix of the page's widget keys.
+        train: training settings of the run that differ from those on the page.
+    """
+    if is_first_delivery(page):
+        st.session_state[_requested(page)] = _Request(train=train)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A run to start as soon as the page has read its widgets.
+
+    A callback knows only the settings that the page had when it was drawn last. Somebody who types a setting and clicks
+    Start at once expects the new one.
+    """
+
+    step_once: bool = False
+    train: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _start_if_requested(page: str, config: AnyRunConfig) -> None:
+    request: _Request | None = st.session_state.pop(_requested(page), None)
+    if request is None:
         return
     try:
+        config = config.model_copy(update={"train": config.train.updated(**request.train)})
         if (run_id := attach.run_id_of(page)) is not None:
             engine().pause(run_id)
-        attach.show(page, engine().start(config, attach.visitor()))
+        attach.show(page, engine().start(config, attach.visitor(), request.step_once))
     except UserError as error:
         set_error(page, str(error))
+        return
+    st.rerun()
+
+
+def _requested(page: str) -> str:
+    return f"{page}.requested"
 
 
 def is_first_delivery(page: str) -> bool:

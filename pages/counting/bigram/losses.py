@@ -7,10 +7,12 @@ import streamlit as st
 from lmcore import figures
 from lmcore.cache import cached
 from lmcore.data.corpora import Corpus
+from lmcore.errors import UserError
 from lmcore.inspection import ngrams
-from lmcore.models.ngram import CountConfig, Counts, table_size
+from lmcore.models.ngram import CountConfig, Counts
 from ui import forms
 from ui.live_chart import Chart, live
+from ui.server import engine
 
 LABELS = {"all": "Loss on all text", "train": "Train loss", "dev": "Dev loss", "test": "Test loss"}
 
@@ -67,19 +69,24 @@ def higher_orders(corpus: Corpus, k: float) -> None:
         weight = forms.widget(CountConfig, "weight", key="weight", disabled=mixing != "interpolation")
         discount = forms.widget(CountConfig, "discount", key="discount", disabled=mixing != "back-off")
     config = forms.parse(CountConfig, {"smoothing": k, "mixing": mixing, "weight": weight, "discount": discount})
-    sizes = [table_size(corpus, order, "train") for order in range(2, 6)]
-    listed = ", ".join(f"n = {size.order}: {size.contexts:,} contexts ({size.megabytes:,.1f} MB)" for size in sizes)
-    st.caption(f"Size of each table, known before it is built: {listed}.")
-    with st.spinner("Counting…", show_time=True):
-        table = _compare_orders(corpus, config)
+    try:
+        with st.spinner("Counting…", show_time=True):
+            table = _compare_orders(corpus, config)
+    except UserError as error:
+        st.error(str(error))
+        return
     live(Chart.of(figures.order_comparison(table), "Line chart of train and dev loss by order."), key="growth")
     styled = table.style.format(
         {"contexts": "{:,}", "megabytes": "{:,.2f}", "share seen": "{:.2%}", "train": "{:.4f}", "dev": "{:.4f}"},
         na_rep="too large",
     )
     st.dataframe(styled, hide_index=True)
+    st.caption(
+        "Only contexts that occur in the training split have a row in the table. Tables too large are not built."
+    )
 
 
 @cached(max_bytes=1_000_000)
 def _compare_orders(corpus: Corpus, config: CountConfig) -> pd.DataFrame:
-    return ngrams.compare_orders(corpus, config)
+    table: pd.DataFrame = engine().compute(ngrams.compare_orders, corpus, config)
+    return table

@@ -26,8 +26,8 @@ def on_one_word(corpus: Corpus, seed: int) -> None:
         objective = st.selectbox(
             "Loss", list(OBJECTIVES), format_func=OBJECTIVES.__getitem__, key="nb.objective", width=180
         )
-        st.button("One gradient step", key="nb.once", on_click=_take_step, icon=":material/skip_next:")
-        st.button("Start over", key="nb.back", on_click=_start_over, disabled=not taken)
+        st.button("One gradient step", key="nb.one_step", on_click=_take_step, icon=":material/skip_next:")
+        st.button("Start over", key="nb.start_over", on_click=_start_over, disabled=not taken)
     try:
         record = neural_bigram.train_on_text(corpus, word, taken, rate, seed, objective)
     except UserError as error:

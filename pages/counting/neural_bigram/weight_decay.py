@@ -15,7 +15,7 @@ from ui.live_chart import Chart, live
 
 PENALTIES = [10 ** (exponent / 10) for exponent in range(-90, 11)]
 L2 = "nb.l2"  # key of the slider
-ERROR = "nb.mimic_error"  # key in the session state: why no penalty was found
+ERROR = "nb.penalty_error"  # key in the session state: why no penalty was found
 
 
 def against_smoothing(corpus: Corpus) -> None:
@@ -30,7 +30,7 @@ def against_smoothing(corpus: Corpus) -> None:
             "L2 penalty on W", PENALTIES, PENALTIES[40], format_func=lambda l2: f"{l2:.2g}", key=L2, width=280
         )
         found = st.button(
-            "Find the closest penalty", key="nb.mimic", on_click=_find_penalty, args=(corpus, k), type="primary"
+            "Find the closest penalty", key="nb.find_penalty", on_click=_find_penalty, args=(corpus, k), type="primary"
         )
     if message := st.session_state.pop(ERROR, None):
         st.error(message)

@@ -17,10 +17,11 @@ from ui.server import engine
 
 AXES: dict[XAxis, str] = {
     "steps": "steps",
-    "examples": "characters seen",
+    "examples": "examples seen",
     "wall seconds": "training time",
     "CPU seconds": "CPU time",
 }
+"""Labels of the horizontal axes; the examples of a language model are characters."""
 
 
 def show(views: dict[str, RunView]) -> None:

@@ -45,10 +45,11 @@ def show(views: dict[str, RunView]) -> None:
             on_click=_begin_fork,
             args=(selection.version(), view.id, (at, step), setting, (key, value)),
         )
-    st.text(f"At step {step:,}, {forms.label(setting)} is {now}. The new run shares everything up to that step.")
+    st.text(f"At step {step:,}: {forms.label(setting)} is {now}. The new run shares everything up to this step.")
 
 
 def _fork_step(view: RunView, key: str) -> int:
+    """A slider over the steps from which the run can be forked."""
     steps = view.fork_steps
     if len(steps) == 1:
         st.text(f"From step {steps[0]:,}.")

@@ -20,8 +20,12 @@ def runs_and_tabs(was_active: bool) -> None:
     selection.show_error()
     actions.undo_button()
     names = display_names(headers)
-    chosen = table.table(table.filtered(headers), names) if headers else table.empty()
-    actions.buttons(chosen)
+    chosen = []
+    if headers:
+        chosen = table.table(table.filtered(headers), names)
+        actions.buttons(chosen)
+    else:
+        st.info("There are no runs yet. Press Start on any page that trains a model, and find its run here afterwards.")
     views = {names[header.id]: engine().view(header.id) for header in chosen[: selection.MAX_COMPARED]}
     with st.expander("Export or import a run", icon=":material/import_export:"):
         if len(views) == 1:

@@ -1,8 +1,8 @@
 """The table of runs, and the filters above it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -15,6 +15,7 @@ from pages.lab.runs import selection
 from pages.lab.runs.selection import PAGE
 from ui.run import controls
 
+T = TypeVar("T")
 MAX_ROWS = 13  # without scrolling
 
 
@@ -22,23 +23,15 @@ def filtered(headers: Sequence[Header]) -> list[Header]:
     """The filter widgets; returns the runs that match all of them."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input("Search", key=f"{PAGE}.find", placeholder="name, note or setting", width=180)
-        families = st.multiselect("Model", _distinct(h.config.family for h in headers), key=f"{PAGE}.family", width=180)
-        data = st.multiselect("Data", _distinct(h.config.data_name for h in headers), key=f"{PAGE}.data", width=180)
-        statuses = st.multiselect(
-            "Status", list(Status), format_func=controls.STATUS_LABELS.__getitem__, key=f"{PAGE}.status", width=180
-        )
+        families = _filter("Model", "family", sorted({header.config.family for header in headers}))
+        data = _filter("Data", "data", sorted({header.config.data_name for header in headers}))
+        statuses = _filter("Status", "status", list(Status), controls.STATUS_LABELS.__getitem__)
         starred = st.toggle("Starred only", key=f"{PAGE}.starred")
     return filter_runs(headers, text, families, data, statuses, starred)
 
 
-def _distinct(values: Iterable[str]) -> list[str]:
-    return sorted(set(values))
-
-
-def empty() -> list[Header]:
-    """What the page shows while there are no runs."""
-    st.info("There are no runs yet. Press Start on any page that trains a model, then come back to find the run here.")
-    return []
+def _filter(title: str, name: str, options: Sequence[T], format_func: Callable[[T], str] = str) -> list[T]:
+    return st.multiselect(title, options, format_func=format_func, key=f"{PAGE}.{name}", width=180, placeholder="all")
 
 
 def table(headers: list[Header], names: dict[str, str]) -> list[Header]:

@@ -12,7 +12,7 @@ PAGE = "sample"
 SETTINGS = ["count", "length", "temperature", "top_k", "top_p", "seed", "prefix"]
 
 st.title("Sample")
-st.write("The darker a character, the more it **surprised** the model that generated it. Click one to see its odds.")
+st.write("The darker a character, the more it **surprised** its model. Click one to see how it was **drawn**.")
 
 corpus_config, corpus = pick_corpus()
 defaults = {"count": 10, "length": 30} if corpus.is_documents else {"count": 2, "length": 400}

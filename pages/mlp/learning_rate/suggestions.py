@@ -13,7 +13,7 @@ def rules(found: Finding, config: RunConfig) -> None:
     """One line per rule: a button that opens the MLP page with its learning rate, and how it reads the curve."""
     for name, rate in found.suggestions.items():
         left, right = st.columns([1, 2], vertical_alignment="center")
-        if left.button(f"Use {rate:.2g} on the MLP page", key=f"lr.take.{name}", width="stretch"):
+        if left.button(f"Use {rate:.2g} on the MLP page", key=f"lr.use.{name}", width="stretch"):
             _open_mlp_page(rate, config)
         right.markdown(f"**{name}**: {RULES[name][1]}")
 

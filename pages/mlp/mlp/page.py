@@ -43,7 +43,7 @@ with st.sidebar:
 config = RunConfig(corpus=corpus_config, model=forms.parse(MLPConfig, model), train=forms.parse(TrainConfig, train))
 with st.container(horizontal=True, vertical_alignment="center"):
     controls.buttons(PAGE, config, view)
-    tuning.overfit_button(PAGE, config)
+    tuning.overfit_button(PAGE)
 panel.show(PAGE, config, corpus, view, extra=tuning.hints)
 splits.train_dev_test(PAGE, corpus, view)
 

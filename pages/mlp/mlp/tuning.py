@@ -49,13 +49,14 @@ def _lowest_loss(config: RunConfig) -> tuple[float, int]:
     return irreducible_batch_loss(families.make_trainer(config))
 
 
-def overfit_button(page: str, config: RunConfig) -> None:
+def overfit_button(page: str) -> None:
     """A button that starts a run on a single minibatch: the quickest test that a model can learn at all."""
     st.button(
         "Overfit one batch",
         key=f"{page}.one_batch",
         icon=":material/filter_1:",
         on_click=controls.start_and_show,
-        args=(page, config.model_copy(update={"train": config.train.updated(**ONE_BATCH)})),
+        args=(page,),
+        kwargs=ONE_BATCH,
         help="Train a new model on a single minibatch. If it cannot memorize that, something is broken.",
     )

@@ -56,6 +56,7 @@ def test_the_first_windows_of_the_shuffled_names_are_those_of_the_lecture(names:
 DOCUMENT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp", "Zs"]), min_size=1, max_size=8)
 
 
+@pytest.mark.slow
 @given(st.lists(DOCUMENT, min_size=1, max_size=20), st.integers(1, 5))
 def test_document_windows_equal_the_naive_loop(documents: list[str], context: int) -> None:
     try:

@@ -76,6 +76,7 @@ def test_the_relative_error_of_equal_and_of_infinite_gradients() -> None:
 # ---------------------------------------------------------------- models made of layers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.family)
 def test_explicit_gradients_are_exact_and_differences_come_close(model: ModelConfig, corpus: Corpus) -> None:
     record = check_gradients(config(model), "float64", 1e-5, corpus)
@@ -125,6 +126,7 @@ def sequence(ids: np.ndarray, state: np.ndarray) -> CharacterSequence:
     return CharacterSequence(ids[:-1], ids[1:], state)
 
 
+@pytest.mark.slow
 @given(hidden=st.integers(4, 20), T=st.integers(1, 15), K=st.integers(4, 15), seed=st.integers(0, 2**32 - 1))
 def test_recurrent_gradients_equal_central_differences_and_autograd(hidden: int, T: int, K: int, seed: int) -> None:
     generator = np.random.default_rng(seed)

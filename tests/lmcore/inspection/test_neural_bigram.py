@@ -84,6 +84,7 @@ def test_the_mistake_puts_all_probability_of_a_row_on_one_pair() -> None:
     assert wrong.mean_of_logs[0] != pytest.approx(wrong.log_of_mean[0], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_gradient_descent_converges_to_the_penalized_weights() -> None:
     found = neural_bigram.softmax(neural_bigram.penalized_weights(small_counts(), 1e-3))
     settings = {"family": "neural-bigram", "learning_rate": 20, "full_batch": True, "l2": 1e-3}

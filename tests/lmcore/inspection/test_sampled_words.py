@@ -45,6 +45,7 @@ def test_frequent_words_have_at_least_three_letters() -> None:
     assert all(len(word) > 2 for word in frequent_words(CORPUS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [CONFIG.model, MLPConfig(hidden=30)], ids=["rnn", "mlp"])
 def test_more_and_more_sampled_words_exist(model: RNNConfig | MLPConfig) -> None:
     config = CONFIG.model_copy(update={"model": model})

@@ -68,6 +68,7 @@ FIRST_STEP = {name: "reproduced" for name in TRAINED if name not in ("exercise-n
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIRST_STEP)
 @pytest.mark.usefixtures("names_here")
 def test_the_numbers_of_the_untrained_model_are_reproduced(name: str) -> None:
@@ -88,6 +89,7 @@ def run_to_end(config: RunConfig) -> Run:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("names_here")
 def test_the_deep_mlp_reproduces_all_numbers() -> None:
     recipe = RECIPES["deep-batchnorm"]
@@ -97,6 +99,7 @@ def test_the_deep_mlp_reproduces_all_numbers() -> None:
     assert checks[-1].measured == pytest.approx(2.3982, abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("names_here")
 def test_another_learning_rate_differs() -> None:
     recipe = RECIPES["deep-batchnorm"]

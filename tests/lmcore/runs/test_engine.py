@@ -173,6 +173,7 @@ def final_weights(engine: Engine, run_id: str) -> bytes:
     return weights(Store().load(run_id).state)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_changes_nothing(pooled: Engine) -> None:
     run_id = pooled.start(LONG)
     until(lambda: pooled.view(run_id).step > 500)
@@ -218,6 +219,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_a_killed_server_leaves_a_run_that_resumes_bit_for_bit(tmp_path: Path) -> None:
     config = CONFIG.with_train(steps=30_000)
     script = tmp_path / "server.py"
@@ -261,6 +263,7 @@ def _name_of_main() -> str:
 # ---------------------------------------------------------------- a cluster
 
 
+@pytest.mark.slow
 def test_a_dask_cluster_trains_the_same_run_though_a_worker_dies(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}

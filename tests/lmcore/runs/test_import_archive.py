@@ -44,6 +44,7 @@ from tests.lmcore.runs.example_runs import (
 # ---------------------------------------------------------------- export and import
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "values",
     [

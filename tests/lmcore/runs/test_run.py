@@ -72,6 +72,7 @@ def test_the_budget_of_minutes_ends_a_run() -> None:
 # ---------------------------------------------------------------- forks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [0, 1, 500, 1500, 1700])
 @pytest.mark.parametrize(
     "settings",

@@ -94,6 +94,7 @@ CASES: dict[str, RunConfig] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_the_script_gives_the_losses_of_the_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = train_run(CASES[name])
@@ -116,6 +117,7 @@ CHANGES: dict[str, tuple[RunConfig, dict[int, dict[str, Any]]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHANGES)
 def test_the_script_changes_settings_at_the_same_steps(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -143,6 +145,7 @@ def test_the_text_is_read_as_the_run_read_it(
     agrees(run, names)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_the_script_of_any_mlp_gives_its_losses(

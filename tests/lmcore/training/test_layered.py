@@ -88,6 +88,7 @@ def test_an_output_of_zeros_starts_at_ln_v_exactly() -> None:
     assert np.allclose(record.probabilities, record.probabilities[0, 0])
 
 
+@pytest.mark.slow
 def test_twenty_thousand_steps_on_the_names_equal_a_plain_autograd_loop(names: Corpus) -> None:
     steps = 20_000
     trainer = make_trainer(RunConfig(train=TrainConfig(steps=steps)), names)
@@ -406,6 +407,7 @@ def test_one_batch_is_learned_down_to_what_its_contexts_leave_open() -> None:
     assert losses.min() > floor - 1e-5
 
 
+@pytest.mark.slow
 def test_twenty_thousand_steps_rank_the_starting_weights_as_published(names: Corpus) -> None:
     dev = {}
     for name in list(initialization.PRESETS)[:4]:

@@ -50,6 +50,7 @@ def test_the_first_batch_with_batch_norm_costs_what_is_published(names: Corpus) 
     assert record.saturated["tanh"] == pytest.approx(0.004, abs=0.0005)
 
 
+@pytest.mark.slow
 def test_training_with_batch_norm_equals_a_plain_autograd_loop(names: Corpus) -> None:
     steps = 3000
     model = MLPConfig(**initialization.PRESETS["output × 0.01, hidden Kaiming, BatchNorm"])
@@ -87,6 +88,7 @@ def test_training_with_batch_norm_equals_a_plain_autograd_loop(names: Corpus) ->
     assert trainer.model.statistics["norm.mean"].numpy() == pytest.approx(mean[0].detach().numpy(), abs=0.05)
 
 
+@pytest.mark.slow
 def test_the_deep_net_is_as_published(names: Corpus) -> None:
     """Five hidden layers with batch normalization everywhere, as in makemore, part 3."""
     model = MLPConfig(

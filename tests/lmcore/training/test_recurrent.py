@@ -102,6 +102,7 @@ def test_the_numpy_network_takes_the_steps_of_the_textbook() -> None:
     assert losses[0] == pytest.approx(math.log(len(NOVEL.vocabulary)), abs=0.01)
 
 
+@pytest.mark.slow
 def test_the_smoothed_loss_on_war_and_peace_falls_as_in_the_literature(novel_path: Path) -> None:
     text = decode(novel_path.read_bytes()).text
     corpus = from_text(text, config=CorpusConfig(units="running", lower_case=True))
@@ -112,6 +113,7 @@ def test_the_smoothed_loss_on_war_and_peace_falls_as_in_the_literature(novel_pat
     assert trainer.smoothed_loss < 60  # 51.9 to 58.9 over 32 seeds: rounding, too, decides where chaos leads
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS)
 def test_every_cell_learns_a_text_with_a_rhythm(cell: str) -> None:
     corpus = from_text("abacbd" * 200, config=CorpusConfig(units="running"))  # b is followed by a or d

@@ -106,6 +106,7 @@ def test_a_snapshot_names_its_metrics_and_restores_its_weights(name: str) -> Non
     assert restored.evaluate("test") == trainer.evaluate("test")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_slices_of_a_worker_give_the_same_bytes_however_time_is_cut(name: str) -> None:
     data = {} if name in ("softmax-regression", "logistic-regression", "mlp-classifier") else {"locales": ("de_DE",)}
