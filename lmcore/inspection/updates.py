@@ -58,5 +58,5 @@ def diagnose_updates(record: Updates, n_last: int = 10) -> list[str]:
             problems.append(f"{name} barely changes: by a factor of 10^{log_ratio:.1f} per step.")
         elif log_ratio > TARGET_LOG_RATIO + TOLERANCE:
             excess = 10 ** (log_ratio - TARGET_LOG_RATIO)
-            problems.append(f"The updates of {name} are {excess:.0f} times as large as they should be.")
+            problems.append(f"{name}: the updates are {excess:.0f} times as large as they should be.")
     return problems or ["Every weight matrix changes by about a thousandth per step, as it should."]

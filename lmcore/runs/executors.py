@@ -37,7 +37,8 @@ def process_pool(count: int | None = None) -> Workers:
         context.set_forkserver_preload(["lmcore.runs.preload"])
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_prepare_worker)
     with _empty_main():
-        pool.submit(os.getpid)  # starts all workers
+        for _ in range(count):
+            pool.submit(os.getpid)  # starts a worker, since none is idle yet
     return Workers(pool, count, lambda: pool.shutdown(wait=True, cancel_futures=True))
 
 

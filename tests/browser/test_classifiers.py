@@ -29,10 +29,10 @@ def test_a_click_adds_a_point(visitor: Visitor) -> None:
     visitor.widget("linear.brush").get_by_text("B", exact=True).click()
     visitor.wait_until_idle()
     chart.click(60, 60)
-    visitor.widget("linear.unpoint").get_by_text("1").wait_for()
+    visitor.widget("linear.remove_points").get_by_text("1").wait_for()
     chart.click(120, 80)
-    visitor.widget("linear.unpoint").get_by_text("2").click()
-    visitor.widget("linear.unpoint").wait_for(state="detached")
+    visitor.widget("linear.remove_points").get_by_text("2").click()
+    visitor.widget("linear.remove_points").wait_for(state="detached")
 
 
 def test_a_drawn_digit_gets_a_prediction(visitor: Visitor) -> None:

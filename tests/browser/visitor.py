@@ -95,8 +95,9 @@ class Visitor:
         self.wait_until_idle()
 
     def wait_until_idle(self) -> None:
-        self.page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+        # in this order: before its first script begins, a page that was just opened does not run either
         self.page.wait_for_selector("h1, [data-testid=stException]")
+        self.page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
         assert self.page.get_by_test_id("stException").count() == 0, self.page.url
 
     def widget(self, key: str) -> Locator:

@@ -152,6 +152,7 @@ def test_find_lr_prints_the_suggestions_and_the_curve() -> None:
     assert "seeds" in err
 
 
+@pytest.mark.slow
 def test_check_gradients_tells_the_error_of_each_tensor() -> None:
     code, out, _ = run("check-gradients", "mlp", *FAST, "--set", "batch_norm=hidden", "--json")
     assert code == 0

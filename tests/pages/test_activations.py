@@ -76,6 +76,7 @@ def test_a_run_leaves_its_updates_and_plays_its_snapshots(page: AppTest, engine:
     assert charts(page)[3]["layout"]["xaxis"]["range"][1] > 0
 
 
+@pytest.mark.slow
 def test_a_unit_a_layer_and_a_threshold_can_be_chosen(page: AppTest) -> None:
     page.slider(key="act.threshold").set_value(0.5).run()
     saturated = next(text.value for text in page.text if "units are dead" in text.value)
@@ -86,22 +87,24 @@ def test_a_unit_a_layer_and_a_threshold_can_be_chosen(page: AppTest) -> None:
     assert page.dataframe[0].value.shape == (8, 2)
 
 
+@pytest.mark.slow
 def test_a_changed_copy_is_compared_with_the_original(page: AppTest) -> None:
     page.session_state["act.treatment"] = True
     page.run()
     assert sum(", original" in title for title in titles(page)) == 3
     before = next(text.value for text in page.text if text.value.startswith("Loss, changed"))
-    page.selectbox(key="act.remedy").select("BatchNorm").run()
+    page.selectbox(key="act.change").select("BatchNorm").run()
     assert next(text.value for text in page.text if text.value.startswith("Loss, changed")) != before
 
 
+@pytest.mark.slow
 def test_a_model_that_diverges_is_compared_with_its_changed_copy(page: AppTest) -> None:
     page.session_state["act.treatment"] = True
     page.number_input(key="act_learning_rate").set_value(500.0).run()
-    page.selectbox(key="act.remedy").select("learning rate × 0.1").run()
+    page.selectbox(key="act.change").select("learning rate × 0.1").run()
     assert page.error[0].value.startswith("Original: Training diverged")
     page.number_input(key="act_learning_rate").set_value(0.1)
-    page.selectbox(key="act.remedy").select("learning rate × 10").run()
+    page.selectbox(key="act.change").select("learning rate × 10").run()
     assert not page.exception
     assert not any(error.value.startswith("Original") for error in page.error)
     assert sum(", original" in title for title in titles(page)) == 3

@@ -267,6 +267,7 @@ def test_a_deleted_run_is_named_and_the_page_starts_afresh(mlp: Page, runs: dict
     assert not app.run().warning
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run_id", ["0" * 20, "../../../etc/passwd", "<script>", ""])
 def test_an_address_with_no_run_at_all_says_so(mlp: Page, run_id: str, engine: Engine) -> None:
     app = open_run(fresh(), mlp, run_id)
@@ -275,6 +276,7 @@ def test_an_address_with_no_run_at_all_says_so(mlp: Page, run_id: str, engine: E
     assert app.warning
 
 
+@pytest.mark.slow
 def test_a_page_that_shares_the_run_of_another_one_keeps_its_own_reset(mlp: Page, runs: dict[str, str]) -> None:
     app = open_run(fresh(), mlp, runs["mlp"])
     embeddings, activations = navigation.find("mlp/embeddings"), navigation.find("inside/activations")
@@ -296,6 +298,7 @@ def test_a_forked_run_is_opened_by_its_address(mlp: Page, runs: dict[str, str], 
     assert app.number_input(key="mlp_hidden").value == 17
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["mlp/initialization", "mlp/wavenet", "rnn/gru_lstm", "classifiers/linear"])
 def test_a_race_of_other_runs_is_refused_in_words(folder: str, runs: dict[str, str]) -> None:
     app = fresh()

@@ -86,13 +86,14 @@ def test_another_seed_gives_another_pass(app: AppTest) -> None:
     assert charts(app)[0]["data"][0]["z"] != before
 
 
+@pytest.mark.slow
 def test_correct_answers_are_counted_once(exam: AppTest) -> None:
     assert progress(exam).startswith("0 of 28")
     answer(exam, "-F.one_hot(Yb, V) / n")
     assert "bit for bit" in exam.success[0].value
     exam.run()
     assert progress(exam).startswith("1 of 28")
-    exam.button(key="bp.following").click().run()
+    exam.button(key="bp.next_question").click().run()
     assert exam.selectbox(key="bp.question").value == "dprobs"
     answer(exam, "dlogprobs * (1 / (probs * 3)) * 3")
     assert "rounding" in exam.success[0].value

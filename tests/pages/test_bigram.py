@@ -38,6 +38,7 @@ def test_every_cell_has_its_pair_written_in_it_and_rows_can_be_sorted(page: AppT
     assert figure(page)["layout"]["yaxis"]["ticktext"][:3] == [".", "a", "e"]
 
 
+@pytest.mark.slow
 def test_smoothing_raises_the_loss(page: AppTest) -> None:
     open_tab(page, "bigram", "Smoothing")
     before = [float(metric.value) for metric in page.metric]
@@ -88,6 +89,7 @@ def test_without_keepdim_rows_do_not_sum_to_one(page: AppTest) -> None:
     assert not no_keepdim.startswith("Row sums 1.000")
 
 
+@pytest.mark.slow
 def test_hostile_text_breaks_no_tab_and_is_no_markup(app: AppTest) -> None:
     visit(app, "data/dataset")
     app.text_area(key="paste").set_value("<b>&amp;</b> $x$ 😀 שלום =1+1 `a`\n" * 40)

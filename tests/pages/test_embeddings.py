@@ -41,6 +41,7 @@ def test_the_projection_can_be_chosen(page: AppTest) -> None:
     assert "cannot be drawn in 3" in page.info[0].value
 
 
+@pytest.mark.slow
 def test_the_page_first_shows_the_run_of_the_mlp_page(app: AppTest, engine: Engine) -> None:
     visit(app, "mlp/mlp")
     app.multiselect(key="locales").set_value(["de_DE"]).run()

@@ -55,6 +55,7 @@ def test_cells_race_with_the_same_number_of_parameters(page: AppTest, engine: En
     assert charts(page)[0]["layout"]["xaxis"]["title"]["text"].lower().startswith("step")
 
 
+@pytest.mark.slow
 def test_cells_can_race_for_the_same_time(page: AppTest, engine: Engine) -> None:
     open_tab(page, "lstm", "Race")
     assert page.number_input(key="lstm.race_minutes").disabled

@@ -34,6 +34,7 @@ def test_every_tab_of_the_images_page_shows_a_picture(images: AppTest, tab: str,
     assert charts(open_tab(images, "images", tab))
 
 
+@pytest.mark.slow
 def test_the_worst_mistakes_are_shown_with_their_pictures(images: AppTest, engine: Engine) -> None:
     finish(open_tab(images, "images", "Confusion matrix"), engine, "images")
     worst = charts(images)[1]

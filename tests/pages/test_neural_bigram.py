@@ -40,6 +40,7 @@ def test_every_tab_opens_on_names_and_on_running_text(page: AppTest, tab: str, t
     assert all(json.loads(part["figure"])["data"] for part in parts(page, "chart"))
 
 
+@pytest.mark.slow
 def test_gradient_steps_on_a_word_lower_its_loss(page: AppTest) -> None:
     open_tab(page, "nb", "Step by step")
     page.button(key="nb.one_step").click().run()

@@ -36,6 +36,7 @@ def test_a_run_reports_smoothed_loss_perplexity_and_bits(finished: AppTest, engi
     assert view.config.train.clip == "value"
 
 
+@pytest.mark.slow
 def test_a_passage_is_sampled_and_its_characters_explained(finished: AppTest) -> None:
     open_tab(finished, "rnn", "Passage")
     assert [alt.split()[0] for alt in alts(finished)] == ["A", "Probabilities"]

@@ -112,6 +112,7 @@ def test_an_unknown_recipe_in_the_address_is_the_default(app: AppTest) -> None:
 # ---------------------------------------------------------------- export and import
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("names_here")
 def test_a_run_can_be_exported_and_imported(app: AppTest, engine: Engine) -> None:
     choose(visit(app, "lab/recipes"), "deep-batchnorm")

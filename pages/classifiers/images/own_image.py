@@ -68,7 +68,7 @@ def _predict(page: str, model: Classifier, data: Dataset, raw: Floats) -> None:
     live(
         Chart.of(figures.single_image(raw.reshape(data.image_shape)), "The image after preprocessing.", 4),
         Chart.of(figures.class_probabilities(p, data.classes), f"{data.classes[best]}: {p[best]:.0%}.", 6),
-        key=f"{page}.said",
+        key=f"{page}.prediction",
     )
     st.text(f"Prediction: {data.classes[best]} ({p[best]:.1%})")
     order = np.argsort(-p)[:3]

@@ -30,8 +30,8 @@ def show(page: str, config: ClassifierRunConfig) -> None:
         )
         default = min(1 + len(names) // len(model.matrix), len(names) - 1)
         second = st.selectbox("Weight on the y axis", names, default, key=f"{page}.w2.{data.title}", width=200)
-        epochs = st.slider("Epochs", 1, 200, 40, key=f"{page}.walked", width=220)
-        rate = st.select_slider("Learning rate", LEARNING_RATES, 0.1, key=f"{page}.walk_rate", width=220)
+        epochs = st.slider("Epochs", 1, 200, 40, key=f"{page}.surface_epochs", width=220)
+        rate = st.select_slider("Learning rate", LEARNING_RATES, 0.1, key=f"{page}.surface_rate", width=220)
     config = config.model_copy(update={"train": config.train.updated(learning_rate=rate)})
     try:
         chart = _surface(config, names.index(first), names.index(second), epochs)

@@ -30,7 +30,7 @@ def controls(page: str, fixed: bool) -> None:
     )
     if (n_points := len(given(page))) and not fixed:
         label = f"Remove {n_points} point{'s' if n_points > 1 else ''}"
-        st.button(label, key=f"{page}.unpoint", on_click=_remove_all, args=(page,))
+        st.button(label, key=f"{page}.remove_points", on_click=_remove_all, args=(page,))
 
 
 def _remove_all(page: str) -> None:

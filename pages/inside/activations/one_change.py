@@ -26,7 +26,7 @@ def show(page: str, config: RunConfig, view: RunView | None) -> None:
     with unfolded:
         st.write("Two fresh models, the original and a copy with **one change**, on the same minibatch.")
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            name = st.selectbox("Change", list(TREATMENTS), key=f"{page}.remedy", width=260)
+            name = st.selectbox("Change", list(TREATMENTS), key=f"{page}.change", width=260)
             steps = st.select_slider("Training steps", [0, 10, 100, 1000], 100, key=f"{page}.after", width=260)
         changed = apply_treatment(config, name)
         if changed == config:
@@ -65,4 +65,4 @@ def _compare(page: str, models: dict[str, Activations | str]) -> None:
             figure = figures.histograms(histograms(group[quantity], limit), f"{title}, {label}")
             charts.append(Chart.of(figure, f"Histograms of the {quantity}, {label}.", 5))
     if charts:
-        live(*charts, key=f"{page}.beside")
+        live(*charts, key=f"{page}.comparison")

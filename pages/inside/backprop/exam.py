@@ -18,7 +18,7 @@ def show(record: BackpropPass) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         title = st.selectbox("Gradient", titles, key="bp.question", persist_state="session", width=260)
         next_title = titles[(titles.index(title) + 1) % len(titles)]
-        st.button("Next", key="bp.following", on_click=_go_to, args=(next_title,), icon=":material/skip_next:")
+        st.button("Next", key="bp.next_question", on_click=_go_to, args=(next_title,), icon=":material/skip_next:")
     question = questions[title]
     st.write("The gradient flows back through")
     st.code("\n".join(question.forward_lines), language="python", wrap_lines=True)

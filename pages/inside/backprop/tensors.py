@@ -12,9 +12,13 @@ from lmcore.inspection.backprop_rules import BACKWARD
 from ui.live_chart import Chart, live
 
 FORWARD = [*reversed(BACKWARD), "loss"]  # tensor names in the order of the forward pass
-WIDTHS = {
-    name: st.column_config.Column(width=pixels)
-    for name, pixels in {"": 30, "tensor": 120, "shape": 90, "difference from autograd": 110}.items()
+COLUMNS = {
+    "": st.column_config.Column(width=30),
+    "tensor": st.column_config.Column(width=120),
+    "shape": st.column_config.Column(width=90),
+    "difference from autograd": st.column_config.Column(
+        "difference", width=90, help="Largest absolute difference between this gradient and autograd's."
+    ),
 }
 
 
@@ -48,8 +52,7 @@ def show(record: BackpropPass) -> None:
     table = backprop.overview(record)
     table.insert(0, "", ["▶" if row == name else "" for row in table["tensor"]])
     styled = table.style.format({"difference from autograd": "{:.1e}"})
-    st.dataframe(styled, column_config=WIDTHS, hide_index=True, height="content")
-    st.caption("Difference from autograd: largest absolute difference between the two gradients.")
+    st.dataframe(styled, column_config=COLUMNS, hide_index=True, height="content")
 
 
 def _pick_tensor() -> str:

@@ -39,7 +39,7 @@ def test_a_diagnosis_names_what_changes_too_much_and_too_little() -> None:
     assert record.updates.shape == (20, 4)
     assert diagnose_updates(record) == [
         "slow barely changes: by a factor of 10^-6.0 per step.",
-        "The updates of wild are 50 times as large as they should be.",
+        "wild: the updates are 50 times as large as they should be.",
         "zero does not change at all.",
     ]
 

@@ -139,6 +139,7 @@ def test_no_model_beats_the_entropy_of_its_own_counts(documents: list[str], orde
         assert loss >= entropy - 1e-9
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(DOCUMENTS, st.integers(0, 2**31), MIXING)
 def test_the_same_seed_samples_the_same(documents: list[str], seed: int, mixing: str) -> None:
@@ -173,6 +174,7 @@ def test_back_off_helps_where_nothing_was_seen(names: Corpus) -> None:
     assert mixed.loss(names, "dev") < 2.2
 
 
+@pytest.mark.slow
 def test_a_table_beyond_the_limit_is_refused_in_words(novel_path: Path) -> None:
     corpus = from_text(encoding.decode(novel_path.read_bytes()).text, config=CorpusConfig(units="running"))
     assert table_size(corpus, 5).cells > 5_000_000

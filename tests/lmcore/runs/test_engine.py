@@ -247,17 +247,22 @@ def test_a_killed_server_leaves_a_run_that_resumes_bit_for_bit(tmp_path: Path) -
     assert final_weights(restarted, run_id) == straight(config)
 
 
-def test_the_child_processes_never_run_the_main_program_again(pooled: Engine) -> None:
-    assert pooled._workers.executor.submit(_name_of_main).result(60) != sys.modules["__main__"].__file__
+def test_worker_processes_never_run_the_main_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, evidence = tmp_path / "program.py", tmp_path / "evidence"
+    program.write_text(f"open({str(evidence)!r}, 'w').close()")
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(program), raising=False)
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
+    workers = executors.process_pool(1)
+    assert workers.executor.submit(os.getpid).result(60) != os.getpid()
+    workers.close()
+    assert not evidence.exists()
 
 
 @pytest.mark.skipif(not hasattr(os, "nice"), reason="this system has no nice values")
-def test_workers_leave_the_pages_the_right_of_way(pooled: Engine) -> None:
-    assert pooled._workers.executor.submit(os.nice, 0).result(60) == 10
-
-
-def _name_of_main() -> str:
-    return getattr(sys.modules["__main__"], "__file__", "") or ""
+def test_workers_run_at_a_lower_priority_than_pages() -> None:
+    workers = executors.process_pool(1)
+    assert workers.executor.submit(os.nice, 0).result(60) == 10
+    workers.close()
 
 
 # ---------------------------------------------------------------- a cluster
@@ -265,7 +270,6 @@ def _name_of_main() -> str:
 
 @pytest.mark.slow
 def test_a_dask_cluster_trains_the_same_run_though_a_worker_dies(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("distributed")
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     scheduler_file = runs_folder() / "scheduler.json"
     dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--scheduler-file", str(scheduler_file)]

@@ -97,6 +97,7 @@ def test_a_fork_with_equal_settings_takes_the_steps_of_its_parent(settings: dict
     assert child.origin == Fork(parent.id, at)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", [{"learning_rate": 0.3}, {"batch_size": 16}, {"optimizer": "adam"}])
 def test_a_fork_with_another_setting_shares_the_beginning_only(changed: dict[str, Any]) -> None:
     parent = trained({"hidden": 20}, 600)

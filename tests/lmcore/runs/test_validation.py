@@ -64,6 +64,7 @@ WEIGHTS = "state/weights"
 RESUME = "resume/3"  # the state of the snapshot at step 5, without its weights
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "words"),
     [

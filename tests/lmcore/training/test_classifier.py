@@ -46,6 +46,7 @@ def test_batch_descent_ends_where_the_literature_says() -> None:
     assert trainer.metrics("test")["accuracy"] == 0.90
 
 
+@pytest.mark.slow
 def test_stochastic_descent_ends_where_the_literature_says() -> None:
     trainer = trained(**REFERENCE, descent="stochastic", steps=160_000)
     assert trainer.examples == 1000 * 160

@@ -193,6 +193,7 @@ def test_snapshots_have_samples_of_the_same_draws_and_the_place_in_the_text() ->
     assert trainer.snapshot().samples == last.samples
 
 
+@pytest.mark.slow
 def test_snapshots_of_large_networks_keep_the_last_weights_only() -> None:
     small, large = LSTM, with_model(LSTM, hidden=256)
     for config in (small, large):
