@@ -7,7 +7,7 @@ from tests.browser.server import Server
 from tests.waiting import until
 
 
-def test_a_killed_server_leaves_a_run_that_the_page_resumes(new_visitor: NewVisitor, own_server: Server) -> None:
+def test_a_killed_server_leaves_a_run_that_the_page_resumes(own_server: Server, new_visitor: NewVisitor) -> None:
     visitor = new_visitor(own_server.url)
     visitor.open("/?locales=de_DE")
     visitor.button("mlp.go").click()

@@ -127,5 +127,7 @@ def test_every_explicit_backward_pass_agrees_with_autograd(config: Any, B: int, 
     loss = cross_entropy(model.forward(X), Y.unsqueeze(1))
     model.backward(loss.grad_logits)
     assert -loss.log_probabilities.mean().item() == pytest.approx(expected.item(), abs=1e-12)
+    # two examples that BatchNorm maps to ±1 leave gradients of almost zero, in which rounding shows
+    rtol, atol = (1e-7, 1e-8) if model.has_batch_norm else (1e-10, 1e-10)
     for name, gradient in model.gradients.items():
-        torch.testing.assert_close(gradient, parameters[name].grad, rtol=1e-10, atol=1e-10)
+        torch.testing.assert_close(gradient, parameters[name].grad, rtol=rtol, atol=atol)
