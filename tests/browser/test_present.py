@@ -15,6 +15,7 @@ def test_keys_start_step_scrub_and_reset(visitor: Visitor) -> None:
     visitor.page.keyboard.press(" ")
     visitor.reload()
     assert visitor.step == 0  # keys do nothing before
+    expect(visitor.button("mlp.go")).to_be_visible()
     start_presenting(visitor)
     visitor.page.keyboard.press(" ")
     slider = visitor.widget("mlp.at").locator("input[type=range]")
