@@ -9,10 +9,11 @@ run: .venv/run.stamp
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 check: static
-	$(BIN)/pytest -q -n 2 -m "not slow"
+	$(BIN)/pytest -q -n 2 --dist worksteal -m "not slow"
 
 test: static
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist worksteal --ignore tests/browser --cov
+	$(BIN)/pytest tests/browser
 
 static: .venv/test.stamp
 	$(BIN)/ruff check .

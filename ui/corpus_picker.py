@@ -8,6 +8,7 @@ from lmcore.errors import UserError
 from ui import address, download, forms
 
 SOURCE = "text"  # key of the picker, and its name in the address
+HELP = "Text to learn from. Upload or paste your own on the page Dataset."
 
 
 def pick_corpus(fixed: bool = False) -> tuple[CorpusConfig, Corpus]:
@@ -26,7 +27,7 @@ def pick_corpus(fixed: bool = False) -> tuple[CorpusConfig, Corpus]:
             key=SOURCE,
             disabled=fixed,
             persist_state="session",
-            help="Text to learn from. Upload or paste your own on the page Dataset.",
+            help="The text of the run. Press Reset to choose another one." if fixed else HELP,
         )
         with st.expander("Text options"):
             options = _options(name, fixed)

@@ -1,5 +1,7 @@
 """Which run a page shows: every page that shows runs, every family, every way in."""
 
+import pkgutil
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -311,3 +313,25 @@ def test_a_race_of_other_runs_is_refused_in_words(folder: str, runs: dict[str, s
         app.run()
     assert not app.exception
     assert any("belongs to another page" in warning.value for warning in app.warning)
+
+
+@pytest.mark.parametrize("kind", ["fork", "race", "one batch"])
+def test_a_click_that_arrives_twice_starts_one_run(
+    kind: str, runs: dict[str, str], engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, folder, key, started = {
+        "fork": ("pages.lab.runs.fork._begin_fork", "lab/runs", "runs.fork_go", 1),
+        "race": ("ui.race._start", "mlp/wavenet", "wave.race_go", 2),
+        "one batch": ("ui.run.controls.start_and_show", "mlp/mlp", "mlp.one_batch", 1),
+    }[kind]
+    once: Callable[..., None] = pkgutil.resolve_name(target)
+    monkeypatch.setattr(target, lambda *args, **settings: (once(*args, **settings), once(*args, **settings)))
+    app = fresh()
+    app.query_params = {"runs": runs["mlp"]} if kind == "fork" else {}
+    app.session_state["runs_tab"] = "Fork"
+    visit(app, folder)
+    app.button(key=key).click().run()
+    assert not app.exception
+    assert len(engine.headers()) == len(runs) + started
+    for header in engine.headers():
+        engine.pause(header.id)

@@ -24,7 +24,7 @@ def records(count: int, seed: int = 0) -> np.ndarray:
 def packed(members: dict[str, bytes], **kinds: bytes) -> bytes:
     """A gzipped tar with these members; ``kinds`` gives types other than a plain file."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, content in members.items():
             info = tarfile.TarInfo(name)
             info.size = len(content)
@@ -33,7 +33,7 @@ def packed(members: dict[str, bytes], **kinds: bytes) -> bytes:
             info = tarfile.TarInfo(name)
             info.type, info.linkname = kind, "/etc/passwd"
             archive.addfile(info)
-    return buffer.getvalue()
+    return gzip.compress(buffer.getvalue(), mtime=0)
 
 
 def placed(content: bytes) -> RemoteFile:
@@ -71,7 +71,7 @@ def test_the_published_archive_is_pinned() -> None:
 
 def cut(content: bytes) -> bytes:
     """A gzipped tar whose inside breaks off, though the gzip is whole."""
-    return gzip.compress(gzip.decompress(content)[: -10 * 1024 - 3000])
+    return gzip.compress(gzip.decompress(content)[: -10 * 1024 - 3000], mtime=0)
 
 
 @pytest.mark.parametrize(
