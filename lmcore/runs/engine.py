@@ -21,17 +21,18 @@ from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
 from lmcore.runs import executors
 from lmcore.runs.checkpoint_writer import CheckpointWriter
+from lmcore.runs.computations import Computations
 from lmcore.runs.run import Run, Status
 from lmcore.runs.store import TRASH_DAYS, Header, Store
 from lmcore.runs.view import RunView
 from lmcore.runs.worker import advance, evaluate_on_test
+from lmcore.runs.worker_pool import DeadlineError, WorkerCrashedError, WorkerError
 from lmcore.training.history import TestEvaluation
 from lmcore.training.trainer import SliceReport
 
 SAVE_EVERY = 3.0  # seconds between two checkpoints of a running run, at least
 MAX_SAVE_SHARE = 1 / 200  # of the time spent on encoding the checkpoints of a run: large ones are saved less often
-DEADLINE = 120.0  # seconds after which a slice counts as lost
-MAX_CRASHES = 4  # workers that may crash in a row under one run before the run counts as the cause
+MAX_CRASHES = 2  # workers that one slice may end before the run counts as the cause
 MAX_IDLE_RUNS = 60  # runs at rest that stay in memory; older ones are read from disk when needed
 
 _log = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ class Engine:
         store: where runs are kept.
         make_workers: makes the executor, and again after it broke.
         max_active: runs of one owner that train at once; further ones queue.
+        computations: where what is not training is computed.
     """
 
     def __init__(
@@ -78,7 +80,9 @@ class Engine:
         store: Store | None = None,
         make_workers: Callable[[], executors.Workers] | None = None,
         max_active: int = 2,
+        computations: Computations | None = None,
     ) -> None:
+        self.computations = computations or Computations()
         self.store = store or Store()
         self.max_active = max_active
         self._make_workers = make_workers or executors.from_environment()
@@ -95,7 +99,8 @@ class Engine:
         self._thread.start()
 
     def warm(self) -> None:
-        """Let every worker import what it needs, so that the first run starts at once."""
+        """Let every worker import what it needs, so that the first run and the first click are answered at once."""
+        self.computations.start()
         for _ in range(self._workers.n_workers):
             self._workers.executor.submit(advance, b"", {}, 0.0)
 
@@ -222,23 +227,8 @@ class Engine:
         return evaluation
 
     def compute(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """What a function of lmcore returns, computed by a worker, so that other visitors' pages stay quick.
-
-        Raises:
-            UserError: if the worker crashes twice, or does not answer.
-        """
-        for _ in range(2):
-            generation = self._generation
-            try:
-                future = self._workers.executor.submit(function, *arguments)
-                return future.result(DEADLINE)
-            except (BrokenExecutor, CancelledError):
-                with self._lock:
-                    self._replace_workers(generation)
-            except TimeoutError:
-                future.cancel()
-                raise UserError(f"No worker answered within {DEADLINE:g} s. Try again with less to compute.") from None
-        raise UserError("A worker crashed twice on this, perhaps out of memory. Try a smaller model or a shorter text.")
+        """What a function of lmcore returns: see `Computations.compute`."""
+        return self.computations.compute(function, *arguments)
 
     def close(self) -> None:
         """Let slices in flight end, save every run and end the workers. Active runs count as interrupted."""
@@ -258,6 +248,7 @@ class Engine:
         for entry in self._entries.values():
             self._unlock(entry)
         self._workers.close()
+        self.computations.close()
 
     # ------------------------------------------------------------ queries
 
@@ -398,15 +389,8 @@ class Engine:
         except UserError as error:
             self._fail(entry, str(error))
             return
-        except (BrokenExecutor, CancelledError):
-            self._replace_workers(generation)
-            entry.crashes += 1
-            if entry.crashes > MAX_CRASHES:
-                self._fail(
-                    entry, "Its worker crashed several times in a row, perhaps out of memory. Try a smaller model."
-                )
-            else:
-                self._submit(entry)
+        except (WorkerError, BrokenExecutor, CancelledError) as error:
+            self._submit_again(entry, generation, error)
             return
         run = entry.run
         entry.crashes = 0
@@ -421,24 +405,37 @@ class Engine:
         else:
             self._save(entry)
 
+    def _submit_again(self, entry: _Entry, generation: int, error: Exception) -> None:
+        """Submit the last state again, unless the run is what ends its workers."""
+        entry.crashes += 1
+        if not isinstance(error, WorkerError):
+            self._replace_workers(generation)
+            error = WorkerCrashedError("The computation crashed")
+        if isinstance(error, DeadlineError) or entry.crashes >= MAX_CRASHES:
+            self._fail(entry, f"{error}. Try a smaller model or shorter texts, or resume the run.")
+        else:
+            self._submit(entry)
+
     def _fail(self, entry: _Entry, message: str) -> None:
         entry.run.status, entry.run.message = Status.FAILED, message
         self._save(entry)
 
     def _replace_workers(self, generation: int) -> None:
-        """Replace broken workers, once per breakdown: the first run to notice replaces them for all."""
+        """Replace a broken executor, once per breakdown: the first run to notice replaces it for all."""
         if generation == self._generation and not self._closed:
             self._generation += 1
             self._workers.close()
             self._workers = self._make_workers()
 
     def _fail_overdue(self) -> None:
+        if (deadline := self._workers.deadline) is None:
+            return
         with self._lock:
             for entry in list(self._entries.values()):
-                if entry.future is not None and time.monotonic() - entry.submitted > DEADLINE:
+                if entry.future is not None and time.monotonic() - entry.submitted > deadline:
                     entry.future = None
                     self._fail(
-                        entry, f"No worker answered within {DEADLINE:g} s. Check the workers, then resume the run."
+                        entry, f"No worker answered within {deadline:g} s. Check the workers, then resume the run."
                     )
             self._start_queued()
 

@@ -1,7 +1,24 @@
-"""Imported once, by the process that workers are forked from: torch is loaded there, at the lowest priority."""
+"""Imported once, by the process that workers are forked from: torch is loaded there, at a low priority.
 
-from lmcore.runs.executors import lower_priority
+Loading takes seconds that the first visitor's page wants. On Linux only the thread that loads has the low priority, so
+that workers of normal priority can be forked afterwards.
+"""
 
-lower_priority()  # before torch is loaded, which takes seconds that the first visitor's page wants
+import importlib
+import sys
+import threading
 
-import lmcore.runs.worker  # noqa: E402, F401
+from lmcore.runs.worker_pool import lower_priority
+
+
+def _load() -> None:
+    lower_priority(10)
+    importlib.import_module("lmcore.runs.worker")
+
+
+if sys.platform == "linux":
+    loading = threading.Thread(target=_load)
+    loading.start()
+    loading.join()
+else:
+    _load()

@@ -1,3 +1,4 @@
+import functools
 import json
 import os
 import shutil
@@ -18,6 +19,8 @@ from lmcore.runs.engine import Engine
 from lmcore.runs.executors import Workers
 from lmcore.runs.run import Status
 from lmcore.runs.store import Store, runs_folder
+from lmcore.runs.worker_pool import GIGABYTE
+from tests.lmcore.runs import faulty
 from tests.lmcore.runs.training_runs import CONFIG, InlineExecutor, compute, straight, weights
 from tests.waiting import until
 
@@ -187,9 +190,28 @@ def test_what_is_computed_beside_runs_survives_a_dead_worker(pooled: Engine) -> 
     for process in worker_processes():
         process.kill()
     assert pooled.compute(max, 1, 2) == 2
-    with pytest.raises(UserError, match="crashed twice"):
+    with pytest.raises(UserError, match=r"crashed\. It happened twice"):
         pooled.compute(os._exit, 1)
     assert pooled.compute(max, 1, 2) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "message"), [("segfault", "crashed"), ("hang", "within 8 s"), ("fill_memory", "more memory than allowed")]
+)
+def test_a_run_that_ends_its_workers_fails_alone(fault: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lmcore.runs.engine.advance", functools.partial(faulty.advance_unless, fault))
+    deadline = 8 if fault == "hang" else 120
+    workers = functools.partial(executors.process_pool, 2, deadline, GIGABYTE // 2)
+    engine = Engine(make_workers=workers, max_active=10)
+    siblings = [engine.start(CONFIG) for _ in range(3)]
+    until(lambda: all(engine.view(run_id).step for run_id in siblings))
+    bad = [engine.start(CONFIG.with_train(seed=faulty.FAULTY_SEED)) for _ in range(2)]
+    until(lambda: all(engine.view(run_id).status == Status.FAILED for run_id in bad))
+    assert all(message in engine.view(run_id).message for run_id in bad)
+    until(lambda: all(engine.view(run_id).status == Status.FINISHED for run_id in siblings))
+    engine.close()
+    assert {weights(Store().load(run_id).state) for run_id in siblings} == {straight(CONFIG)}
 
 
 def test_many_runs_share_the_workers_fairly(pooled: Engine) -> None:

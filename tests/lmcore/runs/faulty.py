@@ -1,0 +1,70 @@
+"""Computations that go wrong, each in its own way. Workers import this module."""
+
+import ctypes
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from lmcore.runs import worker
+
+FAULTY_SEED = 666
+HANG = 3600.0
+
+
+def segfault() -> None:
+    ctypes.string_at(0)
+
+
+def exit_at_once() -> None:
+    os._exit(1)
+
+
+def hang() -> None:
+    time.sleep(HANG)
+
+
+def spin() -> None:
+    while True:
+        pass
+
+
+def fill_memory() -> None:
+    kept = []
+    while True:
+        kept.append(np.ones(10_000_000))
+
+
+def fill_memory_with_tensors() -> None:
+    kept = []
+    while True:
+        kept.append(torch.ones(10_000_000))
+
+
+def fill_memory_with_objects() -> None:
+    kept: list[Any] = []
+    while True:
+        kept.append([len(kept)] * 1000)
+
+
+def noted(path: str, fault: Callable[[], None]) -> None:
+    """Adds a line to a file, then goes wrong."""
+    with open(path, "a") as file:
+        print(os.getpid(), file=file)
+    fault()
+
+
+CRASHES = [segfault, exit_at_once]
+HANGS = [hang, spin]
+MEMORY = [fill_memory, fill_memory_with_tensors, fill_memory_with_objects]
+
+
+def advance_unless(fault: str, state: bytes, config: dict[str, Any], seconds: float, until: int | None = None) -> Any:
+    """`worker.advance`, except for runs with a certain seed."""
+    if config["train"]["seed"] == FAULTY_SEED:
+        function: Callable[[], None] = globals()[fault]
+        function()
+    return worker.advance(state, config, seconds, until)
