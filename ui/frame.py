@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import links, navigation, present
+from ui import errors, links, navigation, present
 
 st.set_page_config(page_title="Glassbox", page_icon="🔍", layout="wide", initial_sidebar_state=340)
 page = st.navigation(
@@ -23,5 +23,5 @@ page = st.navigation(
 )
 present.button()
 navigation.enter(page.url_path)
-with links.checked():
+with links.checked(), errors.told():
     page.run()

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
+from ui import errors
+
 
 def draw_tabs(tabs: Mapping[str, Callable[[], None]], key: str) -> None:
     """Draws a row of tabs and the contents of the open one; the others cost nothing until they are opened.
@@ -14,7 +16,7 @@ def draw_tabs(tabs: Mapping[str, Callable[[], None]], key: str) -> None:
     """
     for tab, draw in zip(st.tabs(list(tabs), on_change="rerun", key=_widget_key(key)), tabs.values(), strict=True):
         if tab.open:
-            with tab:
+            with tab, errors.told():
                 draw()
 
 

@@ -9,8 +9,8 @@ import itertools
 import random
 import re
 import sys
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,6 +108,13 @@ class Corpus:
     stream: Ids  # the documents one after the other, each followed by index 0; or the running text
     documents: tuple[str, ...] = ()  # empty for running text
     split_seed: int = 42
+    config: CorpusConfig | None = None  # what `load` made it from
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What pickling keeps: the config, from which another process loads the text itself, and only once."""
+        if self.config is not None:
+            return load, (self.config,)
+        return Corpus, (self.title, self.vocabulary, self.stream, self.documents, self.split_seed)
 
     @property
     def is_documents(self) -> bool:
@@ -231,12 +238,13 @@ def load(config: CorpusConfig) -> Corpus:
     Raises:
         UserError: if the text does not exist, is not downloaded yet, or is too short.
     """
+    original = config
     text = sources.read(config.source, config.locales, config.alphabet)
     known = {source.name: source for source in sources.sources()}.get(config.source)
     title = known.title if known else re.sub(r"^text:[0-9a-f]+-", "", config.source)
     if known and config.units == "auto":
         config = config.updated(units="lines" if known.kind == "documents" else "running")
-    return from_text(text, title=title, config=config)
+    return replace(from_text(text, title=title, config=config), config=original)
 
 
 def from_text(text: str, title: str = "Text", config: CorpusConfig | None = None) -> Corpus:

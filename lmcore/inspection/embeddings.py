@@ -63,7 +63,8 @@ def embedding_map(
         dimensions: of the picture.
 
     Raises:
-        UserError: if no snapshot has embeddings, or there are too few characters or components.
+        UserError: if no snapshot has embeddings, there are too few characters or components, or all embeddings are
+            equal in the last snapshot.
 
     Source: t-SNE after van der Maaten and Hinton 2008.
     """
@@ -75,6 +76,8 @@ def embedding_map(
     if min(M - 1, E) < dimensions:
         raise UserError(f"{M} characters with {E} components each cannot be drawn in {dimensions} dimensions.")
     steps = [snapshot.step for snapshot in used]
+    if np.ptp(frames[-1], axis=0).max() == 0:
+        raise UserError("All characters lie on one point, so there is nothing to draw. Train the model first.")
     if method == "t-SNE":
         steps, points = steps[-1:], _tsne(frames[-1], dimensions)[None]
         axis_titles = [f"t-SNE {i + 1}" for i in range(dimensions)]
@@ -143,3 +146,10 @@ def cluster_order(cosines: NDArray[np.float64]) -> NDArray[np.int64]:
     np.fill_diagonal(distances, 0.0)
     tree = linkage(squareform(distances, checks=False), "average", optimal_ordering=True)
     return np.asarray(leaves_list(tree), dtype=np.int64)
+
+
+def clustered(snapshot: Snapshot) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Cosine similarities of a snapshot's embeddings, similar characters adjacent: (M, M), and the order, (M,)."""
+    cosines = cosine_similarity(snapshot.arrays[EMBEDDING])
+    order = cluster_order(cosines)
+    return cosines[order][:, order], order

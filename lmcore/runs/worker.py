@@ -1,5 +1,6 @@
 """What a worker process does: advance a run by a slice of time. Pure: the same arguments give the same state."""
 
+import json
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from lmcore import families
 from lmcore.training.checkpoint import decode_state, encode_state
+from lmcore.training.history import Snapshot
 from lmcore.training.trainer import SliceReport, Trainer
 
 torch.set_num_threads(1)  # a second thread slows small models down, and other runs need the core
@@ -46,6 +48,16 @@ def evaluate_on_test(state: bytes, config: dict[str, Any]) -> dict[str, float]:
     """The metrics of a state on the whole test split, by name; empty if the split is empty."""
     with _trainer_at(state, config) as trainer:
         return trainer.metrics("test")
+
+
+def untrained_snapshot(config: str) -> Snapshot:
+    """The model of a run, given as JSON, before its first step.
+
+    Raises:
+        UserError: if the data or the settings do not allow the run.
+    """
+    with _trainer_at(b"", json.loads(config)) as trainer:
+        return trainer.snapshot()
 
 
 @contextmanager

@@ -42,6 +42,9 @@ class _EvaluationMode:
         with self.lock, self.model.evaluation_mode():
             return self.model.forward(x).clone()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _EvaluationMode, (self.model,)
+
 
 class LayeredTrainer(LanguageModelTrainer):
     """Trains a model that sees a window of characters, by minibatch or full-batch gradient descent.
@@ -276,18 +279,3 @@ def _update_ratios(model: Sequential, before: Tensor) -> Tensor:
         data = before[where].std()
         rows.append(torch.stack([model.grad[where].std() / data, update[where].std() / data]))
     return torch.stack(rows) if rows else torch.empty(0, 2)
-
-
-def irreducible_batch_loss(trainer: LayeredTrainer) -> tuple[float, int]:
-    """The lowest loss that any model can reach on a run's one batch, and why it is not zero.
-
-    Returns:
-        The entropy of what follows equal contexts, in nats per character, and the number of examples whose context is
-        followed by another character elsewhere in the batch.
-    """
-    rows = trainer.draw_batches(1)[0]
-    X, Y = trainer.X[rows], trainer.Y[rows].unsqueeze(1)
-    _, context, n_same_context = torch.unique(X, dim=0, return_inverse=True, return_counts=True)
-    _, pair, n_same_pair = torch.unique(torch.cat([X, Y], 1), dim=0, return_inverse=True, return_counts=True)
-    p = n_same_pair[pair].double() / n_same_context[context]  # (B,), of each target given its context
-    return -p.log().mean().item(), int((p < 1).sum())

@@ -14,13 +14,13 @@ from lmcore.generation import sampling, surprise
 from lmcore.generation.reader import Reader, RecurrentReader
 from lmcore.generation.sampling import SampleConfig, Samples
 from lmcore.inspection import hidden_units, sampled_words
-from lmcore.inspection.sampled_words import WordCounts
 from lmcore.models.numpy_rnn import RNNConfig
 from lmcore.models.recurrent import RecurrentConfig
 from lmcore.runs.view import RunView
 from lmcore.training.checkpoint import BEST
 from lmcore.training.config import RunConfig
 from lmcore.training.history import Snapshot
+from ui.computed import computed
 from ui.live_chart import Chart, live
 from ui.run import panel, time_slider
 from ui.server import engine
@@ -104,11 +104,7 @@ def passage(page: str, config: RunConfig, view: RunView | None) -> None:
     if reader is None:
         return
     settings = SampleConfig(count=1, prefix=prompt, **values)
-    try:
-        samples = _draw(reader, corpus, settings)
-    except UserError as error:
-        st.error(str(error))
-        return
+    samples = _draw(reader, corpus, settings, False)
     record = surprise.surprise(corpus, samples)
     alt = f"A sampled text of {len(record.characters)} characters after step {snapshot.step}, colored by surprise."
     chart = Chart.of(figures.annotated_text(record, "Surprise (nats)"), alt, revision=f"{settings}{snapshot.step}")
@@ -136,7 +132,7 @@ def _sampling_widgets(page: str) -> dict[str, Any]:
 def _how_drawn(
     page: str, reader: RecurrentReader, corpus: Corpus, settings: SampleConfig, samples: Samples, position: int
 ) -> None:
-    step = sampling.sampling_step(reader, corpus, settings, samples, position)
+    step = engine().compute(sampling.sampling_step, reader, corpus, settings, samples, position)
     label = corpus.vocabulary.labels[step.chosen]
     probability = step.probabilities[step.chosen]
     st.text(f"Character {position + 1} is {label!r}, drawn with a probability of {probability:.1%}:")
@@ -145,9 +141,9 @@ def _how_drawn(
     live(Chart.of(figure, f"Probabilities that character {position + 1} was drawn from."), key=f"{page}.alternatives")
 
 
-@cached(max_bytes=10_000_000, key=lambda reader, corpus, settings: default_key(reader.model, settings))
-def _draw(reader: RecurrentReader, corpus: Corpus, settings: SampleConfig) -> Samples:
-    return sampling.draw(reader, corpus, settings, stop_at_boundary=False)
+_draw = computed(
+    sampling.draw, 10_000_000, "Sampling…", key=lambda reader, corpus, *settings: default_key(reader.model, *settings)
+)
 
 
 # ---------------------------------------------------------------- words
@@ -173,12 +169,7 @@ def words(page: str, config: RunConfig, view: RunView | None) -> None:
             width=280,
         )
     wanted = tuple(dict.fromkeys(given.split()))[:MAX_WORDS]
-    try:
-        with st.spinner("Sampling…", show_time=True):
-            record = _count_words(config, snapshot, wanted, length)
-    except UserError as error:
-        st.error(str(error))
-        return
+    record = _count_words(config, snapshot, wanted, length)
     with st.container(horizontal=True):
         st.metric("Sampled words", f"{record.total:,}", width=180)
         st.metric("Found in the text", f"{record.share_known:.1%}", width=180)
@@ -194,26 +185,20 @@ def words(page: str, config: RunConfig, view: RunView | None) -> None:
 
 
 def _known_words_over_time(page: str, config: RunConfig, snapshots: tuple[Snapshot, ...]) -> None:
-    try:
-        with st.spinner("Sampling from every snapshot…", show_time=True):
-            shares = _known_word_shares(config, snapshots)
-    except UserError as error:
-        st.error(str(error))
-        return
+    shares = _known_word_shares(config, snapshots)
     alt = "Line chart of the share of sampled words that occur in the text, over steps."
     live(Chart.of(figures.known_word_shares(shares), alt), key=f"{page}.known")
 
 
-@cached(max_bytes=5_000_000, key=lambda config, *arguments: default_key(*arguments))
-def _count_words(config: RunConfig, snapshot: Snapshot, wanted: tuple[str, ...], length: int) -> WordCounts:
-    counts: WordCounts = engine().compute(sampled_words.count_words, config, snapshot, wanted, length)
-    return counts
-
-
-@cached(max_bytes=1_000_000, key=lambda config, snapshots: default_key(snapshots))
-def _known_word_shares(config: RunConfig, snapshots: tuple[Snapshot, ...]) -> list[tuple[int, float]]:
-    shares: list[tuple[int, float]] = engine().compute(sampled_words.known_word_shares, config, snapshots)
-    return shares
+_count_words = computed(
+    sampled_words.count_words, 5_000_000, "Sampling…", key=lambda config, *arguments: default_key(*arguments)
+)
+_known_word_shares = computed(
+    sampled_words.known_word_shares,
+    1_000_000,
+    "Sampling from every snapshot…",
+    key=lambda config, snapshots: default_key(snapshots),
+)
 
 
 # ---------------------------------------------------------------- hidden units
@@ -234,7 +219,7 @@ def units(page: str, config: RunConfig, view: RunView | None) -> None:
     except UserError as error:
         st.error(str(error))
         return
-    states = hidden_units.hidden_states(reader.model, ids)  # (L, H)
+    states = engine().compute(hidden_units.hidden_states, reader.model, ids)  # (L, H)
     left, right = st.columns(2)
     with left:
         unit = _unit_of_feature(f"{page}.features.{snapshot.step}", text, states)

@@ -1,9 +1,11 @@
+import os
 from collections.abc import Iterator
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from lmcore.runs import executors
+from lmcore.runs.computations import Computations
 from lmcore.runs.engine import Engine
 from lmcore.runs.executors import Workers
 from tests.pages.app_testing import ROOT
@@ -18,9 +20,31 @@ def workers() -> Iterator[Workers]:
     pool.close()
 
 
+def set_environment(variables: dict[str, str]) -> None:
+    os.environ.update(variables)
+
+
+class SharedComputations(Computations):
+    """They stay open when an engine is closed."""
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def computations() -> Iterator[Computations]:
+    computations = SharedComputations(1, deadline=120)
+    yield computations
+    Computations.close(computations)
+
+
 @pytest.fixture
-def engine(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    engine = Engine(make_workers=lambda: Workers(workers.executor, workers.n_workers))
+def engine(workers: Workers, computations: Computations, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    folders = {name: os.environ[name] for name in ("LMCORE_DATA", "LMCORE_RUNS")}  # of this test
+    workers.executor.submit(set_environment, folders).result(120)
+    computations.compute(set_environment, folders)
+    shared = Workers(workers.executor, workers.n_workers)
+    engine = Engine(make_workers=lambda: shared, computations=computations)
     monkeypatch.setattr(server, "_make_engine", lambda: engine)
     yield engine
     engine.close()

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from lmcore.families import run_config_from_settings
 from lmcore.runs.engine import Engine
+from lmcore.runs.run import Status
 from tests.pages.app_testing import charts, finish, trace_names, visit
 from tests.waiting import until
 
@@ -38,7 +40,20 @@ def test_the_projection_can_be_chosen(page: AppTest) -> None:
         assert not page.exception
         assert not page.info
     page.segmented_control(key="emb.dimensions").set_value(3).run()
-    assert "cannot be drawn in 3" in page.info[0].value
+    assert "cannot be drawn in 3" in page.error[0].value
+
+
+def test_embeddings_that_are_all_equal_are_a_sentence(app: AppTest, engine: Engine) -> None:
+    model = {"embedding_scheme": "zeros"}
+    run_id = engine.start(run_config_from_settings({"locales": ("de_DE",), **model}), step_once=True)
+    until(lambda: engine.view(run_id).status == Status.PAUSED)
+    app.query_params = {"run": run_id}
+    visit(app, "mlp/embeddings")
+    app.segmented_control(key="emb.method").set_value("t-SNE")
+    app.select_slider(key="emb.at").set_value(0).run()
+    assert [message.value for message in app.error] == [
+        "All characters lie on one point, so there is nothing to draw. Train the model first."
+    ]
 
 
 @pytest.mark.slow

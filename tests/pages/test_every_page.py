@@ -1,8 +1,12 @@
 """Every page opens, and is in the menu."""
 
+from typing import NoReturn
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from lmcore.errors import UserError
+from lmcore.runs.engine import Engine
 from tests.pages.app_testing import ROOT, visit
 from ui.navigation import SECTIONS, Page
 
@@ -25,3 +29,17 @@ def test_a_page_opens_with_its_menu_name_a_sentence_and_its_code(app: AppTest, p
     assert app.markdown[0].value.strip().endswith((".", "?"))
     assert not app.error
     assert app.main.expander[-1].label == "Show the code"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.folder)
+def test_a_computation_that_fails_is_a_sentence_on_the_page(
+    app: AppTest, page: Page, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> NoReturn:
+        raise UserError("The computation crashed.")
+
+    monkeypatch.setattr(engine.computations, "compute", fail)
+    app.query_params = {"locales": "is_IS", "alphabet": "any"}  # nothing of it is in a cache yet
+    visit(app, page.folder)
+    assert [title.value for title in app.title] == [page.title]
+    assert {message.value for message in app.error} <= {"The computation crashed."}

@@ -16,6 +16,7 @@ from lmcore.runs.view import RunView
 from lmcore.training.history import History, Snapshot
 from lmcore.training.language_model import MAX_PREDICTION_CHARACTERS
 from lmcore.training.loss_curve import loss_curve
+from ui import errors
 from ui.live_chart import Chart, Numbers, Text, live
 from ui.run import controls
 from ui.run.time_slider import is_playing, time_slider, untrained_snapshot
@@ -85,6 +86,7 @@ def show(
     st.fragment(_live, run_every=interval)(panel, view.id if view else None, active)
 
 
+@errors.told()
 def _live(panel: _Panel, run_id: str | None, was_active: bool) -> None:
     if run_id is None:
         _pictures(panel, None, [untrained_snapshot(panel.config)])
@@ -115,7 +117,8 @@ def _pictures(panel: _Panel, view: RunView | None, snapshots: list[Snapshot]) ->
         parts += [loss_chart(panel.data, view, snapshots, log_axes), _predictions(shown, panel.data), samples]
     live(*parts, key=f"{page}.live")
     if panel.extra and shown:
-        panel.extra(shown, panel.data, view)
+        with errors.told():
+            panel.extra(shown, panel.data, view)
 
 
 # ---------------------------------------------------------------- parts

@@ -1,16 +1,14 @@
 """Which snapshot of a run the pictures of a page show: the time slider, and the button that plays all snapshots."""
 
-import json
 from collections.abc import Sequence
 
 import streamlit as st
 
-from lmcore import families
-from lmcore.cache import cached
-from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
+from lmcore.runs import worker
 from lmcore.runs.view import RunView
 from lmcore.training.history import Snapshot
+from ui.computed import computed
 
 
 def time_slider(page: str, view: RunView | None, snapshots: Sequence[Snapshot], play: bool = False) -> Snapshot | None:
@@ -44,19 +42,15 @@ def selected_snapshot(page: str, config: AnyRunConfig, view: RunView | None) -> 
 
 
 def untrained_snapshot(config: AnyRunConfig) -> Snapshot:
-    """The model before its first step. The page stops with an error if the settings allow no model."""
-    try:
-        with st.spinner("Building the model…"):
-            return _untrained_snapshot(config.model_dump_json())
-    except UserError as error:
-        st.error(str(error))
-        st.stop()
+    """The model before its first step.
+
+    Raises:
+        UserError: if the settings allow no model.
+    """
+    return _untrained_snapshot(config.model_dump_json())
 
 
-@cached(max_bytes=100_000_000)
-def _untrained_snapshot(config: str) -> Snapshot:
-    snapshot: Snapshot = families.make_trainer(families.run_config(json.loads(config))).snapshot()
-    return snapshot
+_untrained_snapshot = computed(worker.untrained_snapshot, 100_000_000, "Building the model…")
 
 
 # ---------------------------------------------------------------- playing

@@ -3,12 +3,12 @@
 import streamlit as st
 
 from lmcore import figures
-from lmcore.errors import UserError
 from lmcore.inspection.linear_scores import weight_names
 from lmcore.inspection.loss_surface import loss_surface
 from lmcore.models.numpy_linear import LinearClassifier
 from lmcore.training.config import ClassifierRunConfig
 from pages.classifiers import shared
+from ui.computed import computed
 from ui.live_chart import Chart, live
 from ui.run import time_slider
 
@@ -33,15 +33,9 @@ def show(page: str, config: ClassifierRunConfig) -> None:
         epochs = st.slider("Epochs", 1, 200, 40, key=f"{page}.surface_epochs", width=220)
         rate = st.select_slider("Learning rate", LEARNING_RATES, 0.1, key=f"{page}.surface_rate", width=220)
     config = config.model_copy(update={"train": config.train.updated(learning_rate=rate)})
-    try:
-        chart = _surface(config, names.index(first), names.index(second), epochs)
-    except UserError as error:
-        st.error(str(error))
-        return
-    live(chart, key="clf.surface")
+    record = _loss_surface(config, names.index(first), names.index(second), epochs)
+    alt = "Contours of the loss, with the path of each descent."
+    live(Chart.of(figures.loss_surface(record), alt), key="clf.surface")
 
 
-@st.cache_resource(max_entries=32, show_spinner="Training…", hash_funcs={ClassifierRunConfig: hash})
-def _surface(config: ClassifierRunConfig, first: int, second: int, epochs: int) -> Chart:
-    record = loss_surface(config, first, second, epochs)
-    return Chart.of(figures.loss_surface(record), "Contours of the loss, with the path of each descent.")
+_loss_surface = computed(loss_surface, 20_000_000, "Training…")

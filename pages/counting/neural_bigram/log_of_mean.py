@@ -11,6 +11,7 @@ from lmcore.data.corpora import Corpus
 from lmcore.inspection import neural_bigram, ngrams
 from lmcore.inspection.neural_bigram import CountTraining, Objective
 from ui.live_chart import Chart, live
+from ui.server import engine
 
 OBJECTIVES: dict[Objective, str] = {
     "mean of logs": "-p.log().mean()",
@@ -48,4 +49,8 @@ def against_mean_of_logs(corpus: Corpus, seed: int, learning_rate: float) -> Non
 
 @cached(max_bytes=20_000_000)
 def _training(corpus: Corpus, learning_rate: float, seed: int, objective: Objective) -> CountTraining:
-    return neural_bigram.train_on_counts(ngrams.count_pairs(corpus, "train"), STEPS, learning_rate, seed, objective)
+    counts = ngrams.count_pairs(corpus, "train")
+    training: CountTraining = engine().compute(
+        neural_bigram.train_on_counts, counts, STEPS, learning_rate, seed, objective
+    )
+    return training

@@ -5,10 +5,10 @@ import streamlit as st
 from lmcore import figures
 from lmcore.data import corpora
 from lmcore.data.corpora import Corpus
-from lmcore.errors import UserError
 from lmcore.inspection import neural_bigram
 from pages.counting.neural_bigram.log_of_mean import OBJECTIVES
 from ui.live_chart import Chart, live
+from ui.server import engine
 
 TAKEN = "nb.taken"  # key in the session state: gradient steps taken so far
 
@@ -28,11 +28,7 @@ def on_one_word(corpus: Corpus, seed: int) -> None:
         )
         st.button("One gradient step", key="nb.one_step", on_click=_take_step, icon=":material/skip_next:")
         st.button("Start over", key="nb.start_over", on_click=_start_over, disabled=not taken)
-    try:
-        record = neural_bigram.train_on_text(corpus, word, taken, rate, seed, objective)
-    except UserError as error:
-        st.error(str(error))
-        return
+    record = engine().compute(neural_bigram.train_on_text, corpus, word, taken, rate, seed, objective)
     losses = ", ".join(f"{loss:.4f}" for loss in record.losses[-8:])
     st.text(f"Loss after {taken} step{'' if taken == 1 else 's'}: {losses if taken < 8 else f'… {losses}'}")
     charts = []

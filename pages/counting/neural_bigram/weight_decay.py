@@ -12,6 +12,7 @@ from lmcore.inspection import neural_bigram, ngrams
 from lmcore.models.ngram import Matrix, mean_loss, normalize
 from pages.counting import shared
 from ui.live_chart import Chart, live
+from ui.server import engine
 
 PENALTIES = [10 ** (exponent / 10) for exponent in range(-90, 11)]
 L2 = "nb.l2"  # key of the slider
@@ -34,12 +35,8 @@ def against_smoothing(corpus: Corpus) -> None:
         )
     if message := st.session_state.pop(ERROR, None):
         st.error(message)
-    try:
-        with st.spinner("Training to convergence…"):
-            penalized = _penalized(corpus, l2)
-    except UserError as error:
-        st.error(str(error))
-        return
+    with st.spinner("Training to convergence…"):
+        penalized = _penalized(corpus, l2)
     if found:
         st.text(f"An L2 penalty of {l2:.2g} comes closest to k = {k:g}.")
     _losses(corpus, k, penalized)
@@ -75,7 +72,7 @@ def _heatmaps(corpus: Corpus, k: float, l2: float, penalized: Matrix) -> None:
 
 def _find_penalty(corpus: Corpus, k: float) -> None:
     try:
-        penalty = neural_bigram.equivalent_penalty(ngrams.count_pairs(corpus, "train"), k)
+        penalty = engine().compute(neural_bigram.equivalent_penalty, ngrams.count_pairs(corpus, "train"), k)
     except UserError as error:
         st.session_state[ERROR] = str(error)
         return
@@ -85,4 +82,5 @@ def _find_penalty(corpus: Corpus, k: float) -> None:
 @cached(max_bytes=20_000_000)
 def _penalized(corpus: Corpus, l2: float) -> Matrix:
     """The probabilities of the network that minimizes loss and penalty, shape (V, V)."""
-    return neural_bigram.softmax(neural_bigram.penalized_weights(ngrams.count_pairs(corpus, "train"), l2))
+    W = engine().compute(neural_bigram.penalized_weights, ngrams.count_pairs(corpus, "train"), l2)
+    return neural_bigram.softmax(W)

@@ -11,8 +11,8 @@ from lmcore.runs.view import RunView
 from lmcore.training.config import RunConfig
 from lmcore.training.trainer import DivergedError
 from pages.inside.activations import probe
+from ui.computed import computed
 from ui.live_chart import Chart, live
-from ui.server import engine
 
 
 def show(page: str, config: RunConfig, view: RunView | None) -> None:
@@ -38,15 +38,12 @@ def show(page: str, config: RunConfig, view: RunView | None) -> None:
 def _train(config: RunConfig, steps: int) -> Activations | str:
     """A fresh model after some training steps, or the reason why there is none."""
     try:
-        return _train_json(config.model_dump_json(), steps)
+        return _activations_after(config, steps)
     except (UserError, DivergedError) as error:
         return str(error)
 
 
-@st.cache_data(max_entries=100, show_spinner="Training both models…", show_time=True)
-def _train_json(config: str, steps: int) -> Activations:
-    record: Activations = engine().compute(activations_after, RunConfig.model_validate_json(config), steps)
-    return record
+_activations_after = computed(activations_after, 200_000_000, "Training both models…")
 
 
 def _compare(page: str, models: dict[str, Activations | str]) -> None:

@@ -6,6 +6,7 @@ from lmcore.inspection.activations import Activations, Floats
 from lmcore.inspection.histograms import symmetric_limit
 from lmcore.training.config import RunConfig
 from lmcore.training.history import Snapshot
+from ui.computed import computed
 
 QUANTITIES = {
     "outputs": "Output",
@@ -23,10 +24,7 @@ def without_live_settings(config: RunConfig) -> RunConfig:
     return config.model_copy(update={"train": type(config.train)(seed=config.train.seed)})
 
 
-@cached(max_bytes=200_000_000)
-def on_probe_batch(config: RunConfig, snapshot: Snapshot) -> Activations:
-    """The activations and gradients of a snapshot's model."""
-    return activations.activations(config, snapshot)
+on_probe_batch = computed(activations.activations, 200_000_000)
 
 
 @cached(max_bytes=10_000_000)

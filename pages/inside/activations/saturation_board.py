@@ -3,11 +3,11 @@
 import streamlit as st
 
 from lmcore import figures
-from lmcore.cache import cached
 from lmcore.inspection.activations import TANH_THRESHOLD, Activations, LayerRecord
-from lmcore.inspection.saturation import Saturation, UnitResponse, revive_table, saturation, unit_response
+from lmcore.inspection.saturation import Saturation, revive_table, saturation, unit_response
 from lmcore.training.config import RunConfig
 from lmcore.training.history import Snapshot
+from ui.computed import computed
 from ui.live_chart import Chart, live
 
 
@@ -64,7 +64,7 @@ def _show_unit(
     """A histogram of one unit's pre-activations, and the contexts with the most extreme ones."""
     tooltip = "Unit to look at; you can also click one in the picture above."
     unit = int(st.number_input("Unit", 0, n_units - 1, unit, help=tooltip, width=160))
-    record = _unit(config, snapshot, layer, unit, limit)
+    record = _unit_response(config, snapshot, layer, unit, limit)
     left, right = st.columns(2)
     with left:
         alt = f"Histogram of the pre-activations of unit {unit}; {record.saturated:.0%} saturated."
@@ -79,6 +79,4 @@ def _show_unit(
                 st.dataframe(table.style.format({"pre-activation": "{:+.2f}"}), hide_index=True, width=165)
 
 
-@cached(max_bytes=20_000_000)
-def _unit(config: RunConfig, snapshot: Snapshot, layer: str, unit: int, limit: float) -> UnitResponse:
-    return unit_response(config, snapshot, layer, unit, limit)
+_unit_response = computed(unit_response, 20_000_000)

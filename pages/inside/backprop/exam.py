@@ -8,6 +8,7 @@ from lmcore.inspection import expressions
 from lmcore.inspection.backprop import BackpropPass
 from lmcore.inspection.backprop_exam import QUESTIONS, Grade, Question, allowed_names, grade
 from lmcore.inspection.expression_functions import FUNCTION_NAMES
+from ui.server import engine
 
 
 def show(record: BackpropPass) -> None:
@@ -49,7 +50,7 @@ def _answer(record: BackpropPass, question: Question) -> bool:
     if not typed:
         return False
     try:
-        result = grade(record, question, typed)
+        result: Grade = engine().compute(grade, record, question, typed)
     except UserError as error:
         st.error("This expression cannot be evaluated:", icon=":material/error:")
         st.code(str(error), language=None, wrap_lines=True)  # it may quote what was typed

@@ -5,11 +5,11 @@ import streamlit as st
 
 from lmcore import figures
 from lmcore.data.corpora import CorpusConfig
-from lmcore.inspection.gradient_check import PRECISIONS, GradientCheck, Precision, check_gradients
+from lmcore.inspection.gradient_check import PRECISIONS, check_gradients
 from lmcore.models import MLPConfig, ModelConfig, NeuralBigramConfig, WaveNetConfig
 from lmcore.training.config import RunConfig
+from ui.computed import computed
 from ui.live_chart import Chart, live
-from ui.server import engine
 
 MODELS: dict[str, ModelConfig] = {
     "MLP": MLPConfig(),
@@ -29,7 +29,7 @@ def show(corpus: CorpusConfig) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox("Model", list(MODELS), key="back.model", width=320)
         exponent = st.slider("log10 of h", -11.0, -1.0, -5.0, 0.5, key="back.h", width=320)
-    config = RunConfig(corpus=corpus, model=MODELS[name]).model_dump_json()
+    config = RunConfig(corpus=corpus, model=MODELS[name])
     records = [_check(config, precision, 10.0**exponent) for precision in PRECISIONS]
     errors = " and ".join(f"{record.explicit.max():.0e} in {record.precision}" for record in records)
     st.text(f"Largest relative difference between the gradients by hand and by autograd: {errors}.")
@@ -44,7 +44,4 @@ def show(corpus: CorpusConfig) -> None:
     st.dataframe(table.style.format("{:+.12f}", subset=table.columns[1:]), hide_index=True)
 
 
-@st.cache_data(max_entries=200, show_spinner="Changing one weight at a time…", show_time=True)
-def _check(config: str, precision: Precision, h: float) -> GradientCheck:
-    record: GradientCheck = engine().compute(check_gradients, RunConfig.model_validate_json(config), precision, h)
-    return record
+_check = computed(check_gradients, 20_000_000, "Changing one weight at a time…")

@@ -4,11 +4,10 @@ import streamlit as st
 
 from lmcore import figures
 from lmcore.cache import cached
-from lmcore.data.corpora import Corpus
-from lmcore.errors import UserError
 from lmcore.inspection import backprop
 from lmcore.inspection.backprop import BackpropPass
 from lmcore.inspection.backprop_rules import BACKWARD
+from ui.computed import computed
 from ui.live_chart import Chart, live
 
 FORWARD = [*reversed(BACKWARD), "loss"]  # tensor names in the order of the forward pass
@@ -22,18 +21,7 @@ COLUMNS = {
 }
 
 
-def forward_backward(corpus: Corpus, seed: int) -> BackpropPass:
-    """One forward and backward pass; the page stops with a message if the text does not allow it."""
-    try:
-        return _forward_backward(corpus, seed)
-    except UserError as error:
-        st.error(str(error))
-        st.stop()
-
-
-@cached(max_bytes=50_000_000)
-def _forward_backward(corpus: Corpus, seed: int) -> BackpropPass:
-    return backprop.forward_backward(corpus, seed)
+forward_backward = computed(backprop.forward_backward, 50_000_000)
 
 
 def show(record: BackpropPass) -> None:

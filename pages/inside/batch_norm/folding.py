@@ -4,8 +4,6 @@ import pandas as pd
 import streamlit as st
 
 from lmcore import figures
-from lmcore.cache import cached
-from lmcore.errors import UserError
 from lmcore.inspection import batch_norm
 from lmcore.inspection.batch_norm import Folding
 from lmcore.inspection.histograms import histograms
@@ -13,8 +11,8 @@ from lmcore.models.mlp import MLPConfig
 from lmcore.models.wavenet import WaveNetConfig
 from lmcore.training.config import RunConfig
 from pages.inside.batch_norm.settings import N_HIDDEN
+from ui.computed import computed
 from ui.live_chart import Chart, Numbers, live
-from ui.server import engine
 
 N_STEPS = 300  # of training before a model is folded
 MODELS = {
@@ -33,12 +31,7 @@ def show(config: RunConfig) -> None:
     )
     name = st.selectbox("Model", list(MODELS), key="bn_net", width=360)
     config = config.updated(model=MODELS[name].model_dump(), train=config.train.model_dump() | {"steps": N_STEPS})
-    try:
-        with st.spinner("Training…"):
-            record = _folding(config)
-    except UserError as error:
-        st.error(str(error))
-        return
+    record = _folding(config)
     live(*_parts(record), key="bn.fold")
     st.caption(
         f"After {N_STEPS} training steps, on {len(record.logits):,} {record.split} examples. Parameters and buffers: "
@@ -70,7 +63,4 @@ def _parts(record: Folding) -> list[Numbers | Chart]:
     ]
 
 
-@cached(max_bytes=50_000_000)
-def _folding(config: RunConfig) -> Folding:
-    record: Folding = engine().compute(batch_norm.folding, config)
-    return record
+_folding = computed(batch_norm.folding, 50_000_000, "Training…")

@@ -2,14 +2,12 @@
 
 import streamlit as st
 
-from lmcore.cache import cached
 from lmcore.data.corpora import CorpusConfig
-from lmcore.errors import UserError
 from lmcore.inspection import batch_norm
-from lmcore.inspection.batch_norm import UnitBatches
 from lmcore.models.mlp import MLPConfig
 from lmcore.training.config import RunConfig, TrainConfig
 from ui import forms
+from ui.computed import computed
 
 N_HIDDEN = 100  # units of each model on this page
 SLIDER_WIDTH = 240  # pixels
@@ -27,15 +25,4 @@ def pick(corpus: CorpusConfig) -> tuple[RunConfig, int]:
     return RunConfig(corpus=corpus, model=model, train=TrainConfig(batch_size=batch_size, seed=seed)), unit - 1
 
 
-def batches(config: RunConfig, unit: int) -> UnitBatches:
-    """The pre-activations of the unit; the page stops with a message if the text does not allow it."""
-    try:
-        return _batches(config, unit)
-    except UserError as error:
-        st.error(str(error))
-        st.stop()
-
-
-@cached(max_bytes=20_000_000)
-def _batches(config: RunConfig, unit: int) -> UnitBatches:
-    return batch_norm.unit_batches(config, unit)
+batches = computed(batch_norm.unit_batches, 20_000_000)

@@ -4,12 +4,10 @@ import pandas as pd
 import streamlit as st
 
 from lmcore import figures
-from lmcore.cache import cached
-from lmcore.errors import UserError
 from lmcore.inspection import batch_norm
-from lmcore.inspection.batch_norm import WrongAxis
 from lmcore.training.config import RunConfig
 from pages.inside.batch_norm.settings import N_HIDDEN, SLIDER_WIDTH
+from ui.computed import computed
 from ui.live_chart import Chart, live
 
 
@@ -20,11 +18,7 @@ def show(config: RunConfig, unit: int) -> None:
         "error, because it broadcasts, but then every position is normalized **differently**, from fewer values."
     )
     config = config.updated(model={"family": "wavenet", "hidden": N_HIDDEN})
-    try:
-        record = _wrong_axis(config)
-    except UserError as error:
-        st.error(str(error))
-        return
+    record = _wrong_axis(config)
     B, T, F = record.before.shape
     position = st.slider("Position", 1, T, 1, key="bn_position", width=SLIDER_WIDTH) - 1
     table = {
@@ -46,6 +40,4 @@ def show(config: RunConfig, unit: int) -> None:
     )
 
 
-@cached(max_bytes=50_000_000)
-def _wrong_axis(config: RunConfig) -> WrongAxis:
-    return batch_norm.wrong_axis(config)
+_wrong_axis = computed(batch_norm.wrong_axis, 50_000_000)

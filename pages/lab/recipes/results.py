@@ -1,7 +1,7 @@
 """The numbers of a recipe: published against measured, live while the run trains."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -12,11 +12,11 @@ from lmcore.data import corpora, sources
 from lmcore.errors import UserError
 from lmcore.recipes import recipe as recipes
 from lmcore.recipes.computed import NAMES
-from lmcore.recipes.published import RECIPES
-from lmcore.recipes.recipe import Check, Computed, Evidence, FirstStep, Recipe
+from lmcore.recipes.recipe import Check, Computed, Evidence, Recipe
 from lmcore.runs.run import Status
 from lmcore.runs.view import RunView
 from lmcore.training.loss_curve import LossCurve, loss_curve
+from ui.computed import computed
 from ui.corpus_picker import offer_download
 from ui.live_chart import COLUMNS, Chart, Numbers, live
 from ui.run import controls
@@ -64,13 +64,12 @@ def _show_run(page: str, recipe: Recipe, run_id: str | None, was_active: bool) -
         (st.error if view.status == Status.FAILED else st.warning)(view.message or view.warning)
     # Until the first slice of a run is back, the page keeps showing the untrained model, so that nothing flickers.
     has_begun = view is not None and len(view.history.head) and view.snapshots
+    assert recipe.config is not None
     evidence: Evidence = view if view is not None and has_begun else _first_step(recipe.config)
     _show_checks(page, recipe, recipes.check(recipe, evidence), _curve(evidence), view)
 
 
-@cached(max_bytes=100_000_000)
-def _first_step(config: Any) -> FirstStep:
-    return recipes.first_step(config)
+_first_step = computed(recipes.first_step, 100_000_000)
 
 
 def _curve(evidence: Evidence) -> LossCurve:
@@ -83,22 +82,22 @@ def _curve(evidence: Evidence) -> LossCurve:
 
 def _show_computed(page: str, recipe: Recipe) -> None:
     st.caption("This recipe is not a training run: its numbers are computed directly from all names.")
+    assert recipe.compute is not None
     with st.spinner("Computing…"):
-        computed = _compute(next(name for name, known in RECIPES.items() if known is recipe))
-    checks = recipes.check(recipe, computed)
+        result = _compute(recipe.compute)
+    checks = recipes.check(recipe, result)
     curve = None
-    if computed.history.steps:
+    if result.history.steps:
         n_characters = len(corpora.load(NAMES).vocabulary)
-        curve = loss_curve(computed.history, (), n_characters, from_start=True)
+        curve = loss_curve(result.history, (), n_characters, from_start=True)
         curve = replace(curve, smoothed=curve.losses)  # every step uses all examples: there is no noise to smooth
     _show_checks(page, recipe, checks, curve)
 
 
 @cached(max_bytes=20_000_000)
-def _compute(name: str) -> Computed:
-    compute = RECIPES[name].compute
-    assert compute is not None
-    return compute()
+def _compute(compute: Callable[[], Computed]) -> Computed:
+    result: Computed = engine().compute(compute)
+    return result
 
 
 # ---------------------------------------------------------------- pictures

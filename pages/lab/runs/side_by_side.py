@@ -10,6 +10,7 @@ from lmcore.runs.view import RunView
 from pages.lab.runs import selection
 from pages.lab.runs.selection import PAGE
 from ui.live_chart import Chart, live
+from ui.server import engine
 
 
 def settings(views: dict[str, RunView]) -> None:
@@ -78,7 +79,7 @@ def histograms(views: dict[str, RunView]) -> None:
 @st.cache_data(max_entries=100, show_spinner=False)
 def _charts(ids: tuple[tuple[str, str], ...], step: int, _views: dict[str, RunView]) -> list[Chart]:
     """One chart per run; names and run ids are the cache key."""
-    records = comparison.output_histograms(_views, step)
+    records = engine().compute(comparison.output_histograms, _views, step)
     top = max(float(shares.max()) for record in records.values() for shares in record.shares.values())
     return [
         Chart.of(

@@ -13,6 +13,7 @@ from lmcore.generation.guessing_game import Game
 from lmcore.generation.reader import Reader
 from ui import forms
 from ui.live_chart import Chart, live
+from ui.server import engine
 
 CONFIDENCES = [0.1, 0.25, 0.5, 0.75, 0.9, 0.99]
 MAX_BUTTONS = 120  # characters offered as buttons; a larger vocabulary gets a drop-down list
@@ -89,7 +90,7 @@ def _restart(key: str) -> None:
 
 def _show_ranking(page: str, corpus: Corpus, game: Game, costs: list[float], readers: dict[str, Reader]) -> None:
     """Mean losses of the visitor and of all models over the characters guessed so far."""
-    rivals = guessing_game.model_losses(corpus, game, baselines.baseline_readers(corpus) | readers)
+    rivals = engine().compute(guessing_game.model_losses, corpus, game, baselines.baseline_readers(corpus) | readers)
     means = guessing_game.ranking(costs, rivals)
     alt = f"After {len(costs)} characters: " + ", ".join(f"{name} {mean:.2f}" for name, mean in means.items())
     live(Chart.of(figures.ranking(means, math.log(len(corpus.vocabulary))), alt), key=f"{page}.standing")

@@ -3,14 +3,15 @@
 import streamlit as st
 
 from lmcore import figures
-from lmcore.cache import cached
 from lmcore.data.corpora import Corpus
 from lmcore.errors import UserError
 from lmcore.generation import sampling, scoring
 from lmcore.generation.reader import Reader
 from lmcore.generation.sampling import SampleConfig, Samples
 from lmcore.generation.scoring import ScoredSamples
+from ui.computed import computed
 from ui.live_chart import COLUMNS, Chart, Numbers, live
+from ui.server import engine
 
 MAX_CHARACTERS = 20_000  # of all texts of one model
 
@@ -20,11 +21,12 @@ def show(page: str, corpus: Corpus, readers: dict[str, Reader], settings: Sample
     if not readers:
         st.info("Choose a model.")
         return
-    try:
-        drawn = {name: _draw(reader, corpus, settings) for name, reader in readers.items()}
-    except UserError as error:
-        st.error(str(error))
-        return
+    if (n_characters := settings.count * settings.length) > MAX_CHARACTERS:
+        raise UserError(
+            f"{settings.count:,} texts of {settings.length:,} characters make {n_characters:,} characters; "
+            f"this page can show {MAX_CHARACTERS:,} per model. Choose fewer or shorter texts."
+        )
+    drawn = {name: _draw(reader, corpus, settings) for name, reader in readers.items()}
     records = {name: scoring.score_samples(corpus, texts, settings.prefix) for name, texts in drawn.items()}
     _show_novelty(page, records)
     clicked = live(*_charts(records, settings), key=f"{page}.written")
@@ -35,14 +37,7 @@ def show(page: str, corpus: Corpus, readers: dict[str, Reader], settings: Sample
         _show_draw(page, corpus, name, readers[name], settings, drawn[name], text, at)
 
 
-@cached(max_bytes=50_000_000)
-def _draw(reader: Reader, corpus: Corpus, settings: SampleConfig) -> Samples:
-    if (n_characters := settings.count * settings.length) > MAX_CHARACTERS:
-        raise UserError(
-            f"{settings.count:,} texts of {settings.length:,} characters make {n_characters:,} characters; "
-            f"this page can show {MAX_CHARACTERS:,} per model. Choose fewer or shorter texts."
-        )
-    return sampling.draw(reader, corpus, settings)
+_draw = computed(sampling.draw, 50_000_000, "Sampling…")
 
 
 def _show_novelty(page: str, records: dict[str, ScoredSamples]) -> None:
@@ -70,7 +65,7 @@ def _show_draw(
     page: str, corpus: Corpus, name: str, reader: Reader, settings: SampleConfig, drawn: Samples, text: int, at: int
 ) -> None:
     """How one character was drawn: the model's distribution, what sampling made of it, and the random number."""
-    draw = sampling.sampling_step(reader, corpus, settings, drawn, at, text)
+    draw = engine().compute(sampling.sampling_step, reader, corpus, settings, drawn, at, text)
     label = corpus.vocabulary.labels[draw.chosen]
     st.text(
         f"{name}, text {text + 1}, character {at + 1}: {label!r} was drawn. The model gave it a probability of "

@@ -5,10 +5,10 @@ import streamlit as st
 from lmcore import figures
 from lmcore.data import corpora
 from lmcore.data.corpora import Corpus
-from lmcore.errors import UserError
 from lmcore.generation import baselines, scoring
 from lmcore.generation.reader import Reader
 from ui.live_chart import Chart, live
+from ui.server import engine
 
 
 def show(page: str, corpus: Corpus, readers: dict[str, Reader]) -> None:
@@ -17,11 +17,7 @@ def show(page: str, corpus: Corpus, readers: dict[str, Reader]) -> None:
     example = corpora.example(corpus, 24)
     text = st.text_input("Text", example, max_chars=200, key=f"{page}.text.{corpus.title}", width=480)
     with_uniform = {"uniform": baselines.baseline_readers(corpus)["uniform"]} | readers
-    try:
-        record = scoring.score_text(corpus, with_uniform, text)
-    except UserError as error:
-        st.error(str(error))
-        return
+    record = engine().compute(scoring.score_text, corpus, with_uniform, text)
     best = min(record.mean_losses, key=lambda name: record.mean_losses[name])
     alt = f"Loss of each character under each model. Best: {best}, {record.mean_losses[best]:.2f} nats per character."
     live(Chart.of(figures.scored_text(record), alt), key=f"{page}.reading")

@@ -5,14 +5,13 @@ from typing import Literal
 import streamlit as st
 
 from lmcore import figures
-from lmcore.cache import cached
 from lmcore.data.corpora import Corpus
-from lmcore.errors import UserError
 from lmcore.inspection import embeddings
 from lmcore.inspection.embeddings import EMBEDDING, EmbeddingMap, Method
 from lmcore.runs.view import RunView
 from lmcore.training.history import Snapshot
 from lmcore.training.layered import MAX_EMBEDDED_CHARACTERS
+from ui.computed import computed
 from ui.live_chart import Chart, Click, live
 
 Dimensions = Literal[2, 3]
@@ -27,11 +26,9 @@ def explore(snapshot: Snapshot, corpus: Corpus, view: RunView | None) -> None:
         dimensions = st.segmented_control("Dimensions", choices, default=2, required=True, key="emb.dimensions")
     replays = view is not None and not view.status.is_active and method == "PCA"
     snapshots = tuple(view.snapshots) if view is not None and replays else (snapshot,)
-    try:
-        record, chart = _map(snapshots, corpus, method, dimensions)
-    except UserError as error:
-        st.info(str(error))
-        return
+    record = _embedding_map(snapshots, tuple(_labels(corpus)), method, dimensions)
+    alt = "Scatter plot of the character embeddings."
+    chart = Chart.of(figures.embedding_map(record), alt, revision=f"{method}{dimensions}")
     clicked = live(chart, key="emb.map")
     left, right = st.columns([2, 3])
     with left:
@@ -52,21 +49,14 @@ def _neighbors(snapshot: Snapshot, record: EmbeddingMap, clicked: Click | None) 
     st.caption(f"After step {snapshot.step:,}, in all {embedding.shape[1]} dimensions of the embedding.")
 
 
-@cached(max_bytes=100_000_000)
-def _map(
-    snapshots: tuple[Snapshot, ...], corpus: Corpus, method: Method, dimensions: Dimensions
-) -> tuple[EmbeddingMap, Chart]:
-    record = embeddings.embedding_map(snapshots, _labels(corpus), method, dimensions)
-    alt = "Scatter plot of the character embeddings."
-    return record, Chart.of(figures.embedding_map(record), alt, revision=f"{method}{dimensions}")
+_embedding_map = computed(embeddings.embedding_map, 100_000_000)
+_clustered = computed(embeddings.clustered, 20_000_000)
 
 
-@cached(max_bytes=50_000_000)
 def _similarity(snapshot: Snapshot, corpus: Corpus) -> Chart:
-    cosines = embeddings.cosine_similarity(snapshot.arrays[EMBEDDING])
-    order = embeddings.cluster_order(cosines)
+    cosines, order = _clustered(snapshot)
     labels = _labels(corpus)
-    figure = figures.cosine_similarity(cosines[order][:, order], [labels[i] for i in order])
+    figure = figures.cosine_similarity(cosines, [labels[i] for i in order])
     return Chart.of(
         figure, "Heatmap of the cosine similarity of every two characters, similar ones next to each other."
     )

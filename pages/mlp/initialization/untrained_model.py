@@ -5,7 +5,6 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from lmcore import figures
-from lmcore.cache import cached
 from lmcore.data.corpora import Corpus
 from lmcore.errors import UserError
 from lmcore.inspection import initialization
@@ -13,6 +12,7 @@ from lmcore.inspection.histograms import Floats, histograms
 from lmcore.inspection.initialization import SATURATION_THRESHOLD, FirstBatch
 from lmcore.models.mlp import MLPConfig
 from lmcore.training.config import RunConfig
+from ui.computed import computed
 from ui.live_chart import Chart, live
 
 MAX_CONTEXTS = 12  # rows of the heatmap of first predictions
@@ -27,9 +27,7 @@ SATURATION = {
 """Label and description of the share of saturated units, by activation function."""
 
 
-@cached(max_bytes=50_000_000)
-def _first_batch(config: RunConfig) -> FirstBatch:
-    return initialization.first_batch(config)
+_first_batch = computed(initialization.first_batch, 50_000_000)
 
 
 def first_minibatch(config: RunConfig, corpus: Corpus) -> None:

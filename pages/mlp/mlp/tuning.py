@@ -5,14 +5,12 @@ from typing import cast
 
 import streamlit as st
 
-from lmcore import families
-from lmcore.cache import cached
 from lmcore.data.corpora import Corpus
-from lmcore.inspection import advice
+from lmcore.inspection import advice, one_batch
 from lmcore.runs.view import RunView
 from lmcore.training.config import RunConfig, TrainConfig
 from lmcore.training.history import Snapshot
-from lmcore.training.layered import irreducible_batch_loss
+from ui.computed import computed
 from ui.run import controls
 
 ONE_BATCH = {"one_batch": True, "steps": 3000, "learning_rate": 0.5, "evaluate_every": 500}
@@ -44,9 +42,7 @@ def _what_to_expect(config: RunConfig) -> None:
     )
 
 
-@cached(max_bytes=1_000_000)
-def _lowest_loss(config: RunConfig) -> tuple[float, int]:
-    return irreducible_batch_loss(families.make_trainer(config))
+_lowest_loss = computed(one_batch.irreducible_loss, 1_000_000)
 
 
 def overfit_button(page: str) -> None:

@@ -4,7 +4,6 @@ import pandas as pd
 import streamlit as st
 
 from lmcore import figures
-from lmcore.cache import cached
 from lmcore.data import corpora
 from lmcore.data.corpora import Corpus
 from lmcore.errors import UserError
@@ -14,6 +13,7 @@ from lmcore.models.wavenet import WaveNetConfig
 from lmcore.runs.view import RunView
 from lmcore.training.config import RunConfig, TrainConfig
 from lmcore.training.history import Snapshot
+from ui.computed import computed
 from ui.live_chart import Chart, live
 from ui.run import panel
 
@@ -64,13 +64,11 @@ def _chosen_node(levels: list[Level]) -> tuple[int, int]:
 
 
 def _levels_and_shapes(config: RunConfig) -> tuple[list[Level], pd.DataFrame]:
-    # Of the training settings only the batch size matters; the others may change while the run trains.
-    return _inspected(config.model_copy(update={"train": TrainConfig(batch_size=config.train.batch_size)}))
-
-
-@cached(max_bytes=20_000_000)
-def _inspected(config: RunConfig) -> tuple[list[Level], pd.DataFrame]:
     assert isinstance(config.model, WaveNetConfig)
-    record = activations.activations(config)
+    # Of the training settings only the batch size matters; the others may change while the run trains.
+    record = _activations(config.model_copy(update={"train": TrainConfig(batch_size=config.train.batch_size)}))
     shapes = activations.layer_table(record)[["layer", "kind", "input", "output", "parameters"]]
     return receptive_field.receptive_fields(record, config.model.context), shapes
+
+
+_activations = computed(activations.activations, 20_000_000)

@@ -17,6 +17,7 @@ from lmcore.runs.view import RunView
 from lmcore.training.config import RunConfig
 from pages.rnn import shared
 from ui.live_chart import Chart, live
+from ui.server import engine
 
 MAX_CHARACTERS = 40
 
@@ -54,7 +55,7 @@ def unrolled(page: str, config: RunConfig, view: RunView | None) -> None:
         return
     model, corpus, ids = given
     state = np.zeros(model.config.hidden, model.dtype)
-    record = backprop_through_time.unrolled_pass(model.copy(model.dtype), ids[:-1], ids[1:], state)
+    record = engine().compute(backprop_through_time.unrolled_pass, model.copy(model.dtype), ids[:-1], ids[1:], state)
     st.text(f"Loss of the sequence: {record.losses.sum():.3f} nats, {record.losses.mean():.3f} per character.")
     charts = []
     for tensor in _tensors(record, model, corpus, ids):
@@ -91,14 +92,10 @@ def _vanishing_gradients(page: str, model: RNN, ids: Ids) -> None:
         radius = st.slider(
             "Spectral radius", 0.1, 3.0, 1.0, 0.05, key=f"{page}.radius", disabled=not rescale, width=280
         )
-        st.text(f"W has a spectral radius of {backprop_through_time.spectral_radius(model.W):.3f}.")
+        st.text(f"W has a spectral radius of {engine().compute(backprop_through_time.spectral_radius, model.W):.3f}.")
     state = np.zeros(model.config.hidden, model.dtype)
-    try:
-        record = backprop_through_time.gradient_through_time(
-            model, ids[:-1], ids[1:], state, radius if rescale else None
-        )
-    except UserError as error:
-        st.error(str(error))
-        return
+    record = engine().compute(
+        backprop_through_time.gradient_through_time, model, ids[:-1], ids[1:], state, radius if rescale else None
+    )
     alt = "Line chart of the norm of the gradient of the last loss over the distance back in time."
     live(Chart.of(figures.gradient_through_time(record), alt), key=f"{page}.fading")

@@ -12,10 +12,10 @@ from lmcore.data.corpora import Corpus, CorpusConfig, from_text
 from lmcore.errors import UserError
 from lmcore.families import make_trainer, run_config_from_settings
 from lmcore.generation.sampling import SampleConfig
-from lmcore.inspection import initialization
+from lmcore.inspection import initialization, one_batch
 from lmcore.models.mlp import MLPConfig, build_mlp
 from lmcore.training.config import RunConfig, TrainConfig
-from lmcore.training.layered import LayeredTrainer, irreducible_batch_loss
+from lmcore.training.layered import LayeredTrainer
 from lmcore.training.schedules import learning_rates
 from lmcore.training.trainer import DivergedError, is_snapshot_step, next_snapshot_step
 
@@ -400,7 +400,7 @@ def test_one_batch_is_learned_down_to_what_its_contexts_leave_open() -> None:
     trainer = trained([], one_batch=True, steps=3000, learning_rate=0.5)
     losses = np.concatenate([trainer.train(500) for _ in range(6)])
     assert torch.equal(trainer.draw_batches(2)[0], trainer.draw_batches(2)[1])
-    floor, alike = irreducible_batch_loss(trainer)
+    floor, alike = one_batch.irreducible_loss(trainer.config, trainer.data)
     assert 1 < alike <= 32
     assert floor > 0
     assert losses[-1] == pytest.approx(floor, abs=0.02)

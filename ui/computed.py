@@ -1,0 +1,47 @@
+"""Functions of lmcore whose results a page shows: computed by a worker, and cached for all visitors."""
+
+import functools
+from collections.abc import Callable, Hashable
+from typing import Any, ParamSpec, TypeVar
+
+import streamlit as st
+
+from lmcore.cache import cached, default_key, n_bytes
+from ui.server import engine
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def computed(
+    function: Callable[P, R],
+    max_bytes: int,
+    spinner: str = "Computing…",
+    size_of: Callable[[Any], int] = n_bytes,
+    key: Callable[..., Hashable] = default_key,
+) -> Callable[P, R]:
+    """The same function, computed by a worker; its results are kept, up to ``max_bytes`` in all.
+
+    Args:
+        function: of a module that workers can import, with arguments and results that can be pickled.
+        max_bytes: limit of the memory that results and keys occupy, in bytes.
+        spinner: what the page says meanwhile.
+        size_of: the size of a result in bytes.
+        key: the key of a call, from its arguments.
+
+    Raises:
+        UserError: if the function does, or if it crashes, takes too long or needs too much memory; when it is called.
+    """
+
+    @cached(max_bytes, size_of, key)
+    @functools.wraps(function)
+    def result(*args: P.args, **kwargs: P.kwargs) -> R:
+        answer: R = engine().compute(functools.partial(function, *args, **kwargs))
+        return answer
+
+    @functools.wraps(function)
+    def shown(*args: P.args, **kwargs: P.kwargs) -> R:
+        with st.spinner(spinner, show_time=True):
+            return result(*args, **kwargs)
+
+    return shown
