@@ -52,7 +52,8 @@ async function saveAsHtml(node, source) {
 }
 
 function cell(value) {
-  const text = value === null || value === undefined ? "" : String(value);
+  const missing = value === null || value === undefined || (typeof value === "number" && !Number.isFinite(value));
+  const text = missing ? "" : String(value);
   return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
