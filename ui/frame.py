@@ -24,5 +24,5 @@ page = st.navigation(
 )
 present.button()
 navigation.enter(page.url_path)
-with links.checked(), controls.forget_requests():
+with links.checked(), controls.requests_expire():
     page.run()

@@ -26,7 +26,7 @@ STATUS_LABELS = {
 }
 
 Command = Literal["start", "resume", "pause", "step", "reset"]
-REQUESTED = "controls.requested"  # key in the session state
+REQUESTED, _CURRENT = "controls.requested", "controls.current"  # keys in the session state
 
 
 # ---------------------------------------------------------------- buttons
@@ -132,24 +132,23 @@ class _Request:
 
 
 @contextmanager
-def forget_requests() -> Iterator[None]:
-    """Around each full run of a page: if it stops before its buttons are drawn, what they requested never starts."""
-    begins_again = False
+def requests_expire() -> Iterator[None]:
+    """Around each full run of a page: if it stops before its buttons are drawn, what they requested never starts.
+
+    Only a run that is interrupted by the next one hands its request on.
+    """
+    st.session_state[_CURRENT] = st.session_state.pop(REQUESTED, None)
     try:
         yield
     except RerunException:
-        begins_again = True  # at once, and the request is still waiting for the buttons
+        st.session_state[REQUESTED] = st.session_state.get(_CURRENT)
         raise
-    finally:
-        if not begins_again:
-            st.session_state.pop(REQUESTED, None)
 
 
 def _start_if_requested(page: str, config: AnyRunConfig) -> None:
-    request: _Request | None = st.session_state.get(REQUESTED)
+    request: _Request | None = st.session_state.pop(_CURRENT, None)
     if request is None or request.page != page:
         return
-    del st.session_state[REQUESTED]
     try:
         config = config.model_copy(update={"train": config.train.updated(**request.train)})
         if (run_id := attach.run_id_of(page)) is not None:
