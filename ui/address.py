@@ -35,19 +35,25 @@ def read_choice(key: str, options: Collection[str]) -> None:
         key: of the widget, and its name in the address.
         options: the names that can be chosen.
     """
-    if st.session_state.get(f"{key}.visit") != navigation.visit() and st.query_params.get(key) in options:
-        st.session_state[key] = st.query_params[key]
+    if (named := newly_named(key)) and named[-1] in options:
+        st.session_state[key] = named[-1]
+
+
+def newly_named(key: str) -> list[str]:
+    """The values of a parameter of the address, once each time that a visitor enters a page; empty otherwise."""
+    is_new = st.session_state.get(f"{key}.visit") != navigation.visit()
     st.session_state[f"{key}.visit"] = navigation.visit()
+    return st.query_params.get_all(key) if is_new else []
 
 
-def write_choice(key: str, name: str, default: str, bound: bool = True) -> None:
-    """Makes the address name what was chosen in such a selectbox. Arguments as for `bind`."""
+def write(key: str, value: Any, default: Any, bound: bool = True) -> None:
+    """Makes the address hold a value that no bound widget has, unless it is the default. Arguments as for `bind`."""
     if not bind(key, default, bound):
         return
-    if name == default:
+    if value == default:
         st.query_params.pop(key, None)
-    elif st.query_params.get(key) != name:
-        st.query_params[key] = name
+    elif st.query_params.get_all(key) != (texts := texts_of(value)):
+        st.query_params[key] = texts
 
 
 def begin() -> None:
@@ -72,9 +78,15 @@ def parameters(values: Mapping[str, Any]) -> dict[str, str | list[str]]:
     return {key: _text(value) for key, value in values.items()}
 
 
+def texts_of(value: Any) -> list[str]:
+    """A value as an address has it, one text per item; an item of several numbers has spaces between them."""
+    text = _text(value)
+    return [text] if isinstance(text, str) else text
+
+
 def _text(value: Any) -> str | list[str]:
     if isinstance(value, list | tuple):
-        return [str(item) for item in value]
+        return [" ".join(map(str, item)) if isinstance(item, tuple) else str(item) for item in value]
     if isinstance(value, bool):
         return str(value).lower()
     return str(int(value)) if isinstance(value, float) and value == int(value) else str(value)

@@ -31,7 +31,7 @@ def pick_corpus(fixed: bool = False) -> tuple[CorpusConfig, Corpus]:
         )
         with st.expander("Text options"):
             options = _options(name, fixed)
-    address.write_choice(SOURCE, name, CorpusConfig().source, bound=not fixed)
+    address.write(SOURCE, name, CorpusConfig().source, bound=not fixed)
     if not listed[name].is_available:
         offer_download(listed[name])
         st.stop()

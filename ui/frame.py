@@ -3,6 +3,7 @@
 import streamlit as st
 
 from ui import errors, links, navigation, present
+from ui.run import controls
 
 st.set_page_config(page_title="Glassbox", page_icon="🔍", layout="wide", initial_sidebar_state=340)
 page = st.navigation(
@@ -23,5 +24,5 @@ page = st.navigation(
 )
 present.button()
 navigation.enter(page.url_path)
-with links.checked(), errors.told():
+with links.checked(), controls.requests_expire(), errors.told():
     page.run()

@@ -58,7 +58,7 @@ def _remove(name: str) -> None:
 def fits(used: Any, given: list[str]) -> bool:
     """Whether a setting has the value that a link gives it."""
     if isinstance(used, list | tuple):
-        return sorted(map(str, used)) == sorted(given)
+        return sorted(address.texts_of(used)) == sorted(given)
     if isinstance(used, bool):
         return given[-1].lower() == str(used).lower()
     try:

@@ -52,7 +52,8 @@ async function saveAsHtml(node, source) {
 }
 
 function cell(value) {
-  const text = value === null || value === undefined ? "" : String(value);
+  const missing = value === null || value === undefined || (typeof value === "number" && !Number.isFinite(value));
+  const text = missing ? "" : String(value);
   return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
@@ -92,6 +93,38 @@ function buttons(Plotly, source) {
   ];
 }
 
+// ---------------------------------------------------------------- narrow screens
+
+const MIN_CELL = 24; // pixels per cell that has text in it
+const NARROW = 600; // pixels
+
+function isNarrow(node) {
+  return node.clientWidth < NARROW;
+}
+
+// On a narrow screen, the cells of a heatmap have no text; the hover labels remain.
+function withLegibleText(node, traces, width) {
+  const narrow = (trace) => trace.text && width / trace.text[0].length < MIN_CELL;
+  return traces.map((trace) => (trace.texttemplate && narrow(trace) ? { ...trace, texttemplate: undefined } : trace));
+}
+
+// On a narrow screen, a figure that needs its width scrolls sideways, and a heatmap is not much higher than wide.
+function fitted(node, { data, layout }) {
+  if (!isNarrow(node)) return {};
+  const minWidth = layout.meta?.min_width ?? 0;
+  if (minWidth > node.clientWidth) return { width: minWidth, autosize: false };
+  const isMatrix = !minWidth && data.some((trace) => trace.type === "heatmap");
+  const height = Math.min(layout.height, Math.round(1.3 * node.clientWidth) + 60);
+  return isMatrix && height < layout.height ? { height, yaxis: withFewerTicks(layout.yaxis, height) } : {};
+}
+
+function withFewerTicks(axis, height) {
+  const { tickvals, ticktext } = axis;
+  const every = Math.ceil(((tickvals?.length ?? 0) * 12) / height);
+  if (every < 2) return axis;
+  return { ...axis, tickvals: tickvals.filter((_, i) => i % every === 0), ticktext: ticktext?.filter((_, i) => i % every === 0) };
+}
+
 // ---------------------------------------------------------------- drawing
 
 // In presentation mode, the fonts and the height of a figure grow.
@@ -119,14 +152,6 @@ function themed(node, layout) {
   return { ...layout, autosize: true, font: { ...font, ...layout.font }, hoverlabel, modebar };
 }
 
-const MIN_CELL = 24; // pixels per cell
-
-// On a narrow screen, the cells of a heatmap have no text; the hover labels remain.
-function withLegibleText(node, traces) {
-  const narrow = (trace) => trace.text && node.clientWidth / trace.text[0].length < MIN_CELL;
-  return traces.map((trace) => (trace.texttemplate && narrow(trace) ? { ...trace, texttemplate: undefined } : trace));
-}
-
 // When an animation is interrupted by a new figure or the slider, plotly rejects its promise without a reason.
 addEventListener("unhandledrejection", (event) => { if (event.reason === undefined) event.preventDefault(); });
 
@@ -142,9 +167,12 @@ async function draw(node, chart, source) {
       chart.next = undefined;
       if (chart.frames) await Plotly.animate(node, [null], { mode: "immediate" }); // stop the animation of the old figure
       chart.frames = figure.frames?.length;
-      const layout = themed(node, figure.layout);
+      const fit = fitted(node, figure);
+      const layout = { ...themed(node, figure.layout), ...fit };
+      setHeight(node, layout.height);
+      node.tabIndex = fit.width ? 0 : -1; // what scrolls can be scrolled with the keyboard
       await Plotly.react(node, {
-        data: withLegibleText(node, figure.data),
+        data: withLegibleText(node, figure.data, fit.width ?? node.clientWidth),
         layout: presenting() ? enlarged(layout) : layout,
         config: configFor(Plotly, source),
         frames: figure.frames ?? [],
@@ -158,6 +186,10 @@ async function draw(node, chart, source) {
   } finally {
     chart.drawing = false;
   }
+}
+
+function setHeight(node, height) {
+  node.style.height = `${height * (presenting() ? 1.2 : 1)}px`;
 }
 
 function discard(node) {
@@ -181,10 +213,11 @@ const update = {
     const chart = charts.get(node) ?? {};
     charts.set(node, chart);
     chart.gone = false;
-    node.style.height = `${part.height * (presenting() ? 1.2 : 1)}px`;
-    node.setAttribute("role", "img");
+    if (!chart.state) setHeight(node, part.height);
+    node.setAttribute("role", "figure"); // unlike an image, it may contain buttons
     node.setAttribute("aria-label", part.alt);
-    const state = `${part.version} ${getComputedStyle(node).color} ${presenting()}`; // a new theme needs a redraw
+    const { color } = getComputedStyle(node); // a new theme or width needs a redraw
+    const state = `${part.version} ${color} ${presenting()} ${isNarrow(node)}`;
     if (state === chart.state) return;
     chart.state = state;
     chart.next = JSON.parse(part.figure);
@@ -229,11 +262,13 @@ export default function (component) {
     update[part.kind](node, part, component);
   });
   show();
-  removeEventListener("glassbox.presenting", grid.show); // the listener of the previous update
+  for (const event of ["glassbox.presenting", "resize"]) {
+    removeEventListener(event, grid.show); // the listener of the previous update
+    addEventListener(event, show);
+  }
   grid.show = show;
-  addEventListener("glassbox.presenting", show);
   return () => {
-    removeEventListener("glassbox.presenting", grid.show);
+    for (const event of ["glassbox.presenting", "resize"]) removeEventListener(event, grid.show);
     [...grid.children].forEach(discard);
   };
 }

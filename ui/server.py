@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 import plotly
 import streamlit as st
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 if TYPE_CHECKING:
     from lmcore.runs.engine import Engine
 
 PLOTLY_PATH = "/glassbox/plotly.min.js"
+DEFAULT_PAGE_PATH = "/mlp"  # where the default page, which Streamlit serves only at /, is looked for too
 _PLOTLY_FILE = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 _making = threading.Lock()
 
@@ -61,4 +62,9 @@ async def _plotly(request: Request) -> Response:
     return FileResponse(_PLOTLY_FILE, headers={"Cache-Control": "public, max-age=86400"})
 
 
-routes = [Route(PLOTLY_PATH, _plotly)]
+async def _default_page(request: Request) -> Response:
+    return RedirectResponse(f"{_base}/{'?' if request.url.query else ''}{request.url.query}")
+
+
+_base = f"/{st.get_option('server.baseUrlPath').strip('/')}".rstrip("/")  # what a reverse proxy puts before all paths
+routes = [Route(_base + PLOTLY_PATH, _plotly), Route(_base + DEFAULT_PAGE_PATH, _default_page)]

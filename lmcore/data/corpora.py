@@ -9,6 +9,7 @@ import itertools
 import random
 import re
 import sys
+import unicodedata
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -81,12 +82,17 @@ class Vocabulary:
         """Printable labels of the characters: a space is ␣, a line break ⏎."""
         return tuple(_VISIBLE.get(c, c if c.isprintable() else f"U+{ord(c):04X}") for c in self.characters)
 
+    def composed(self, text: str) -> str:
+        """A text as the vocabulary spells it: e and a combining accent are the one character é (Unicode NFC)."""
+        return text if self.index.keys() >= set(text) else unicodedata.normalize("NFC", text)
+
     def encode(self, text: str) -> Ids:
-        """The indices of the characters of a text, shape (len(text),).
+        """The indices of the characters of a `composed` text, shape (len(text),).
 
         Raises:
             UserError: names the characters that are not in the vocabulary.
         """
+        text = self.composed(text)
         if unknown := sorted(set(text) - self.index.keys()):
             listed = " ".join(unknown[:10])
             raise UserError(
@@ -132,7 +138,7 @@ class Corpus:
         return 0 if self.is_documents else self.vocabulary.index.get("\n", 0)
 
     def encode(self, text: str, allow_boundary: bool = False) -> Ids:
-        """The indices of the characters of a text that somebody typed, shape (len(text),).
+        """The indices of the characters of a `composed` text that somebody typed, shape (len(text),).
 
         Raises:
             UserError: if the text is empty, has characters that are not in the vocabulary, or has a boundary where

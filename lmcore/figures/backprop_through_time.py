@@ -19,5 +19,5 @@ def gradient_through_time(record: GradientThroughTime) -> go.Figure:
             ("if the slope of tanh were 1", record.linear_norms, GRAY, "dash"),
         )
     ]
-    y = {"title": "Norm of ∂(last loss) / ∂h", "type": "log", "exponentformat": "power"}
+    y = {"title": "Norm of ∂(last loss) / ∂h", "type": "log", "nticks": 6, "exponentformat": "power"}
     return figure(traces, {"title": "Characters before the last", "dtick": 5}, y, height=380)

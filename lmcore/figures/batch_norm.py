@@ -99,7 +99,7 @@ def batch_shifts(record: NormalizedBatch, contexts: Sequence[str]) -> go.Figure:
         "hovertemplate": "%{customdata}: %{y:+.3f}<extra></extra>",
     }
     y = {"title": "Change of the value after BatchNorm", "range": _symmetric_range(shifts, MAX_SHIFT)}
-    notes = [] if shifts.any() else [message("Move the first example: all others move as well.")]
+    notes = [] if shifts.any() else [message("Move the first example:<br>all others move as well.")]
     return figure([bars], "Example of the batch", y, height=HEIGHT + 60, bargap=0.2, annotations=notes)
 
 

@@ -37,7 +37,7 @@ def ranking(mean_losses: Mapping[str, float], guessing: float) -> go.Figure:
         [bars],
         {"title": "Mean loss (nats per character); lower is better", "rangemode": "tozero"},
         y,
-        height=130 + 34 * len(names),
+        height=130 + 34 * max(1, len(names)),
         shapes=[vertical_line(guessing)],
         annotations=[] if names else [message("No guesses yet.")],
     )

@@ -60,7 +60,10 @@ def image_grid(
     x = HIDDEN | {"range": [-0.5 - gap / 2, grid.shape[1] - 0.5 - gap / 2], "constrain": "domain"}
     y = HIDDEN | {"range": [grid.shape[0] - 0.5, -1.5], "scaleanchor": "x"}
     height = 50 + int(n_rows * width / n_columns * (H + foot) / (W + gap))
-    return figure([_image_trace(grid, signed)], x, y, height=min(height, MAX_HEIGHT), annotations=notes)
+    min_width = n_columns * (30 + 4 * max(map(len, captions)))
+    return figure(
+        [_image_trace(grid, signed)], x, y, height=min(height, MAX_HEIGHT), min_width=min_width, annotations=notes
+    )
 
 
 def single_image(pixels: NDArray[Any]) -> go.Figure:

@@ -40,7 +40,7 @@ def linear_scores(record: LinearScores) -> go.Figure:
         }
         place = {"x": sum(domains[i]) / 2, "y": 1.09, "xref": "paper", "yref": "paper", "xanchor": "center"}
         layout["annotations"].append({"text": title, "showarrow": False, "font": {"size": 12}} | place)
-    return figure(traces, layout.pop("xaxis"), layout.pop("yaxis"), height=360, **layout)
+    return figure(traces, layout.pop("xaxis"), layout.pop("yaxis"), height=360, min_width=680, **layout)
 
 
 def _matrices(record: LinearScores) -> list[tuple[str, NDArray[Any], Sequence[str], Sequence[str]]]:

@@ -65,6 +65,7 @@ def figure(
     x: dict[str, Any] | str,
     y: dict[str, Any] | str,
     height: int = 380,
+    min_width: int = 0,
     **layout: Any,
 ) -> go.Figure:
     """A figure with the common axes, built in one go: adding traces one by one takes several times as long.
@@ -74,6 +75,7 @@ def figure(
         x: the title of the x-axis with its unit, or the axis as plain data.
         y: the same for the y-axis.
         height: in pixels.
+        min_width: in pixels, below which the figure would be illegible; on a narrower screen it scrolls sideways.
         layout: further layout properties.
     """
     return go.Figure(
@@ -90,6 +92,7 @@ def figure(
                 "hoverlabel": {"font": {"size": 14}},
                 "xaxis": axis(x),
                 "yaxis": axis(y),
+                "meta": {"min_width": min_width},
             }
             | layout,
         },
@@ -189,4 +192,4 @@ def horizontal_line(y: float, color: str = GRAY, dash: str = "dash", width: floa
 def small_title(text: str) -> dict[str, Any]:
     """A small title above the left edge of the figure."""
     place = {"x": 0, "xref": "paper", "y": 0.995, "yanchor": "top"}
-    return {"text": escape(text), "font": {"size": 13}} | place
+    return {"text": escape(text), "font": {"size": 13}, "pad": {"t": 4}} | place

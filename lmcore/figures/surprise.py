@@ -73,7 +73,7 @@ def character_rows(
     plain = {"showticklabels": False, "showgrid": False, "ticks": ""}
     right = n_columns - 0.5 + (max(4, n_columns * 0.2) if notes else 0)
     x_axis, y_axis = plain | {"range": [-0.5, right]}, plain | {"range": downward(n_rows)}
-    return figure(traces, x_axis, y_axis, height=60 + 22 * n_rows, showlegend=False)
+    return figure(traces, x_axis, y_axis, height=60 + 22 * n_rows, min_width=60 + 12 * n_columns, showlegend=False)
 
 
 def _color_scale(signed: bool) -> dict[str, Any]:

@@ -49,6 +49,7 @@ def _cells(values: Any, signed: bool) -> dict[str, Any]:
     largest = max(float(np.abs(values).max()), 1e-12)
     cells = heatmap(
         values,
+        colorbar={"nticks": 3} if len(values) < 4 else None,
         colorscale=DIVERGING if signed else SEQUENTIAL,
         zmin=-largest if signed else 0,
         zmax=largest,

@@ -102,7 +102,7 @@ def score_samples(corpus: Corpus, samples: Samples, prefix: str = "") -> ScoredS
 
 def novelty(corpus: Corpus, document: str) -> Novelty:
     """The first split that contains a document, or "new"."""
-    return _splits_by_document(corpus).get(document, "new")
+    return _splits_by_document(corpus).get(corpus.vocabulary.composed(document), "new")
 
 
 @cached(max_bytes=300_000_000)

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmcore.data.corpora import SPLITS, Corpus, Split
+from lmcore.errors import UserError
 from lmcore.models.ngram import (
     MAX_CELLS,
     CountConfig,
@@ -158,20 +159,21 @@ def describe_score(scored: Score) -> str:
 
 
 def rank_texts(model: NGram, corpus: Corpus, texts: Sequence[str]) -> pd.DataFrame:
-    """Several texts by their loss under one model, most likely first.
+    """Several texts by their loss under one model, most likely first; at the end those that cannot be scored, and why.
 
-    Raises:
-        UserError: if a text has characters that are not in the vocabulary.
+    Returns:
+        One row per text: text, loss (None if it cannot be scored), and the loss or the reason in words.
     """
-    scored = [score(model, corpus, text) for text in texts]
-    table = pd.DataFrame(
-        {
-            "text": list(texts),
-            "loss": [one.loss for one in scored],
-            "description": [describe_score(one) for one in scored],
-        }
-    )
+    table = pd.DataFrame([_ranked(model, corpus, text) for text in texts], columns=["text", "loss", "description"])
     return table.sort_values("loss", kind="stable", ignore_index=True)
+
+
+def _ranked(model: NGram, corpus: Corpus, text: str) -> tuple[str, float | None, str]:
+    try:
+        scored = score(model, corpus, text)
+    except UserError as error:
+        return text, None, str(error)
+    return text, scored.loss, describe_score(scored)
 
 
 # ---------------------------------------------------------------- samples

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import math
 import zipfile
 from collections.abc import Callable, Mapping
 
@@ -48,18 +49,22 @@ def export_notebook(run: Run) -> str:
 
 
 def export_losses(run: Run) -> str:
-    """The losses of a run as CSV: minibatch losses (in long runs, means over several steps), train and dev losses."""
+    """The losses of a run as CSV: minibatch losses (in long runs, means over several steps), train and dev losses.
+
+    A cell is empty where no loss was measured, or where it was not finite.
+    """
     steps, losses = run.history.curve_from_start()
-    rows: dict[float, list[float | str | None]] = {
-        float(step): [float(loss), "", ""] for step, loss in zip(steps, losses, strict=True)
+    rows: dict[float, list[float | None]] = {
+        float(step): [float(loss), None, None] for step, loss in zip(steps, losses, strict=True)
     }
     for snapshot in run.snapshots:
-        rows.setdefault(snapshot.step, ["", "", ""])[1:] = [snapshot.loss("train"), snapshot.loss("dev")]
+        rows.setdefault(snapshot.step, [None] * 3)[1:] = [snapshot.loss("train"), snapshot.loss("dev")]
     unit = "nats per character" if isinstance(run.config, RunConfig) else "nats per example"
     written = io.StringIO()
     table = csv.writer(written, lineterminator="\n")
     table.writerow(["step", *(f"{name} loss ({unit})" for name in ("minibatch", "train", "dev"))])
-    table.writerows([f"{step:.15g}", *rows[step]] for step in sorted(rows))
+    for step, row in sorted(rows.items()):
+        table.writerow([f"{step:.15g}", *(loss if loss is not None and math.isfinite(loss) else "" for loss in row)])
     return written.getvalue()
 
 

@@ -22,7 +22,7 @@ from lmcore.training.checkpoint import (
     encode_state,
     strip_prefix,
 )
-from lmcore.training.history import Change, History, Snapshot, TestEvaluation, append_snapshots
+from lmcore.training.history import Change, History, Snapshot, TestEvaluation, append_snapshots, stored_metrics
 from lmcore.training.trainer import SliceReport
 
 
@@ -232,7 +232,9 @@ class Run:
         for name in self.RECORD:
             setattr(self, name, record[name])
         self.status = Status(self.status)
-        self.test_evaluations = [TestEvaluation(**entry) for entry in record["test_evaluations"]]
+        self.test_evaluations = [
+            TestEvaluation(entry["step"], stored_metrics(entry["metrics"])) for entry in record["test_evaluations"]
+        ]
         self.changes = [Change(**entry) for entry in record["changes"]]
         for change in self.changes:
             self._apply(change.settings)
@@ -263,4 +265,5 @@ def _decode_snapshot(i: int, entry: dict[str, Any], tensors: Arrays) -> Snapshot
     arrays = strip_prefix(f"snapshot/{i}/", tensors)
     available = arrays | strip_prefix(f"resume/{i}/", tensors)
     state = {name: available[name] for name in entry["state"]}
-    return Snapshot(**(entry | {"samples": tuple(entry["samples"]), "arrays": arrays, "state": state}))
+    own = {"metrics": stored_metrics(entry["metrics"]), "samples": tuple(entry["samples"])}
+    return Snapshot(**(entry | own | {"arrays": arrays, "state": state}))

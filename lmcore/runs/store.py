@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from pydantic import field_validator
 from safetensors import SafetensorError, safe_open
 
+from lmcore import strict_json
 from lmcore.config import Config, Field
 from lmcore.data.corpora import Split
 from lmcore.data.files import write_atomically
@@ -24,7 +25,7 @@ from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig, run_config
 from lmcore.runs.run import Fork, Run, Status
 from lmcore.training.checkpoint import FORMAT_VERSION, check_version, parse_record
-from lmcore.training.history import metric_name
+from lmcore.training.history import metric_name, stored_metrics
 
 ID = "[0-9a-f]{20}"
 TRASH = ".trash"
@@ -95,7 +96,7 @@ class Store:
             "config": run.config.model_dump(),
         }
         content |= {"origin": run.origin._asdict()} if run.origin else {}
-        write_atomically(self._path(run.id) / "config.json", json.dumps(content, indent=2).encode())
+        write_atomically(self._path(run.id) / "config.json", strict_json.dumps(content, indent=2).encode())
 
     def save(self, run_id: str, content: bytes) -> None:
         """Replace the checkpoint with what `Run.encode` returned.
@@ -132,10 +133,14 @@ class Store:
         """
         run = self._created(run_id)
         file = self._path(run_id) / "checkpoint.safetensors"
-        if file.is_file():
+        try:
             with safe_open(file, framework="numpy") as opened:
                 tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
                 run.decode(parse_record(opened.metadata()), tensors)
+        except FileNotFoundError:
+            pass  # it has not taken a step yet
+        except (SafetensorError, ValueError, KeyError, TypeError):
+            raise UserError(f"The files of run {run_id!r} are damaged.") from None
         if run.status.is_active:
             run.status = Status.INTERRUPTED
         return run
@@ -181,7 +186,7 @@ class Store:
             step=record["step"],
             n_parameters=record["n_parameters"],
             wall_seconds=record["wall_seconds"],
-            metrics=last.get("metrics", {}),
+            metrics=stored_metrics(last.get("metrics", {})),
         )
 
     def _created(self, run_id: str) -> Run:

@@ -40,7 +40,7 @@ VARIABLE_LENGTH = ("events", "block/" + WEIGHTS)
 
 Text = Annotated[str, StringConstraints(max_length=20_000)]
 Seconds = Annotated[FiniteFloat, Field(ge=0)]
-Metrics = Annotated[dict[Annotated[str, StringConstraints(max_length=40)], FiniteFloat], Field(max_length=20)]
+Metrics = Annotated[dict[Annotated[str, StringConstraints(max_length=40)], FiniteFloat | None], Field(max_length=20)]
 
 
 class _Strict(BaseModel):

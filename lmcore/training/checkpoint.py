@@ -11,7 +11,7 @@ A state dict maps names to NumPy arrays. Names of parts are separated by a slash
 
 The file of a run holds its state dict below ``state/``, its history below ``history/``, and what snapshot i keeps below
 ``snapshot/<i>/`` and, where it differs, ``resume/<i>/``. Everything that is not an array stands in one JSON record in
-the file's metadata, beside the version of the format.
+the file's metadata, beside the version of the format. A metric that is not finite is null there.
 """
 
 import json
@@ -21,6 +21,7 @@ from typing import Any
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from lmcore import strict_json
 from lmcore.errors import UserError
 
 FORMAT_VERSION = 1
@@ -56,7 +57,7 @@ def decode_state(content: bytes) -> Arrays:
 
 def encode_run(record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """A run's record and arrays as one file, so that they can never be torn apart."""
-    metadata = {"format": str(FORMAT_VERSION), "run": json.dumps(record)}
+    metadata = {"format": str(FORMAT_VERSION), "run": strict_json.dumps(record)}
     content: bytes = safetensors.numpy.save(dict(arrays), metadata=metadata)
     return content
 

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, overload
 
@@ -20,6 +21,11 @@ MAX_WEIGHTS_IN_ALL_SNAPSHOTS = 150_000
 def metric_name(name: str, split: Split) -> str:
     """The key of a metric in `Snapshot.metrics`, as in "dev/loss"."""
     return f"{split}/{name}"
+
+
+def stored_metrics(record: Mapping[str, float | None]) -> dict[str, float]:
+    """Metrics as a file has them; null stands for a number that was not finite."""
+    return {name: math.nan if value is None else value for name, value in record.items()}
 
 
 @dataclass(frozen=True, eq=False)

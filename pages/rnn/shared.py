@@ -214,6 +214,7 @@ def units(page: str, config: RunConfig, view: RunView | None) -> None:
         "Each hidden unit is one number that persists from character to character; look for units with a **meaning**."
     )
     text = st.text_area("Text", _dev_text(corpus), height=100, max_chars=2000, key=f"{page}.text.{corpus.title}")
+    text = corpus.vocabulary.composed(text)
     try:
         ids = corpus.encode(text, allow_boundary=True)
     except UserError as error:

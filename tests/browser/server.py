@@ -18,16 +18,18 @@ class Server:
 
     Args:
         folder: where ``data/``, ``runs/`` and ``server.log`` are.
+        base: path before the paths of all pages, as in "/glass".
+        variables: of the environment.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, base: str = "", **variables: str) -> None:
+        self.folder, self.base, self.variables = folder, base, variables
         self.port = _free_port()
         self.start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.port}{self.base}"
 
     @property
     def log(self) -> str:
@@ -38,10 +40,10 @@ class Server:
         """Starts the process and returns when it answers."""
         folders = {"LMCORE_RUNS": str(self.folder / "runs"), "LMCORE_DATA": str(self.folder / "data")}
         command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.address", "127.0.0.1"]
+        command += ["--server.port", str(self.port), "--server.baseUrlPath", self.base]
+        environment = os.environ | folders | self.variables
         with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [*command, "--server.port", str(self.port)], cwd=ROOT, env=os.environ | folders, stdout=log, stderr=log
-            )
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         self._wait_until_it_answers()
 
     def _wait_until_it_answers(self) -> None:

@@ -60,6 +60,42 @@ def test_a_word_is_scored_and_several_are_ranked(page: AppTest) -> None:
     assert not page.exception
 
 
+def test_the_class_is_ranked_even_if_some_cannot_be_scored(app: AppTest) -> None:
+    visit(app, "data/dataset")
+    app.text_area(key="paste").set_value("emma\nolivia\nava\nnoël\n" * 40)
+    app.button(key="use_paste").click().run()
+    visit(app, "counting/bigram")
+    open_tab(app, "bigram", "Score words")
+    app.text_area(key="class").set_value("Emma\nolivia\nNoël\nAnne-Marie\nava\nnoe\u0308l").run()
+    (ranking,) = [table.value for table in app.dataframe if "description" in table.value]
+    assert set(ranking["text"][:3]) == {"olivia", "ava", "noe\u0308l"}
+    assert set(ranking["text"][3:]) == {"Emma", "Noël", "Anne-Marie"}
+    assert all("does not contain" in reason for reason in ranking["description"][3:])
+    assert not app.error
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "prefix", "tab"),
+    [
+        ("data/dataset", "", ""),
+        ("counting/neural_bigram", "nb", "Step by step"),
+        ("lab/sample", "sample", "Score a text"),
+    ],
+)
+def test_every_word_box_takes_decomposed_letters(app: AppTest, page: str, prefix: str, tab: str) -> None:
+    visit(app, "data/dataset")
+    app.text_area(key="paste").set_value("emma\nolivia\nava\nnoël\n" * 40)
+    app.button(key="use_paste").click().run()
+    visit(app, page)
+    if tab:
+        open_tab(app, prefix, tab)
+    box = next(box for box in app.text_input if box.label in ("Text", "Word"))
+    box.set_value("noe\u0308l").run()
+    assert not app.exception
+    assert not app.error
+
+
 def test_the_same_seed_gives_the_same_samples(page: AppTest) -> None:
     open_tab(page, "bigram", "Sampling")
     table = page.dataframe[0].value

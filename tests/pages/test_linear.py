@@ -62,6 +62,29 @@ def test_points_are_added_by_hand(linear: AppTest, engine: Engine) -> None:
     assert len(config.data.points) == 3
 
 
+def test_points_are_in_the_address_before_a_run_and_after_reset(linear: AppTest, engine: Engine) -> None:
+    points = ((0.5, -1.25, 0), (1.0, 1.0, 1), (2.0, 2.0, 1))
+    linear.session_state["linear_data_points"] = points
+    linear.selectbox(key="linear_data_source").select("points").run()
+    written = ["0.5 -1.25 0", "1.0 1.0 1", "2.0 2.0 1"]
+    assert linear.query_params["linear_data_points"] == written
+    finish(linear, engine, "linear")
+    assert list(linear.query_params) == ["run"]
+    linear.button(key="linear.reset").click().run()
+    assert linear.query_params["linear_data_points"] == written
+    linear.button(key="linear.remove_points").click().run()
+    assert "linear_data_points" not in linear.query_params
+
+
+def test_a_link_brings_points_and_names_those_that_are_none(app: AppTest) -> None:
+    app.query_params["linear_data_source"] = "points"
+    app.query_params["linear_data_points"] = ["0.5 -1.25 0", "1.0 1.0 1", "9e999 1 0", "1 1 9", "<b>", "1.2.3 0 0"]
+    visit(app, "classifiers/linear")
+    assert app.session_state["linear_data_points"] == ((0.5, -1.25, 0), (1.0, 1.0, 1))
+    assert "linear\\_data\\_points" in app.warning[0].value
+    assert not app.error
+
+
 def test_a_table_can_be_uploaded(linear: AppTest, engine: Engine) -> None:
     linear.file_uploader(key="linear.upload").upload("my things.csv", CSV, "text/csv").run()
     assert linear.selectbox(key="linear_data_source").value.startswith("text:")

@@ -222,3 +222,12 @@ def test_overfitting_one_batch_is_a_new_run_that_says_why_its_loss_is_not_zero(p
     page.run()
     assert "It cannot reach zero" in page.info[0].value
     press(page, "reset")
+
+
+def test_a_start_that_the_page_could_not_carry_out_is_not_made_up_for_later(page: AppTest, engine: Engine) -> None:
+    page.selectbox(key="text").set_value("names")  # not downloaded, so that the page stops before its buttons
+    page.button(key="mlp.go").click().run()
+    assert not page.exception
+    page.selectbox(key="text").set_value("given-names").run()
+    assert page.button(key="mlp.go").label == "Start"
+    assert engine.headers() == []

@@ -1,10 +1,12 @@
 """The controls of a run: Start, Pause, One step, Reset, and the settings that may change while it trains."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import RerunException
 
 from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
@@ -24,6 +26,7 @@ STATUS_LABELS = {
 }
 
 Command = Literal["start", "resume", "pause", "step", "reset"]
+REQUESTED, _CURRENT = "controls.requested", "controls.current"  # keys in the session state
 
 
 # ---------------------------------------------------------------- buttons
@@ -97,7 +100,7 @@ def _run_command(page: str, command: Command) -> None:
         elif run_id is not None:
             engine().resume(run_id, step_once)
         else:
-            st.session_state[_requested(page)] = _Request(step_once)
+            st.session_state[REQUESTED] = _Request(page, step_once)
     except UserError as error:
         set_error(page, str(error))
     if command == "reset":
@@ -112,7 +115,7 @@ def start_and_show(page: str, **train: Any) -> None:
         train: training settings of the run that differ from those on the page.
     """
     if is_first_delivery(page):
-        st.session_state[_requested(page)] = _Request(train=train)
+        st.session_state[REQUESTED] = _Request(page, train=train)
 
 
 @dataclass(frozen=True)
@@ -123,13 +126,28 @@ class _Request:
     Start at once expects the new one.
     """
 
+    page: str  # prefix of its widget keys
     step_once: bool = False
     train: Mapping[str, Any] = field(default_factory=dict)
 
 
+@contextmanager
+def requests_expire() -> Iterator[None]:
+    """Around each full run of a page: if it stops before its buttons are drawn, what they requested never starts.
+
+    Only a run that is interrupted by the next one hands its request on.
+    """
+    st.session_state[_CURRENT] = st.session_state.pop(REQUESTED, None)
+    try:
+        yield
+    except RerunException:
+        st.session_state[REQUESTED] = st.session_state.get(_CURRENT)
+        raise
+
+
 def _start_if_requested(page: str, config: AnyRunConfig) -> None:
-    request: _Request | None = st.session_state.pop(_requested(page), None)
-    if request is None:
+    request: _Request | None = st.session_state.pop(_CURRENT, None)
+    if request is None or request.page != page:
         return
     try:
         config = config.model_copy(update={"train": config.train.updated(**request.train)})
@@ -140,10 +158,6 @@ def _start_if_requested(page: str, config: AnyRunConfig) -> None:
         set_error(page, str(error))
         return
     st.rerun()
-
-
-def _requested(page: str) -> str:
-    return f"{page}.requested"
 
 
 def is_first_delivery(page: str) -> bool:

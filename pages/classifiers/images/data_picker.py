@@ -34,7 +34,7 @@ def pick(page: str, options: dict[str, Any], fixed: bool) -> tuple[DataConfig, D
         )
         fields = ["examples", *shared.SPLIT_FIELDS]
         values = forms.form(DataConfig, fields, prefix=prefix, **options, defaults={"examples": 2000})
-    address.write_choice(f"{prefix}_source", source, IMAGES[0], bound=not fixed)
+    address.write(f"{prefix}_source", source, IMAGES[0], bound=not fixed)
     if source == "cifar-10" and not cifar10.ARCHIVE.is_downloaded:
         archive = cifar10.ARCHIVE
         description = (

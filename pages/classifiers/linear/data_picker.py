@@ -39,7 +39,7 @@ def pick(page: str, options: dict[str, Any], fixed: bool) -> tuple[DataConfig, D
             disabled=fixed,
             persist_state="session",
         )
-        values: dict[str, Any] = {"source": source, "points": points.given(page)}
+        values: dict[str, Any] = {"source": source, "points": points.pick(page, fixed)}
         try:
             if source in uploaded:
                 values |= {"label": _pick_label(page, source, fixed), "points": ()}
@@ -48,7 +48,7 @@ def pick(page: str, options: dict[str, Any], fixed: bool) -> tuple[DataConfig, D
         except UserError as error:
             st.error(str(error))
         _offer_upload(page, fixed)
-    address.write_choice(key, source, TOYS[0], bound=not fixed)
+    address.write(key, source, TOYS[0], bound=not fixed)
     config = forms.parse(DataConfig, values)
     try:
         return config, datasets.load(config)

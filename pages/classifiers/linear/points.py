@@ -1,9 +1,12 @@
 """Points that the visitor adds to the data with a click on the picture."""
 
+import re
+
 import streamlit as st
 
 from lmcore import figures
 from lmcore.data.datasets import LETTERS, MAX_POINTS, DataConfig
+from ui import address
 from ui.live_chart import Chart, Click, live
 
 Point = tuple[float, float, int]  # two features and a class
@@ -12,6 +15,25 @@ Point = tuple[float, float, int]  # two features and a class
 def given(page: str) -> tuple[Point, ...]:
     """The points that were added so far."""
     return tuple(st.session_state.get(_key(page), ()))
+
+
+def pick(page: str, fixed: bool) -> tuple[Point, ...]:
+    """The points that were added so far, which the address holds unless the data can no longer be changed."""
+    key = _key(page)
+    if not fixed and (named := address.newly_named(key)):
+        st.session_state[key] = tuple(point for text in named[:MAX_POINTS] if (point := _point(text)))
+    address.write(key, given(page), (), bound=not fixed)
+    return given(page)
+
+
+def _point(text: str) -> Point | None:
+    """A point of the address; None if it is none."""
+    match = re.fullmatch(r"(-?[0-9.]{1,9}) (-?[0-9.]{1,9}) ([0-9])", text, re.ASCII)
+    try:
+        point = match and (float(match[1]), float(match[2]), int(match[3]))
+    except ValueError:
+        return None
+    return point if point and point[2] < len(LETTERS) else None
 
 
 def _key(page: str) -> str:

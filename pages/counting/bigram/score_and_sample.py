@@ -29,16 +29,17 @@ def score_words(corpus: Corpus, config: CountConfig) -> None:
     words = right.text_area(
         "Rank several words, one per line", key="class", placeholder="emma\nandrejq", max_chars=5000
     )
+    if lines := [line.strip() for line in words.splitlines() if line.strip()]:
+        right.dataframe(ngrams.rank_texts(model, corpus, lines), hide_index=True)
     try:
         scored = score(model, corpus, word)
-        left.text(f"Loss: {ngrams.describe_score(scored)}")
-        table = ngrams.score_table(scored)
-        live(Chart.of(figures.character_losses(table), "Bar chart of the loss of each character."), key="surprise")
-        st.dataframe(table, hide_index=True)
-        if lines := [line.strip() for line in words.splitlines() if line.strip()]:
-            right.dataframe(ngrams.rank_texts(model, corpus, lines), hide_index=True)
     except UserError as error:
         st.error(str(error))
+        return
+    left.text(f"Loss: {ngrams.describe_score(scored)}")
+    table = ngrams.score_table(scored)
+    live(Chart.of(figures.character_losses(table), "Bar chart of the loss of each character."), key="surprise")
+    st.dataframe(table, hide_index=True)
 
 
 def sample(corpus: Corpus, config: CountConfig) -> None:

@@ -39,6 +39,7 @@ def _tree(config: RunConfig, T: int, corpus: Corpus) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input("Text", corpora.example(corpus, T)[:T], max_chars=T, key="wave.text", width=280)
         st.text("Click a node to highlight its receptive field.")
+    text = corpus.vocabulary.composed(text)
     try:
         corpus.vocabulary.encode(text)
     except UserError as error:

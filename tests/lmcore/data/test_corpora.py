@@ -131,6 +131,12 @@ def test_a_text_shorter_than_the_context_says_what_to_do() -> None:
         from_text("abcabc", config=RUNNING).windows("train", 8)
 
 
+def test_a_decomposed_letter_is_the_composed_one_unless_the_text_has_it_decomposed() -> None:
+    composed, decomposed = "noël", "noe\u0308l"
+    assert np.array_equal(from_text(composed * 9).encode(decomposed), from_text(composed * 9).encode(composed))
+    assert len(from_text(decomposed * 9).encode(decomposed)) == len(decomposed)
+
+
 def test_unknown_characters_are_named() -> None:
     with pytest.raises(UserError, match="ß"):
         from_text("ab\nba", config=LINES).vocabulary.encode("aßb")

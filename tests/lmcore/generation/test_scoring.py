@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lmcore.data.corpora import Corpus
+from lmcore.data.corpora import Corpus, from_text
 from lmcore.errors import UserError
 from lmcore.families import make_trainer
 from lmcore.generation import sampling, scoring
@@ -35,6 +35,10 @@ def test_each_document_is_found_in_its_first_split(documents: Corpus) -> None:
     assert all(scoring.novelty(documents, name) == "seen in training" for name in splits["train"])
     assert all(scoring.novelty(documents, name) == "seen in dev" for name in splits["dev"] - splits["train"])
     assert scoring.novelty(documents, "zzz") == "new"
+
+
+def test_a_decomposed_document_is_found() -> None:
+    assert scoring.novelty(from_text("noël\nava\nemma\nolivia"), "noe\u0308l") != "new"
 
 
 def test_a_sampled_document_ends_with_its_boundary(documents: Corpus) -> None:

@@ -54,6 +54,22 @@ def test_impossible_texts_are_ranked_last(tiny: Corpus) -> None:
     assert table["description"].iloc[1] == "infinite, because aa never occurs"
 
 
+def test_texts_that_cannot_be_scored_are_listed_last_with_the_reason() -> None:
+    corpus = from_text("emma\nava\nnoël", config=CorpusConfig(units="lines"))
+    table = ngrams.rank_texts(NGram(corpus, CountConfig(smoothing=1)), corpus, ["Emma", "emma", "Anne-Marie", "ava"])
+    assert set(table["text"][:2]) == {"emma", "ava"}
+    assert table["text"][2:].tolist() == ["Emma", "Anne-Marie"]
+    assert "'E'" in table["description"][2]
+    assert "'- A M i r'" in table["description"][3]
+    assert table["loss"].isna().tolist() == [False, False, True, True]
+
+
+def test_composed_and_decomposed_letters_are_the_same() -> None:
+    corpus = from_text("emma\nava\nnoël", config=CorpusConfig(units="lines"))
+    table = ngrams.rank_texts(NGram(corpus, CountConfig()), corpus, ["noël", "noe\u0308l"])
+    assert table["loss"][0] == table["loss"][1] > 0
+
+
 def test_samples_are_marked_as_known_or_new(tiny: Corpus) -> None:
     table = ngrams.sample_table(tiny, ["ab", "bb"], "ba")
     assert table["novelty"].tolist() == ["in the corpus", "new", "in the corpus"]

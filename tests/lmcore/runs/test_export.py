@@ -1,13 +1,19 @@
 """Export of runs; `test_import_archive` reads the archives again."""
 
+import json
+import math
+
 import pytest
 
 from lmcore.data import uploads
 from lmcore.data.encoding import decode
 from lmcore.families import run_config_from_settings
 from lmcore.runs import export, scripts
-from lmcore.runs.archive import MEMBERS
+from lmcore.runs.archive import CHECKPOINT, MEMBERS
+from lmcore.runs.import_archive import import_archive
 from lmcore.runs.run import Run
+from lmcore.runs.store import Store
+from lmcore.training.checkpoint import read_metadata
 from tests.lmcore.runs.example_runs import GERMAN_NAMES, members, small_run, train_run
 
 
@@ -68,3 +74,19 @@ def test_the_losses_of_a_classifier_are_per_example() -> None:
 def test_scripts_and_notebooks_are_those_of_the_run(run: Run) -> None:
     assert "STEPS = 30" in export.EXPORTERS[".py"](run)
     assert "STEPS = 30" in export.EXPORTERS[".ipynb"](run)
+
+
+def test_a_loss_that_is_not_finite_is_an_empty_cell_and_null_and_can_be_imported() -> None:
+    run = small_run()
+    for snapshot in run.snapshots:
+        snapshot.metrics["dev/loss"] = math.inf
+    rows = export.export_losses(run).splitlines()[1:]
+    assert {row.rsplit(",", 1)[1] for row in rows} == {""}
+    assert not {"inf", "nan"} & set(",".join(rows).split(","))
+    archive = export.export_archive(run)
+    record = read_metadata(members(archive)[CHECKPOINT])["run"]
+    json.loads(record, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    store = Store()
+    imported = store.load(import_archive(archive, store, owner="somebody").id)
+    assert math.isnan(imported.snapshots[-1].metrics["dev/loss"])
+    assert not math.isfinite(store.headers()[0].metrics["dev/loss"])

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from lmcore.__main__ import main
+from lmcore.commands.main import commands
 from lmcore.inspection import initialization, lr_finder
 
 FAST = ["--set", "locales=de_DE", "--set", "hidden=20"]
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
-    result = CliRunner().invoke(main, arguments)
+    result = CliRunner().invoke(commands, arguments)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result.exit_code, result.stdout, result.stderr

@@ -1,0 +1,38 @@
+"""Where the server answers: below a base path, and at a second address of the default page."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import NewVisitor
+from tests.browser.server import Server
+from tests.browser.visitor import Visitor
+from ui.navigation import DEFAULT, find
+from ui.server import DEFAULT_PAGE_PATH
+
+
+@pytest.fixture(scope="module")
+def glass(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The app below /glass."""
+    server = Server(tmp_path_factory.mktemp("glass"), base="/glass")
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("path", ["", "/", "/bigram", "/mlp", "/mlp?mlp_hidden=17"])
+def test_charts_come_below_a_base_path(glass: Server, new_visitor: NewVisitor, path: str) -> None:
+    visitor = new_visitor(glass.url)
+    visitor.open(path)
+    visitor.chart().wait()
+    if "hidden" in path:
+        expect(visitor.field("mlp_hidden")).to_have_value("17")
+
+
+def test_the_default_page_is_found_at_its_own_path_too(visitor: Visitor) -> None:
+    assert find(DEFAULT).url_path == DEFAULT_PAGE_PATH.strip("/")
+    visitor.open(f"{DEFAULT_PAGE_PATH}?mlp_hidden=23")
+    expect(visitor.page.get_by_role("heading", level=1)).to_have_text("MLP")
+    expect(visitor.field("mlp_hidden")).to_have_value("23")
+    expect(visitor.page.get_by_role("dialog")).to_have_count(0)
+    assert visitor.page.url == f"{visitor.url}/?mlp_hidden=23"
