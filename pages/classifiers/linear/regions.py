@@ -28,8 +28,6 @@ def show(page: str, config: ClassifierRunConfig, snapshot: Snapshot, data: Datas
         log = shared.axis_controls(page)
         if takes_points:
             points.controls(page, fixed=view is not None)
-    for remark in data.remarks:
-        st.text(remark)
     splits = tuple(shared.visible_splits(data, view))
     regions = _regions(shared.without_live_settings(config), snapshot, splits)
     click = live(regions, shared.learning_curves(page, snapshot, data, view, 4, log), key="clf.live")
