@@ -82,6 +82,9 @@ def test_a_table_is_normalized_and_sampled_as_its_settings_say(linear: AppTest) 
     linear.number_input(key="linear_data_examples").set_value(2000)
     linear.number_input(key="linear_data_seed").set_value(42).run()
     assert "2,000 of 3,000 rows, drawn with seed 42." in {text.value for text in linear.text}
+    assert not any("The picture shows" in caption.value for caption in linear.caption)
+    linear.number_input(key="linear_data_examples").set_value(20_000).run()
+    assert any("The picture shows at most 2,000 examples" in caption.value for caption in linear.caption)
     assert not linear.exception
 
 
