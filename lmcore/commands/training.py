@@ -23,6 +23,7 @@ from lmcore.training.history import Snapshot
 from lmcore.training.trainer import Trainer
 
 SAVE_EVERY = 3.0  # seconds between two checkpoints
+MAX_REMARKS = 30  # lines on the columns of a table
 
 
 @click.command()
@@ -45,10 +46,21 @@ def train(
     torch.set_num_threads(threads)
     given = _flat_settings(model, data, settings) | ({} if steps is None else {"steps": steps})
     run = Run(run_config_from_settings(given), owner="command line")
+    for line in _table_remarks(run):
+        click.echo(line, err=True)
     store = Store()
     store.create(run)
     train_to_end(run, store, as_json)
     _print_result(run, as_json)
+
+
+def _table_remarks(run: Run) -> list[str]:
+    """How a table was read, and what became of the columns that are not plain numbers."""
+    data = families.load_data(run.config)
+    if not isinstance(data, datasets.Dataset):
+        return []
+    columns = [f"  {column.name}: {column.use}" for column in data.columns if column.use != "number"]
+    return [*data.remarks, *columns[:MAX_REMARKS]]
 
 
 def _flat_settings(model: str, data: str | None, settings: tuple[str, ...]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Dimensions: N examples, D features, K classes.
 """
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,9 @@ from sklearn.model_selection import train_test_split
 
 from lmcore.cache import cached
 from lmcore.config import Config, Field
-from lmcore.data import cifar10, tables
+from lmcore.data import cifar10, table_features, tables
 from lmcore.data.corpora import Split
+from lmcore.data.table_features import ColumnUse
 from lmcore.errors import UserError
 
 Floats = NDArray[np.floating[Any]]
@@ -26,6 +27,9 @@ IMAGES = ("digits", "cifar-10")
 MAX_EXAMPLES = 20_000
 MAX_POINTS = 500
 MAX_COORDINATE = 1e6
+ROUNDING = 1e-10
+"""A feature whose deviation is a smaller share of its mean than this is constant up to rounding."""
+
 LETTERS = "ABCDEF"
 """Names of the classes of toy data sets."""
 
@@ -61,7 +65,14 @@ class DataConfig(Config):
         description="Normalization: subtract the mean of each feature over the training split and divide by its "
         "standard deviation (for pixels, by that of all pixels).",
     )
-    label: str = Field("", max_length=200, description="Label column of a table: the one with the classes.")
+    label: str = Field(
+        "",
+        max_length=200,
+        description="Label column of a table: the one with the classes. If empty, the last one with few values.",
+    )
+    row_numbers: bool = Field(
+        False, description="Row numbers: use the columns of a table that only number its rows as features, too."
+    )
     seed: int = Field(
         100, ge=0, le=2**32 - 1, description="Seed of the random data, of the subsample and of the splits."
     )
@@ -70,6 +81,16 @@ class DataConfig(Config):
         max_length=MAX_POINTS,
         description="Points entered by hand: two features and a class each. All are added to the training split.",
     )
+
+
+def defaults(source: str) -> dict[str, Any]:
+    """Default settings of a data set where they differ from those of `DataConfig`.
+
+    A table is used as a whole, and its features, which come in units of all sizes, are normalized.
+    """
+    if source in IMAGES:
+        return {"examples": 2000}
+    return {"examples": MAX_EXAMPLES, "normalize": True} if tables.is_table(source) else {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +109,8 @@ class Dataset:
     mean: Floats  # (D,), subtracted from the features
     scale: Floats  # (D,), by which they were then divided
     image_shape: tuple[int, int, int] | None = None  # height, width and channels, where the examples are images
-    remarks: tuple[str, ...] = ()  # sentences on what was left out of a table
+    remarks: tuple[str, ...] = ()  # sentences on how a table was read, and on its rows
+    columns: tuple[ColumnUse, ...] = ()  # what became of each column of a table
 
     def split(self, name: Split) -> tuple[Floats, Ids]:
         """Features and classes of a split. The dev split may have no examples."""
@@ -122,6 +144,7 @@ class _Labeled:
     classes: tuple[str, ...]
     image_shape: tuple[int, int, int] | None = None
     remarks: tuple[str, ...] = ()
+    columns: tuple[ColumnUse, ...] = ()
 
 
 @cached(max_bytes=1_000_000_000)
@@ -137,7 +160,7 @@ def load(config: DataConfig) -> Dataset:
         return _split(config, _digits(config))
     if config.source == "cifar-10":
         return _split(config, _cifar10(config))
-    return _split(config, _table(config))
+    return _split_by_class(config, _table(config))
 
 
 # ---------------------------------------------------------------- toy data sets
@@ -208,10 +231,13 @@ def _points(config: DataConfig, D: int) -> tuple[Floats, Ids]:
 
 def _table(config: DataConfig) -> _Labeled:
     table = tables.read(config.source)
-    found = tables.labeled_examples(table, config.label or table.header[-1])
-    rows = _subsample(len(found.X), config)
+    label = config.label or table_features.default_label(table)
+    found = table_features.labeled_examples(table.sample(config.examples, config.seed), label, config.row_numbers)
     return _Labeled(
-        table.title, found.X[rows], found.y[rows], found.feature_names, found.class_names, remarks=found.remarks
+        table.title,
+        *(found.X, found.y, found.feature_names, found.class_names),
+        remarks=found.remarks,
+        columns=found.columns,
     )
 
 
@@ -256,6 +282,35 @@ def _split(config: DataConfig, data: _Labeled) -> Dataset:
     else:
         X, y, X_test, y_test, n_train = data.X, data.y, X_points, y_points, 0
     X_train, y_train = np.concatenate([X[:n_train], X_points]), np.concatenate([y[:n_train], y_points])
+    return _normalize(config, data, (X_train, y_train), (X[n_train:], y[n_train:]), (X_test, y_test))
+
+
+def _split_by_class(config: DataConfig, data: _Labeled) -> Dataset:
+    """Split at random, each class by the same shares; remarks name the classes that are too rare for every split."""
+    order = np.random.default_rng(config.seed).permutation(len(data.y))
+    parts: dict[str, list[int]] = {"train": [], "dev": [], "test": []}
+    remarks = list(data.remarks)
+    for k, name in enumerate(data.classes):
+        rows = order[data.y[order] == k].tolist()
+        n_test = max(round(config.test_share * len(rows)), int(len(rows) > 1))
+        n_dev = max(round(config.dev_share * len(rows)), int(len(rows) > 2 and config.dev_share > 0))
+        parts["test"] += rows[:n_test]
+        parts["dev"] += rows[n_test : n_test + n_dev]
+        parts["train"] += rows[n_test + n_dev :]
+        if len(rows) < 3:
+            n_rows = f"{len(rows)} row" if len(rows) == 1 else f"{len(rows)} rows"
+            remarks.append(f"The class {name!r} has {n_rows}: too few to be in every split.")
+    if not parts["train"]:
+        raise _no_training_examples(config)
+    rank = np.argsort(order)  # within a split, the classes are mixed
+    rows_of_split = [np.array(sorted(rows, key=rank.__getitem__), np.int64) for rows in parts.values()]
+    splits = [(data.X[rows], data.y[rows]) for rows in rows_of_split]
+    return _normalize(config, replace(data, remarks=tuple(remarks)), *splits)
+
+
+def _normalize(config: DataConfig, data: _Labeled, *splits: tuple[Floats, Ids]) -> Dataset:
+    """The data set of three splits, normalized by the statistics of the first if the config says so."""
+    X_train, y_train = splits[0]
     if len(np.unique(y_train)) < 2:
         raise UserError(
             "The training split needs examples of at least two classes. Add points, use more examples, or choose "
@@ -263,21 +318,21 @@ def _split(config: DataConfig, data: _Labeled) -> Dataset:
         )
     mean, scale = _statistics(X_train, data.image_shape is not None) if config.normalize else (0.0, 1.0)
     mean, scale = np.broadcast_to(mean, X_train.shape[1:]), np.broadcast_to(scale, X_train.shape[1:])
-    splits = [
-        ((part - mean) / scale).astype(data.X.dtype) if config.normalize else part
-        for part in (X_train, X[n_train:], X_test)
-    ]
+    (X_train, y_train), (X_dev, y_dev), (X_test, y_test) = (
+        (((X - mean) / scale).astype(data.X.dtype) if config.normalize else X, y) for X, y in splits
+    )
     return Dataset(
         data.title,
-        *(splits[0], y_train),
-        *(splits[1], y[n_train:]),
-        *(splits[2], y_test),
+        *(X_train, y_train),
+        *(X_dev, y_dev),
+        *(X_test, y_test),
         data.features,
         data.classes,
         mean,
         scale,
         data.image_shape,
         data.remarks,
+        data.columns,
     )
 
 
@@ -285,11 +340,15 @@ def _train_size(config: DataConfig, n: int, n_not_test: int) -> int:
     """Examples of the training split, of ``n`` in all and ``n_not_test`` outside the test split."""
     n_train = n_not_test - round(config.dev_share * n)
     if n_train < 1:
-        raise UserError(
-            f"A test share of {config.test_share:g} and a dev share of {config.dev_share:g} leave no examples for "
-            "training. Choose smaller shares."
-        )
+        raise _no_training_examples(config)
     return n_train
+
+
+def _no_training_examples(config: DataConfig) -> UserError:
+    return UserError(
+        f"A test share of {config.test_share:g} and a dev share of {config.dev_share:g} leave no examples for "
+        "training. Choose smaller shares."
+    )
 
 
 def _statistics(X: Floats, is_pixels: bool) -> tuple[Floats, Floats]:
@@ -298,4 +357,4 @@ def _statistics(X: Floats, is_pixels: bool) -> tuple[Floats, Floats]:
         warnings.simplefilter("ignore", RuntimeWarning)  # means of float32 pixels lose some digits
         mean = X.mean(0, dtype=np.float64).astype(X.dtype)
         scale = np.full_like(mean, (X - mean).std()) if is_pixels else X.std(0)
-    return mean, np.where(scale > 0, scale, 1)
+    return mean, np.where(scale > ROUNDING * np.abs(mean), scale, 1)

@@ -1,58 +1,80 @@
-"""A user's own table: delimited text with a header, one example per line, one column with the classes.
+"""A user's own table: delimited text with one example per line, as spreadsheets and statistics programs write it.
 
-It is stored like an uploaded text. What cannot be used is left out, and remarks say what that is.
+The separator is found from the first lines; pandas then reads the cells, all of them as strings. `table_features` makes
+examples for a classifier of them. A table is stored like an uploaded text.
 """
 
 import csv
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
 from lmcore.cache import cached
 from lmcore.data import uploads
 from lmcore.data.encoding import decode
+from lmcore.data.table_cells import MIN_NUMERIC_SHARE, DecimalSign, decimal_sign, is_number, missing
 from lmcore.errors import UserError
 
-MAX_ROWS, MAX_COLUMNS, MAX_CLASSES = 20_000, 200, 10
+MAX_COLUMNS = 500
 MIN_EXAMPLES, MIN_COLUMNS = 10, 2
-MAX_NUMBER = 1e30
-MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-"}
-"""Cells that count as missing values, in lower case."""
+MAX_SAMPLE = 20_000  # characters, from the first, by which the separator is found
+MAX_SAMPLE_LINES = 100
+MAX_NAME = 80  # characters of a column's name
+
+SPACES, ALIGNED = " ", "  "
+SEPARATORS = ("\t", ";", "|", ",", ALIGNED, SPACES)
+"""What may separate the columns; `ALIGNED` stands for two or more spaces, `SPACES` for one or more."""
+
+_FORMATS = {
+    b"PK\x03\x04": "a spreadsheet workbook (such as .xlsx or .ods) or another zip file",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)",
+    b"PAR1": "a Parquet file",
+    b"SQLite format 3": "an SQLite database",
+    b"\x1f\x8b": "a file compressed with gzip",
+    b"%PDF": "a PDF document",
+    b"{\\rtf": "an RTF document",
+    b"\x89HDF": "an HDF5 file",
+}
+_MARKUP = re.compile(rb"\s*(?:(<!doctype html|<html|<table|<\?xml)|[\[{]\s*[\[{\"])", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
-    """The cells of a table, as strings."""
+    """The cells of a table, as strings without surrounding spaces."""
 
     title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    cells: pd.DataFrame  # one row per example, one column per column; the index counts the rows from 0
+    decimal_sign: DecimalSign  # in columns that do not show it
+    remarks: tuple[str, ...] = ()  # sentences on how the table was read
 
-    def column(self, name: str) -> list[str]:
+    @property
+    def header(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(self.cells.columns)
+
+    def column(self, name: str) -> "pd.Series[str]":
         """The cells of a column.
 
         Raises:
             UserError: if there is no such column.
         """
         if name not in self.header:
-            raise UserError(f"The table has no column {name!r}. Choose from: {', '.join(self.header)}.")
-        column = self.header.index(name)
-        return [row[column] for row in self.rows]
+            raise UserError(f"The table has no column {name[:MAX_NAME]!r}. Choose from: {', '.join(self.header)}.")
+        return self.cells[name]
 
-
-@dataclass(frozen=True)
-class LabeledExamples:
-    """What a classifier can learn from a table."""
-
-    X: NDArray[np.float64]  # (N, D)
-    y: NDArray[np.int64]  # (N,), indices of classes
-    feature_names: tuple[str, ...]
-    class_names: tuple[str, ...]
-    remarks: tuple[str, ...]  # sentences on what was left out
+    def sample(self, n: int, seed: int) -> "Table":
+        """The table with at most ``n`` of its rows, drawn at random, in their order."""
+        if n >= len(self.cells):
+            return self
+        rows = np.sort(np.random.default_rng(seed).permutation(len(self.cells))[:n])
+        remark = f"{n:,} of {len(self.cells):,} rows, drawn with seed {seed}."
+        return replace(self, cells=self.cells.iloc[rows], remarks=(*self.remarks, remark))
 
 
 def save(data: bytes, title: str) -> str:
@@ -61,9 +83,15 @@ def save(data: bytes, title: str) -> str:
     Raises:
         UserError: if it is not a table.
     """
+    _refuse_other_formats(data, title)
     decoded = decode(data)
     parse(decoded.text, title)
     return uploads.save(decoded, title)
+
+
+def is_table(source: str) -> bool:
+    """Whether a data set is an uploaded table, by its name."""
+    return source.startswith(uploads.PREFIX)
 
 
 @cached(max_bytes=300_000_000)
@@ -73,7 +101,7 @@ def read(name: str) -> Table:
     Raises:
         UserError: if the table is not on this computer.
     """
-    if not name.startswith(uploads.PREFIX):
+    if not is_table(name):
         raise UserError(f"There is no data set {name!r}. Choose another one, or upload a table.")
     try:
         text = uploads.read(name)
@@ -82,38 +110,205 @@ def read(name: str) -> Table:
     return parse(text, uploads.title_of(name))
 
 
+def _refuse_other_formats(data: bytes, title: str) -> None:
+    what = next((what for start, what in _FORMATS.items() if data.startswith(start)), "")
+    if not what and (markup := _MARKUP.match(data[:200].removeprefix(b"\xef\xbb\xbf"))):
+        what = "a web page or XML" if markup[1] else "JSON"
+    if what:
+        raise UserError(
+            f"{title} is {what}, not a table of plain text. Open it in the program that it comes from, save it as CSV "
+            "(comma-separated values) there, and use that file."
+        )
+
+
 # ---------------------------------------------------------------- parsing
 
 
 def parse(text: str, title: str) -> Table:
-    """The table in a text, separated by commas, semicolons, tabs or vertical bars.
+    """The table in a text, whose columns are separated by commas, semicolons, tabs, vertical bars or spaces.
+
+    Without a header the columns are called x1, x2, and so on.
 
     Raises:
         UserError: if it is not a table, or too small or too large.
     """
+    separator, body, n_above = _find_separator(text)
+    sample = _split(body, separator)
+    width = max(len(sample[0]), Counter(map(len, sample)).most_common(1)[0][0])
+    if width < MIN_COLUMNS:
+        raise _too_small(title, f"{width} columns")
+    cells = _read_cells(body, separator, width, title, n_above)
+    cells = _tidy(cells, is_shifted=_header_lacks_a_name(sample))
+    has_header = len(cells) > 0 and _has_header(cells)
+    names = cells.iloc[0].tolist() if has_header else [f"x{i + 1}" for i in range(cells.shape[1])]
+    cells.columns = pd.Index(_column_names(names))
+    cells = cells[1:] if has_header else cells
+    if len(cells) < MIN_EXAMPLES or cells.shape[1] < MIN_COLUMNS:
+        raise _too_small(title, f"{len(cells):,} rows and {cells.shape[1]} columns")
+    remarks = () if has_header else (f"The table has no header; its columns are called x1 to x{cells.shape[1]}.",)
+    return Table(title, cells.reset_index(drop=True), _usual_decimal_sign(cells, separator), remarks)
+
+
+def _too_small(title: str, size: str) -> UserError:
+    return UserError(
+        f"{title} is too small: it has {size}, but at least {MIN_EXAMPLES} rows and {MIN_COLUMNS} columns are needed. "
+        "Separate the columns by commas, semicolons, tabs or spaces."
+    )
+
+
+def _find_separator(text: str) -> tuple[str, str, int]:
+    """The separator, the text of the table, and the number of lines above it."""
+    if match := re.match(r"\s*\"?sep=(.)\"?[^\S\t\n]*\n", text, re.IGNORECASE):
+        return match[1], text[match.end() :], match[0].count("\n")
+    return max(SEPARATORS, key=lambda separator: _plausibility(_split(text, separator))), text, 0
+
+
+def _split(text: str, separator: str) -> list[list[str]]:
+    """The cells of the first lines."""
+    sample = text[:MAX_SAMPLE]
+    lines = [line for line in _records(sample, separator, MAX_SAMPLE_LINES + 1) if any(line)]
+    is_cut = len(sample) < len(text) or len(lines) > MAX_SAMPLE_LINES
+    return (lines[:-1] if is_cut and len(lines) > 1 else lines) or [[]]
+
+
+def _records(text: str, separator: str, limit: int) -> Iterator[list[str]]:
+    """The cells of up to ``limit`` lines; of fewer if a cell is too long."""
+    text, separator = _with_tabs(text, separator)
+    reader = csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True)
     try:
-        dialect: Any = csv.Sniffer().sniff(text[:4_000], delimiters=",;\t|")
+        for _, line in zip(range(limit), reader, strict=False):
+            yield [cell.strip() for cell in line]
     except csv.Error:
-        dialect = csv.excel
+        return
+
+
+def _with_tabs(text: str, separator: str) -> tuple[str, str]:
+    """The same table, with tabs instead of several spaces between its columns."""
+    return (re.sub(r"(?<=\S) {2,}(?=\S)", "\t", text), "\t") if separator == ALIGNED else (text, separator)
+
+
+def _plausibility(lines: Sequence[Sequence[str]]) -> float:
+    """How well a separator fits, from 0 to 1.
+
+    All lines should have the same number of cells, at least two. A cell should be a number, or a word, or several
+    words without another separator between them.
+    """
+    width, count = Counter(map(len, lines)).most_common(1)[0]
+    if width < MIN_COLUMNS:
+        return 0.0
+    cells = Counter(cell for line in lines for cell in line)
+    fits = sum(n * _fitness(cell) for cell, n in cells.items())
+    return count / len(lines) * fits / cells.total()
+
+
+def _fitness(cell: str) -> float:
+    if not cell or is_number(cell):
+        return 1.0
+    if any(separator in cell for separator in SEPARATORS[:-1]):
+        return 0.0
+    return 0.8 if SPACES in cell else 0.9
+
+
+def _read_cells(text: str, separator: str, width: int, title: str, n_above: int) -> pd.DataFrame:
+    """All cells; lines that are too short are filled up with empty ones."""
+    if width > MAX_COLUMNS:
+        raise UserError(f"{title} has {width:,} columns; at most {MAX_COLUMNS} are allowed. Leave some of them out.")
+    text_, separator_ = _with_tabs(text, separator)
+    first = separator_.join(["-"] * width)  # pandas takes the number of columns from the first line
     try:
-        lines = [[cell.strip() for cell in line] for line in csv.reader(text.splitlines(), dialect) if any(line)]
-    except csv.Error as error:
-        raise UserError(f"{title} cannot be read as a table ({error}). Save it as comma-separated values.") from None
-    if dialect.delimiter == ";":  # where semicolons separate the columns, a comma is often the decimal sign
-        lines = [[_with_decimal_point(cell) for cell in line] for line in lines]
-    _check_shape(lines, title)
-    header = _make_distinct([name or f"column {i + 1}" for i, name in enumerate(lines[0])])
-    return Table(title, tuple(header), tuple(tuple(line) for line in lines[1:]))
+        cells: pd.DataFrame = pd.read_csv(
+            io.StringIO(f"{first}\n{text_}"),
+            sep=r"\s+" if separator_ == SPACES else separator_,
+            header=None,
+            dtype=str,
+            na_filter=False,
+            skipinitialspace=True,
+        )
+    except pd.errors.ParserError as error:
+        raise UserError(_describe_fault(str(error), text, separator, width, title, n_above)) from None
+    cells = cells[1:].copy()
+    for name in cells.columns:
+        cells[name] = cells[name].str.strip()
+    return cells
 
 
-def _with_decimal_point(cell: str) -> str:
-    return cell.replace(",", ".") if cell.replace(",", "", 1).lstrip("+-").isdigit() else cell
+def _describe_fault(error: str, text: str, separator: str, width: int, title: str, n_above: int) -> str:
+    """Which line cannot be read, and why."""
+    text, separator = _with_tabs(text, separator)
+    reader = csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True)
+    line, cells = n_above + 1, []
+    try:
+        for cells in reader:
+            if len(cells) > width:
+                break
+            line = n_above + reader.line_num + 1
+    except csv.Error:
+        pass
+    if "EOF inside string" in error or len(cells) <= width:
+        return f"A quotation mark in {title} opens a cell and is never closed. Close or remove it."
+    return (
+        f"Line {line} of {title} has {len(cells)} cells, but the header has {width}; the first one too many is "
+        f"{cells[width][:40]!r}. Correct the line, or put cells that contain the separator in quotation marks."
+    )
 
 
-def _make_distinct(names: Sequence[str]) -> list[str]:
-    """The same names, where repeated ones get a number: a, a (2), a (3)."""
+# ---------------------------------------------------------------- rows and columns
+
+
+def _header_lacks_a_name(sample: Sequence[Sequence[str]]) -> bool:
+    """Whether every line has one cell more than the first: R leaves out the name of the column with the row names."""
+    return len(sample) > 1 and {len(line) - len(sample[0]) for line in sample[1:]} == {1} and all(sample[0])
+
+
+def _tidy(cells: pd.DataFrame, is_shifted: bool) -> pd.DataFrame:
+    """The cells without empty rows and columns, lines of dashes, and a title above the header."""
+    if is_shifted:
+        cells.iloc[0] = ["", *cells.iloc[0].tolist()[:-1]]
+    is_empty = cells == ""
+    is_rule = cells.apply(lambda column: column.str.fullmatch(r"[-=+:]*")).all(axis=1)
+    is_title = ~is_empty.iloc[:, 0] & is_empty.iloc[:, 1:].all(axis=1)
+    first = int((~is_title & ~is_empty.all(axis=1)).to_numpy().argmax())
+    kept = ~is_rule
+    kept.iloc[:first] = False
+    return cells.loc[kept, ~is_empty.all(axis=0)]
+
+
+def _has_header(cells: pd.DataFrame) -> bool:
+    """Whether the first row names the columns: it is no number above numbers, and no value that occurs again."""
+    heads, recurring = [], []
+    if not cells.iloc[0, 0] and not missing(cells.iloc[1:, 0]).any():  # the names of the rows have no name
+        return True
+    for name in cells.columns:
+        head, below = cells[name].iloc[0], cells[name].iloc[1:]
+        given = below[~missing(below)][:MAX_SAMPLE_LINES]
+        if not head or given.empty:
+            continue
+        if given.map(is_number).mean() < MIN_NUMERIC_SHARE:
+            recurring.append(bool(below.eq(head).any()))
+        elif is_number(head):
+            heads.append(head)
+        elif not missing(pd.Series([head])).all():
+            return True
+    if heads:
+        return _counts(heads)
+    return 2 * sum(recurring) < max(len(recurring), 1)
+
+
+def _counts(heads: Sequence[str]) -> bool:
+    """Whether at least three numbers name columns: years, or a count from 0."""
+    if len(heads) < 3 or not all(head.isdecimal() for head in heads):
+        return False
+    values = [int(head) for head in heads]
+    steps = {after - before for before, after in pairwise(values)}
+    is_count = steps == {1} and values[0] in (0, 1)
+    return is_count or (min(steps) > 0 and 1800 <= values[0] < values[-1] <= 2100)
+
+
+def _column_names(names: Sequence[str]) -> list[str]:
+    """The names on one line and not too long; missing ones by position; repeated ones with a number: a, a (2)."""
     distinct: list[str] = []
-    for name in names:
+    for i, name in enumerate(names):
+        name = " ".join(name.split())[:MAX_NAME] or f"column {i + 1}"
         number, candidate = 1, name
         while candidate in distinct:
             number += 1
@@ -122,97 +317,8 @@ def _make_distinct(names: Sequence[str]) -> list[str]:
     return distinct
 
 
-def _check_shape(lines: Sequence[Sequence[str]], title: str) -> None:
-    if len(lines) < 1 + MIN_EXAMPLES or len(lines[0]) < MIN_COLUMNS:
-        raise UserError(
-            f"{title} is too small. It needs a header, at least {MIN_COLUMNS} columns and at least {MIN_EXAMPLES} "
-            "lines of examples."
-        )
-    if len(lines) - 1 > MAX_ROWS or len(lines[0]) > MAX_COLUMNS:
-        raise UserError(
-            f"{title} has {len(lines) - 1:,} lines and {len(lines[0])} columns; at most {MAX_ROWS:,} lines and "
-            f"{MAX_COLUMNS} columns are allowed. Use a part of it."
-        )
-    for number, line in enumerate(lines, 1):
-        if len(line) != len(lines[0]):
-            raise UserError(
-                f"Line {number} of {title} has {len(line)} cells, but the header has {len(lines[0])}. Correct the line."
-            )
-
-
-# ---------------------------------------------------------------- features
-
-
-def labeled_examples(table: Table, label: str) -> LabeledExamples:
-    """The numeric features and the classes of a table.
-
-    Text columns, constant columns and lines with missing values are left out.
-
-    Args:
-        table: the cells.
-        label: name of the column with the classes.
-
-    Raises:
-        UserError: if too little is left, or the label column has too few or too many distinct values.
-    """
-    labels = table.column(label)
-    # numeric columns, and the lines without missing values
-    columns = {name: table.column(name) for name in table.header if name != label}
-    text = [name for name, cells in columns.items() if not _is_numeric(cells)]
-    numbers = {name: np.array([_number(cell) for cell in cells]) for name, cells in columns.items() if name not in text}
-    missing = np.array([_is_missing(cell) for cell in labels])  # (rows,)
-    for values in numbers.values():
-        missing |= np.isnan(values)
-    # columns that vary over these lines
-    constant = [name for name, values in numbers.items() if len(set(values[~missing])) < 2]
-    feature_names = tuple(name for name in numbers if name not in constant)
-    remarks = _remarks(text, constant, int(missing.sum()))
-    kept = [cell for cell, is_missing in zip(labels, missing, strict=True) if not is_missing]
-    if not feature_names or len(kept) < MIN_EXAMPLES:
-        raise UserError(
-            f"Too little of the table can be used: {len(kept)} lines with {len(feature_names)} numeric columns. "
-            + " ".join(remarks)
-        )
-    class_names = _class_names(kept, label)
-    X = np.stack([numbers[name][~missing] for name in feature_names], 1)  # (N, D)
-    y = np.array([class_names.index(cell) for cell in kept], np.int64)
-    return LabeledExamples(X, y, feature_names, class_names, remarks)
-
-
-def _class_names(labels: Sequence[str], label: str) -> tuple[str, ...]:
-    classes = sorted(set(labels))
-    if not 2 <= len(classes) <= MAX_CLASSES:
-        raise UserError(
-            f"The column {label!r} has {len(classes):,} distinct values, but there can be only 2 to {MAX_CLASSES} "
-            "classes. Choose another label column."
-        )
-    return tuple(classes)
-
-
-def _remarks(text: Sequence[str], constant: Sequence[str], n_missing: int) -> tuple[str, ...]:
-    remarks = []
-    if text:
-        remarks.append(f"Left out because they contain text: {', '.join(text)}.")
-    if constant:
-        remarks.append(f"Left out because they are constant: {', '.join(constant)}.")
-    if n_missing:
-        remarks.append(f"Left out because of missing values: {n_missing:,} {'line' if n_missing == 1 else 'lines'}.")
-    return tuple(remarks)
-
-
-def _is_missing(cell: str) -> bool:
-    return cell.lower() in MISSING
-
-
-def _is_numeric(cells: Sequence[str]) -> bool:
-    given = [cell for cell in cells if not _is_missing(cell)]
-    return bool(given) and not any(math.isnan(_number(cell)) for cell in given)
-
-
-def _number(cell: str) -> float:
-    """The number in a cell; nan if there is none, or it is too large to compute with."""
-    try:
-        value = float(cell)
-    except ValueError:
-        return math.nan
-    return value if abs(value) < MAX_NUMBER else math.nan
+def _usual_decimal_sign(cells: pd.DataFrame, separator: str) -> DecimalSign:
+    """The decimal sign of most columns; where none shows it, a comma if semicolons separate the columns."""
+    default: DecimalSign = "," if separator == ";" else "."
+    signs = [decimal_sign(column.iloc[:MAX_SAMPLE_LINES]) for _, column in cells.items()]
+    return decimal_sign([f"0{sign}0" for sign in signs if sign], default) or default

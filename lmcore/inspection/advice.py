@@ -4,16 +4,25 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lmcore.training.config import TrainConfig
 from lmcore.training.history import Change, Snapshot
+from lmcore.training.trainer import MAX_EVALUATION_EXAMPLES
 
 TOLERANCE = 0.01
 """Losses (nats) that differ by less than this count as equal."""
 
 MAX_GAP = 0.1
-"""Difference (nats) of dev and train loss above which a model counts as overfitting."""
+"""Difference (nats) of dev and train loss above which a model counts as overfitting, if it exceeds the noise."""
+
+N_CONFIRMING = 2
+"""Number of last snapshots that must all show overfitting."""
+
+MAX_RECENT = 8
+"""Number of last snapshots by whose scatter the noise of the dev loss is estimated."""
 
 MAX_START_EXCESS = 0.5
 """First loss (nats) above that of guessing from which the initial weights are to blame."""
@@ -25,16 +34,21 @@ SETTINGS = ["learning_rate", "batch_size", "optimizer", "schedule", "l2"]
 """Settings that `settings_table` always shows."""
 
 
-def advice(snapshots: Sequence[Snapshot], guessing: float) -> list[str]:
+def advice(
+    snapshots: Sequence[Snapshot], guessing: float, n_dev: int = MAX_EVALUATION_EXAMPLES, n_train: int | None = None
+) -> list[str]:
     """Problems of a run, one sentence each with the number that shows it and what to try; none if all is well.
 
     Args:
         snapshots: of the run, by step.
         guessing: loss of guessing uniformly, ln V.
+        n_dev: examples that a dev loss is the mean of.
+        n_train: the same for a train loss; as many as for a dev loss if None.
     """
     if len(snapshots) < 2:
         return []
-    sentences = [_start_advice(snapshots[0], guessing), _overfitting_advice(snapshots), _plateau_advice(snapshots)]
+    overfitting = _overfitting_advice(snapshots, n_dev, n_train or n_dev)
+    sentences = [_start_advice(snapshots[0], guessing), overfitting, _plateau_advice(snapshots)]
     return [sentence for sentence in sentences if sentence]
 
 
@@ -53,23 +67,44 @@ def _start_advice(first: Snapshot, guessing: float) -> str:
     )
 
 
-def _overfitting_advice(snapshots: Sequence[Snapshot]) -> str:
-    dev_losses = {snapshot.step: loss for snapshot in snapshots if (loss := snapshot.loss("dev")) is not None}
-    train, dev = _train_loss(snapshots[-1]), snapshots[-1].loss("dev")
-    if dev is None or math.isnan(train):
+def _overfitting_advice(snapshots: Sequence[Snapshot], n_dev: int, n_train: int) -> str:
+    measured = [snapshot for snapshot in snapshots if snapshot.step and snapshot.loss("dev") is not None]
+    if len(measured) <= N_CONFIRMING:
         return ""
-    best_step = min(dev_losses, key=lambda step: dev_losses[step])
-    if dev > (best := dev_losses[best_step]) + 2 * TOLERANCE:
+    train = np.array([_train_loss(snapshot) for snapshot in measured])
+    dev = np.array([snapshot.loss("dev") for snapshot in measured], float)
+    best = int(dev.argmin())
+    # the dev loss has risen beyond its noise, while the train loss has not
+    last, noise = dev[-N_CONFIRMING:], _dev_noise(dev, n_dev)
+    has_risen = bool((last > dev[best] + max(2 * TOLERANCE, 2 * noise)).all()) and best < len(dev) - N_CONFIRMING
+    if has_risen and train[-1] <= train[best] + TOLERANCE:
         return (
-            f"Overfitting: the dev loss was {best:.2f} at step {best_step:,} and is {dev:.2f} now. Stop there, or try "
-            "regularization, a smaller model or more text."
+            f"Overfitting: the dev loss was {dev[best]:.2f} at step {measured[best].step:,} and is {dev[-1]:.2f} now. "
+            "Stop there, or try regularization, a smaller model or more text."
         )
-    if dev - train > MAX_GAP:
+    # the dev loss is higher than the train loss, by more than the noise of both
+    noise = math.hypot(noise, _standard_error(train[-1], n_train))
+    if bool((last - train[-N_CONFIRMING:] > MAX_GAP + 2 * noise).all()):
         return (
-            f"Overfitting: the train loss is {train:.2f}, but the dev loss is {dev:.2f}. Try regularization, a smaller "
-            "model or more text."
+            f"Overfitting: the train loss is {train[-1]:.2f}, but the dev loss is {dev[-1]:.2f}. Try regularization, a "
+            "smaller model or more text."
         )
     return ""
+
+
+def _dev_noise(dev: NDArray[np.float64], n_dev: int) -> float:
+    """The standard deviation of a dev loss (nats): of the sample it is measured on, or of its scatter over the steps.
+
+    The scatter is estimated from second differences, which a steady trend does not change.
+    """
+    wobble = np.abs(np.diff(dev[-MAX_RECENT:], 2))
+    scatter = 1.4826 * float(np.median(wobble)) / math.sqrt(6) if len(wobble) else 0.0
+    return max(scatter, _standard_error(dev[-1], n_dev))
+
+
+def _standard_error(loss: float, n: int) -> float:
+    """The standard error of a mean loss (nats), if the losses of single examples deviate by as much as their mean."""
+    return loss / math.sqrt(max(n, 1))
 
 
 def _plateau_advice(snapshots: Sequence[Snapshot]) -> str:
@@ -80,8 +115,8 @@ def _plateau_advice(snapshots: Sequence[Snapshot]) -> str:
     if len(flat) < MIN_FLAT_SNAPSHOTS or last.step - flat[0].step < MIN_FLAT_SHARE * last.step:
         return ""
     return (
-        f"The train loss has been flat at {loss:.2f} since step {flat[0].step:,}. "
-        "Try a learning rate ten times smaller."
+        f"The train loss has been flat at {loss:.2f} since step {flat[0].step:,}: the training has converged, or its "
+        "steps are too large. Try a learning rate ten times smaller."
     )
 
 

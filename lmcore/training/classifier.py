@@ -21,6 +21,7 @@ from lmcore.models.numpy_mlp import MLPClassifier
 from lmcore.training.checkpoint import WEIGHTS
 from lmcore.training.clipping import clip_gradient
 from lmcore.training.config import ClassifierRunConfig, ClassifierTrainConfig
+from lmcore.training.remedies import Remedy, lower_rate, round_down, with_clipping
 from lmcore.training.schedules import Patience, epoch_learning_rate
 from lmcore.training.trainer import Arrays, Trainer
 
@@ -32,6 +33,9 @@ RATE_CHANGED, CLIPPED, STOPPED = 0.0, 1.0, 2.0
 """Kinds of events: the schedule changed the learning rate, gradients were clipped, early stopping ended the run."""
 
 MAX_EVENTS = 2000
+
+MAX_FEATURE = 10.0
+"""Absolute value of a feature above which it is blamed for a divergence."""
 
 
 def epoch_order(seed: int, epoch: int, N: int) -> Ids:
@@ -111,7 +115,7 @@ class ClassifierTrainer(Trainer):
                 losses += self._steps_within_epoch(steps - len(losses), self.step + len(losses))
                 if self.examples % len(self.y) == 0:
                     self._end_epoch(self.step + len(losses))
-        return np.array(losses, np.float32)
+            return np.array(losses, np.float32)
 
     def _steps_within_epoch(self, steps: int, first: int) -> list[float]:
         """Take steps until that many are taken or the epoch is over; ``first`` steps were taken before."""
@@ -181,6 +185,30 @@ class ClassifierTrainer(Trainer):
         recent = losses[-len(self.y) :].astype(np.float64)
         too_few = self.config.train.descent == "stochastic" and len(recent) < 32
         return 0.0 if too_few else float(recent.mean())
+
+    def remedy(self) -> Remedy:
+        """The likely cause of a divergence, and settings with which the training does not diverge."""
+        settings, rate = self.config.train, self.config.train.learning_rate
+        largest = np.abs(self.data.X_train).max(0)  # (D,)
+        name, size = self.data.features[largest.argmax()], float(largest.max())
+        if not self.config.data.normalize and size > MAX_FEATURE:
+            safe = self._safe_rate(float(self.data.X_train.shape[1]))
+            cause = f"The features are not normalized: {name!r} reaches {size:,.6g}."
+            return Remedy(cause, {"normalize": True} | ({"learning_rate": safe} if rate > safe else {}))
+        safe = self._safe_rate(float((self.data.X_train**2).sum(1).mean()))
+        if settings.clip == "none" and size > MAX_FEATURE and rate <= safe:
+            cause = f"{name!r} has outliers, up to {size:.0f} standard deviations from its mean."
+            return with_clipping(cause, "norm", 1.0, rate, safe)
+        return lower_rate(rate, safe)
+
+    @staticmethod
+    def _safe_rate(squared_length: float) -> float:
+        """A learning rate for examples of a mean squared length, bias excluded.
+
+        Half of the mean squared length bounds the curvature of the loss of a linear classifier; gradient descent
+        converges up to a rate of 2 / curvature.
+        """
+        return round_down(min(0.1, 2 / (1 + squared_length)))
 
     # ------------------------------------------------------------ schedule and early stopping
 

@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from lmcore.config import LIVE, Config, Field
+from lmcore.data import datasets
 from lmcore.data.corpora import CorpusConfig
-from lmcore.data.datasets import IMAGES, DataConfig
+from lmcore.data.datasets import DataConfig
 from lmcore.models import ClassifierConfig, ModelConfig
 from lmcore.models.mlp import MLPConfig
 from lmcore.models.numpy_linear import SoftmaxConfig
 from lmcore.training.clipping import Clip
-
-DEFAULT_IMAGES = 2000
-"""Examples of an image data set, unless a setting says otherwise."""
 
 
 class BaseTrainConfig(Config):
@@ -256,6 +254,5 @@ class ClassifierRunConfig(BaseRunConfig):
 
     @classmethod
     def complete(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Flat settings with the defaults that depend on other settings: image data sets have more examples."""
-        defaults = {"examples": DEFAULT_IMAGES} if settings.get("source") in IMAGES else {}
-        return defaults | dict(settings)
+        """Flat settings with the defaults that depend on the data set (`datasets.defaults`)."""
+        return datasets.defaults(str(settings.get("source", ""))) | dict(settings)

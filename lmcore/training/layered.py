@@ -22,6 +22,7 @@ from lmcore.training.checkpoint import OPTIMIZER, STATISTICS, WEIGHTS, add_prefi
 from lmcore.training.clipping import clip_gradient
 from lmcore.training.language_model import LanguageModelTrainer
 from lmcore.training.optimizers import Optimizer, l2_factors
+from lmcore.training.remedies import Remedy, round_down, safe_rate
 from lmcore.training.trainer import NO_UPDATE_RATIOS, Arrays, UpdateRatios
 
 MAX_EMBEDDED_CHARACTERS = 200
@@ -177,18 +178,20 @@ class LayeredTrainer(LanguageModelTrainer):
         self.update_ratios = []
         return steps, values
 
-    def _advice(self, step: int) -> str:
-        settings = self.config.train
+    def remedy(self) -> Remedy:
+        """The likely cause of a divergence, and settings with which the training does not diverge."""
+        settings, lower = self.config.train, super().remedy()
         if settings.learning_rate * settings.l2 * 2 > 1:
-            return f"The L2 penalty of {settings.l2:g} overshoots at this learning rate: try {settings.l2 / 100:g}."
-        if step == 0 and not np.isfinite(self.first_loss):
-            return "The initial weights are already too large: try another initialization."
+            cause = f"The L2 penalty of {settings.l2:g} overshoots at this learning rate."
+            rate = min(settings.learning_rate, safe_rate(settings.optimizer))
+            lower_penalty = {"l2": round_down(min(settings.l2 / 100, 0.01 / rate))}
+            return Remedy(cause, lower_penalty | ({"learning_rate": rate} if rate < settings.learning_rate else {}))
+        if not np.isfinite(self.first_loss):
+            return Remedy("The initial weights are already too large.", alternative="another initialization")
         if self.first_loss > 1.5 * self.guessing_loss:
-            return (
-                f"The first loss of {self.first_loss:.3g} is far above guessing: try smaller initial weights, or a "
-                f"learning rate of {settings.learning_rate / 10:g}."
-            )
-        return f"The learning rate of {settings.learning_rate:g} is too large: try {settings.learning_rate / 10:g}."
+            cause = f"The first loss of {self.first_loss:.3g} is far above guessing: the initial weights are too large."
+            return Remedy(cause, lower.settings, "smaller ones")
+        return lower
 
     # ------------------------------------------------------------ evaluation
 

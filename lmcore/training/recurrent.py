@@ -21,6 +21,7 @@ from lmcore.training.checkpoint import BEST, HIDDEN_STATE, OPTIMIZER, WEIGHTS, a
 from lmcore.training.clipping import clip_gradient
 from lmcore.training.language_model import LanguageModelTrainer
 from lmcore.training.optimizers import AdaGrad, Optimizer
+from lmcore.training.remedies import Remedy, lower_rate, safe_rate, with_clipping
 from lmcore.training.sequences import SequenceBatches
 from lmcore.training.trainer import Arrays
 
@@ -36,6 +37,12 @@ class RecurrentTrainer(LanguageModelTrainer):
     """
 
     MAX_EXAMPLES_AT_END = 50_000
+    CLIPPING: tuple[str, float] = ("norm", 1.0)  # kind and threshold that suit the family
+
+    @property
+    def optimizer_name(self) -> str:
+        """Name of the optimizer."""
+        return str(self.config.train.optimizer)
 
     @abstractmethod
     def _build_model(self) -> None:
@@ -85,6 +92,15 @@ class RecurrentTrainer(LanguageModelTrainer):
                 np.copyto(self.best_weights, self.weights)
         self.examples += len(rates) * self.examples_per_step
         return losses
+
+    def remedy(self) -> Remedy:
+        """The likely cause of a divergence, and settings with which the training does not diverge."""
+        settings = self.config.train
+        safe = safe_rate(self.optimizer_name)
+        if settings.clip == "none":
+            cause = "Gradients of recurrent networks can explode, and they are not clipped."
+            return with_clipping(cause, *self.CLIPPING, settings.learning_rate, safe)
+        return lower_rate(settings.learning_rate, safe)
 
     # ------------------------------------------------------------ evaluation
 
@@ -143,7 +159,14 @@ class RecurrentTrainer(LanguageModelTrainer):
 class NumpyRNNTrainer(RecurrentTrainer):
     """Trains the RNN in NumPy with AdaGrad, on one lane; of `TrainConfig` it uses the learning rate and clipping."""
 
+    CLIPPING = ("value", 5.0)
+
     model: RNN
+
+    @property
+    def optimizer_name(self) -> str:
+        """AdaGrad, whatever the settings say."""
+        return "adagrad"
 
     def _build_model(self) -> None:
         generator = np.random.default_rng(self.config.train.seed)

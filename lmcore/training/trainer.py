@@ -20,6 +20,7 @@ from lmcore.generation.sampling import SampleConfig
 from lmcore.training.checkpoint import WEIGHTS
 from lmcore.training.config import BaseRunConfig
 from lmcore.training.history import MAX_WEIGHTS_IN_ALL_SNAPSHOTS, Snapshot, metric_name
+from lmcore.training.remedies import Remedy, lower_rate, safe_rate, with_clipping
 
 Arrays = dict[str, NDArray[Any]]
 Network = Callable[..., Any]
@@ -234,15 +235,19 @@ class Trainer(ABC):
             step, what = self.step, f"rose to {loss:.3g} nats, from {self.first_loss:.3g} at the start"
         else:
             return
-        raise DivergedError(f"Training diverged at step {step:,}: the loss {what}. {self._advice(step)}", losses)
+        raise DivergedError(f"Training diverged at step {step:,}: the loss {what}. {self.remedy()}", losses)
 
     def _recent_loss(self, losses: NDArray[np.float32]) -> float:
         """The mean loss that decides whether the training diverges."""
         return float(losses.mean())
 
-    def _advice(self, step: int) -> str:
-        """What to try after a divergence at a step."""
-        return f"Try a learning rate of {self.config.train.learning_rate / 10:g}, or gradient clipping."
+    def remedy(self) -> Remedy:
+        """The likely cause of a divergence, and settings with which the training does not diverge."""
+        settings = self.config.train
+        rate, safe = settings.learning_rate, safe_rate(getattr(settings, "optimizer", "sgd"))
+        if rate <= safe and settings.clip == "none":
+            return with_clipping("Single gradients are too large.", "norm", 1.0, rate, safe)
+        return lower_rate(rate, safe)
 
     # ------------------------------------------------------------ state and snapshots
 

@@ -90,6 +90,37 @@ def test_a_table_can_be_uploaded(linear: AppTest, engine: Engine) -> None:
     assert linear.selectbox(key="linear_data_source").value.startswith("text:")
     assert linear.selectbox(key="linear_data_label").value == "kind"
     assert not linear.exception
+    columns = next(frame.value for frame in linear.dataframe if "Column" in frame.value.columns)
+    assert columns["What became of it"].tolist() == ["number", "left out: text with 40 different values", "class"]
+
+
+def test_a_table_is_normalized_and_sampled_as_its_settings_say(linear: AppTest) -> None:
+    linear.toggle(key="linear_data_normalize").set_value(True).run()
+    linear.toggle(key="linear_data_normalize").set_value(False).run()
+    linear.number_input(key="linear_data_examples").set_value(100).run()
+    rows = b"".join(b"%d,%d,%s\n" % (i * i % 97, i * 7 % 31, b"ab"[i % 2 : i % 2 + 1]) for i in range(3000))
+    linear.file_uploader(key="linear.upload").upload("many.csv", b"a,b,y\n" + rows, "text/csv").run()
+    assert linear.toggle(key="linear_data_normalize").value  # whatever was chosen for other data
+    assert linear.number_input(key="linear_data_examples").value == 20_000
+    linear.number_input(key="linear_data_examples").set_value(2000)
+    linear.number_input(key="linear_data_seed").set_value(42).run()
+    assert "2,000 of 3,000 rows, drawn with seed 42." in {text.value for text in linear.text}
+    assert not any("The picture shows" in caption.value for caption in linear.caption)
+    linear.number_input(key="linear_data_examples").set_value(20_000).run()
+    assert any("The picture shows at most 2,000 examples" in caption.value for caption in linear.caption)
+    assert not linear.exception
+
+
+def test_row_numbers_are_left_out_unless_asked_for(linear: AppTest) -> None:
+    rows = b"".join(b"%d,%d,%d,%s\n" % (i, i * i % 97, i * 7 % 31, b"abc"[i // 50 : i // 50 + 1]) for i in range(150))
+    linear.file_uploader(key="linear.upload").upload("numbered.csv", b",a,b,y\n" + rows, "text/csv").run()
+
+    def use() -> str:
+        return next(frame.value for frame in linear.dataframe if "Column" in frame.value.columns).iloc[0, 1]
+
+    assert use() == "left out: numbers the rows"
+    linear.toggle(key="linear_data_row_numbers").set_value(True).run()
+    assert use() == "number"
 
 
 def test_a_file_that_is_no_table_is_refused(linear: AppTest) -> None:

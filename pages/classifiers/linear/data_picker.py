@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
-from lmcore.data import datasets, tables
+from lmcore.data import datasets, table_features, tables
 from lmcore.data.datasets import TOYS, DataConfig, Dataset
 from lmcore.errors import UserError
 from pages.classifiers import shared
@@ -18,6 +19,8 @@ FIELDS = {  # settings of each data set
     "circles": ["examples", "noise"],
     "points": [],
 }
+TABLE_FIELDS = ["examples", "row_numbers"]
+FILE_TYPES = ["csv", "tsv", "tab", "txt", "dat", "data"]
 
 
 def pick(page: str, options: dict[str, Any], fixed: bool) -> tuple[DataConfig, Dataset]:
@@ -38,12 +41,14 @@ def pick(page: str, options: dict[str, Any], fixed: bool) -> tuple[DataConfig, D
             key=key,
             disabled=fixed,
             persist_state="session",
+            on_change=_use_defaults,
+            args=(page, st.session_state.get(key, TOYS[0])),
         )
         values: dict[str, Any] = {"source": source, "points": points.pick(page, fixed)}
         try:
             if source in uploaded:
                 values |= {"label": _pick_label(page, source, fixed), "points": ()}
-            fields = [*FIELDS.get(source, ["examples"]), *shared.SPLIT_FIELDS]
+            fields = [*FIELDS.get(source, TABLE_FIELDS), *shared.SPLIT_FIELDS]
             values |= forms.form(DataConfig, fields, prefix=f"{page}_data", **options, defaults=_defaults(source))
         except UserError as error:
             st.error(str(error))
@@ -74,31 +79,52 @@ def _defaults(source: str) -> dict[str, Any]:
     """Defaults of this page where they differ from those of `DataConfig`."""
     if source == "clouds":
         return {"separation": 1.6, "seed": 7}
-    return {"examples": 2000} if ":" in source else {}
+    return datasets.defaults(source)
+
+
+def _use_defaults(page: str, before: str) -> None:
+    """Resets the settings whose defaults differ between the data set ``before`` and the one that is selected now."""
+    old, new = _defaults(before), _defaults(st.session_state[f"{page}_data_source"])
+    for name in old.keys() | new.keys():
+        if old.get(name) != new.get(name):
+            default = DataConfig.model_fields[name].default
+            st.session_state[f"{page}_data_{name}"] = new.get(name, default)
 
 
 def _pick_label(page: str, source: str, fixed: bool) -> str:
-    """The column of a table with the class labels; the last one by default."""
-    header = tables.read(source).header
-    key = f"{page}_data_label"
+    """The column of a table with the class labels."""
+    table = tables.read(source)
+    key, default = f"{page}_data_label", table_features.default_label(table)
     return str(
         st.selectbox(
             "Label column",
-            header,
-            len(header) - 1,
+            table.header,
+            table.header.index(default),
             key=key,
             disabled=fixed,
-            bind=address.bind(key, header[-1], bound=not fixed),
+            bind=address.bind(key, default, bound=not fixed),
             help="The column with the classes.",
         )
     )
 
 
+def show_columns(data: Dataset) -> None:
+    """How a table was read, and what became of each of its columns; nothing for other data."""
+    for remark in data.remarks:
+        st.text(remark)
+    if not data.columns:
+        return
+    n_left_out = sum(column.use.startswith("left out") for column in data.columns)
+    with st.expander(f"Columns: {len(data.columns) - n_left_out} used, {n_left_out} left out", icon=":material/table:"):
+        listed = [(column.name, column.use) for column in data.columns]
+        st.dataframe(pd.DataFrame(listed, columns=["Column", "What became of it"]), hide_index=True)
+
+
 def _offer_upload(page: str, fixed: bool) -> None:
     with st.expander("Upload a table", icon=":material/upload:"):
         st.file_uploader(
-            "CSV file with a header and one example per line",
-            type=["csv", "txt", "tsv"],
+            "CSV file, one example per line",
+            type=FILE_TYPES,
             key=f"{page}.upload",
             on_change=_keep_upload,
             args=(page,),
@@ -120,4 +146,6 @@ def _keep_upload(page: str) -> None:
         st.session_state[f"{page}.upload_error"] = str(error)
         return
     st.session_state.setdefault("own_tables", {})[name] = file.name
+    before = st.session_state.get(f"{page}_data_source", TOYS[0])
     st.session_state[f"{page}_data_source"] = name
+    _use_defaults(page, before)

@@ -52,6 +52,7 @@ controls.buttons(PAGE, config, view)
 
 def training() -> None:
     draw = functools.partial(regions.show, PAGE, config)
+    data_picker.show_columns(data)
     panel.show(PAGE, config, data, view, extra=draw, language_model=False, metrics=shared.metrics)
     shared.splits(PAGE, data, view)
 

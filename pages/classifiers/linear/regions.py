@@ -8,7 +8,7 @@ from lmcore import figures
 from lmcore.cache import cached
 from lmcore.data.corpora import Split
 from lmcore.data.datasets import TOYS, Dataset
-from lmcore.inspection.decision_regions import decision_planes, decision_regions
+from lmcore.inspection.decision_regions import Points, decision_planes, decision_regions
 from lmcore.models.numpy_linear import LinearClassifier
 from lmcore.runs.view import RunView
 from lmcore.training.config import ClassifierRunConfig
@@ -16,6 +16,9 @@ from lmcore.training.history import Snapshot
 from pages.classifiers import shared
 from pages.classifiers.linear import points
 from ui.live_chart import Chart, live
+
+MAX_DRAWN = 2000
+"""Examples of each split in the picture at most; they are in random order, so the first ones are a fair sample."""
 
 
 def show(page: str, config: ClassifierRunConfig, snapshot: Snapshot, data: Dataset, view: RunView | None) -> None:
@@ -28,9 +31,9 @@ def show(page: str, config: ClassifierRunConfig, snapshot: Snapshot, data: Datas
         log = shared.axis_controls(page)
         if takes_points:
             points.controls(page, fixed=view is not None)
-    for remark in data.remarks:
-        st.text(remark)
     splits = tuple(shared.visible_splits(data, view))
+    if any(len(data.split(split)[1]) > MAX_DRAWN for split in splits):
+        st.caption(f"The picture shows at most {MAX_DRAWN:,} examples of each split.")
     regions = _regions(shared.without_live_settings(config), snapshot, splits)
     click = live(regions, shared.learning_curves(page, snapshot, data, view, 4, log), key="clf.live")
     if takes_points and view is None:
@@ -42,12 +45,17 @@ def _regions(config: ClassifierRunConfig, snapshot: Snapshot, splits: tuple[Spli
     model, data = shared.classifier(config, snapshot)
     if len(data.features) == 3 and isinstance(model, LinearClassifier):
         planes = decision_planes(model, data)
-        points = {split: planes.points[split] for split in splits}
+        points = {split: _first(planes.points[split]) for split in splits}
         figure = figures.decision_planes(replace(planes, points=points))
         alt = "Planes between the classes, in 3-D."
     else:
         regions = decision_regions(model, data)
-        points = {split: regions.points[split] for split in splits}
+        points = {split: _first(regions.points[split]) for split in splits}
         figure = figures.decision_regions(replace(regions, points=points))
         alt = "Decision regions of the classes."
     return Chart.of(figure, f"{alt} {shared.accuracy(snapshot)}", columns=6, revision=data.title)
+
+
+def _first(points: Points) -> Points:
+    """The first `MAX_DRAWN` examples."""
+    return Points(points.positions[:MAX_DRAWN], points.classes[:MAX_DRAWN], points.predictions[:MAX_DRAWN])

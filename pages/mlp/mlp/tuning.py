@@ -10,6 +10,7 @@ from lmcore.inspection import advice, one_batch
 from lmcore.runs.view import RunView
 from lmcore.training.config import RunConfig, TrainConfig
 from lmcore.training.history import Snapshot
+from lmcore.training.trainer import MAX_EVALUATION_EXAMPLES
 from ui.computed import computed
 from ui.run import controls
 
@@ -24,7 +25,8 @@ def hints(snapshot: Snapshot, corpus: Corpus, view: RunView | None) -> None:
     if view.config.train.one_batch:
         _what_to_expect(view.config)
         return
-    for sentence in advice.advice(view.snapshots, math.log(len(corpus.vocabulary))):
+    n_train, n_dev = (min(len(corpus.streams[split]), MAX_EVALUATION_EXAMPLES) for split in ("train", "dev"))
+    for sentence in advice.advice(view.snapshots, math.log(len(corpus.vocabulary)), n_dev, n_train):
         st.info(sentence, icon=":material/lightbulb:")
     if view.changes:
         st.markdown("**Settings tried**")

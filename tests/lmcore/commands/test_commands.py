@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
 from click.testing import CliRunner
@@ -251,9 +252,27 @@ def test_early_stopping_is_told_on_the_command_line() -> None:
 def test_a_classifier_learns_from_a_table(tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     table.write_text("size,kind\n" + "".join(f"{i},{'small' if i < 30 else 'large'}\n" for i in range(60)))
-    code, out, _ = run("train", "logistic-regression", "--data", str(table), "--set", "normalize=true", "--json")
+    code, out, _ = run("train", "logistic-regression", "--data", str(table), "--json")
     assert code == 0
     assert json.loads(out)["accuracy"]["train"] > 0.9
+
+
+def test_a_table_with_words_and_units_is_learned_with_the_defaults(tmp_path: Path) -> None:
+    random = Random(1)
+    rows = []
+    for _ in range(120):
+        year, income, sex = random.randint(1950, 2020), random.randint(10_000, 90_000), random.choice("MF")
+        region = random.choice(["north", "south", "east", "west"])
+        rows.append(f"{year},{income},{sex},{region},{'yes' if income > 50_000 else 'no'}\n")
+    table = tmp_path / "table.csv"
+    table.write_text("year,income,sex,region,y\n" + "".join(rows))
+    code, out, err = run("train", "softmax-regression", "--data", str(table), "--json")
+    assert code == 0
+    assert json.loads(out)["accuracy"]["test"] > 0.95
+    assert "  sex: 1 for M, else 0" in err
+    assert "  region: one-hot: east, north, south, west" in err
+    err = run("train", "softmax-regression", "--data", str(table), "--set=examples=100", "--set=data_seed=42")[2]
+    assert "100 of 120 rows, drawn with seed 42." in err
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ from sklearn.model_selection import train_test_split
 from lmcore.data import cifar10, datasets, tables
 from lmcore.data.cifar10 import Photographs
 from lmcore.data.datasets import DataConfig, Dataset
+from lmcore.data.table_features import ColumnUse
 from lmcore.errors import UserError
+from lmcore.families import run_config_from_settings
 
 SOURCES = st.sampled_from(["clouds", "blobs", "moons", "circles", "digits"])
 
@@ -149,9 +151,52 @@ def test_a_table_becomes_a_data_set() -> None:
     data = datasets.load(DataConfig(source=name, label="kind", examples=1000))
     assert data.features == ("a", "b")
     assert data.classes == ("a", "b")
-    assert data.remarks == ("Left out because they contain text: text.",)
+    assert data.columns[2] == ColumnUse("text", "left out: text with 40 different values")
     assert [len(data.split(split)[1]) for split in ("train", "dev", "test")] == [28, 4, 8]
     assert same(datasets.load(DataConfig(source=name, examples=1000)), data, "train")  # the last column is the label
+
+
+def table(*labels: str) -> str:
+    """The name of a table with these labels, and two columns in units of different size."""
+    lines = [f"{i * i % 11},{i % 7 * 1000},{label}" for i, label in enumerate(labels)]
+    return tables.save(("a,b,y\n" + "\n".join(lines)).encode(), "table.csv")
+
+
+def test_every_class_of_a_table_is_in_every_split() -> None:
+    source = table(*["often"] * 60, *["rare"] * 3, *["twice"] * 2, "once")
+    data = datasets.load(DataConfig(source=source, examples=1000))
+    counts = {split: np.bincount(data.split(split)[1], minlength=4).tolist() for split in ("train", "dev", "test")}
+    assert data.classes == ("often", "once", "rare", "twice")
+    assert counts == {"train": [42, 1, 1, 1], "dev": [6, 0, 1, 0], "test": [12, 0, 1, 1]}
+    assert data.remarks == (
+        "The class 'once' has 1 row: too few to be in every split.",
+        "The class 'twice' has 2 rows: too few to be in every split.",
+    )
+    without = datasets.load(DataConfig(source=source, examples=1000, dev_share=0))
+    assert same(data, without, "test")
+    assert not (np.diff(data.y_train) >= 0).all()  # the classes are mixed
+    with pytest.raises(UserError, match="leave no examples"):
+        datasets.load(DataConfig(source=table(*"ab" * 8), test_share=0.8, dev_share=0.5))
+
+
+def test_tables_are_used_as_a_whole_and_normalized_unless_settings_say_otherwise() -> None:
+    source = table(*"ab" * 150)
+    config = run_config_from_settings({"family": "softmax-regression", "source": source})
+    data = datasets.load(config.data)
+    assert sum(len(data.split(split)[1]) for split in ("train", "dev", "test")) == 300
+    np.testing.assert_allclose(data.X_train.std(0), 1)
+    given = {"family": "softmax-regression", "source": source, "examples": 100, "normalize": False, "data_seed": 42}
+    sample = datasets.load(run_config_from_settings(given).data)
+    assert sample.remarks == ("100 of 300 rows, drawn with seed 42.",)
+    assert sample.X_train.max() == 6000
+
+
+def test_a_feature_that_is_constant_up_to_rounding_is_not_blown_up() -> None:
+    rows = [f"{0.1 + (0.1 if i == 0 else 0)},{i % 7},{'ab'[i % 2]}" for i in range(40)]
+    source = tables.save(("a,b,y\n" + "\n".join(rows)).encode(), "table.csv")
+    found = [datasets.load(DataConfig(source=source, normalize=True, seed=seed)) for seed in range(20)]
+    assert any(data.scale[0] == 1 for data in found)  # the row that differs is not in train
+    assert all(np.abs(data.split(split)[0]).max() < 10 for data in found for split in ("train", "dev", "test"))
 
 
 @pytest.mark.parametrize("source", ["nonsense", "text:../../etc/passwd", "text:" + "0" * 24 + "-x", ""])

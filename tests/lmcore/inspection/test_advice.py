@@ -1,7 +1,9 @@
 import math
+from typing import Any
 
 import pytest
 
+from lmcore.families import make_trainer, run_config_from_settings
 from lmcore.inspection import advice
 from lmcore.training.config import TrainConfig
 from lmcore.training.history import Change, Snapshot
@@ -30,17 +32,49 @@ def test_a_bad_start_is_compared_with_guessing() -> None:
     assert "initial weights" in sentence
 
 
+START = ((0, 3.3, 3.3), (500, 2.5, 2.5), (1000, 2.3, 2.4))
+
+
 @pytest.mark.parametrize(
     ("run", "words"),
     [
-        (snapshots((0, 3.3, 3.3), (1000, 2.3, 2.4), (2000, 2.1, 2.3)), "train loss is 2.10, but the dev loss is 2.30"),
-        (snapshots((0, 3.3, 3.3), (1000, 2.3, 2.4), (2000, 2.1, 2.45)), "2.40 at step 1,000 and is 2.45 now"),
+        (snapshots(*START, (2000, 2.1, 2.35), (3000, 2.0, 2.35)), "train loss is 2.00, but the dev loss is 2.35"),
+        (snapshots(*START, (2000, 2.1, 2.65), (3000, 2.0, 2.9)), "2.40 at step 1,000 and is 2.90 now"),
     ],
 )
 def test_overfitting_is_found_by_the_gap_and_by_a_rising_dev_loss(run: list[Snapshot], words: str) -> None:
     (sentence,) = advice.advice(run, LN)
     assert sentence.startswith("Overfitting: ")
     assert words in sentence
+    assert advice.advice(run[:-1], LN) == []  # a single point proves nothing
+    assert advice.advice(run, LN, n_dev=30) == []  # nor do a few examples
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        snapshots(*START, (2000, 2.3, 2.36), (3000, 2.3, 2.38), (4000, 2.3, 2.38)),  # less than the sample's noise
+        snapshots(*START, (2000, 2.4, 2.5), (3000, 2.4, 2.52), (4000, 2.42, 2.52)),  # train has risen as well
+        snapshots(*START, (2000, 2.3, 2.6), (3000, 2.3, 2.3), (4000, 2.3, 2.36), (5000, 2.3, 2.4)),  # it wobbles
+        snapshots(*START, (2000, 2.28, 2.39)),
+    ],
+)
+def test_noise_is_no_overfitting(run: list[Snapshot]) -> None:
+    assert not [sentence for sentence in advice.advice(run, LN) if "Overfitting" in sentence]
+
+
+@pytest.mark.slow
+def test_a_high_learning_rate_on_enough_text_is_no_overfitting_but_many_weights_on_little_text_are() -> None:
+    def sentences(**settings: Any) -> list[str]:
+        config = run_config_from_settings({"family": "mlp", "evaluate_every": 250} | settings)
+        trainer = make_trainer(config)
+        report = trainer.train_for(1e9)
+        return advice.advice(report.snapshots, trainer.guessing_loss, len(trainer.data.streams["dev"]))
+
+    fair = sentences(learning_rate=0.5, steps=5000)
+    assert not [sentence for sentence in fair if "Overfitting" in sentence]
+    little = {"locales": ("is_IS",), "hidden": 200, "context": 5, "batch_size": 64}
+    assert [sentence for sentence in sentences(steps=5000, **little) if "Overfitting" in sentence]
 
 
 def test_a_plateau_is_found_with_the_step_where_it_started() -> None:

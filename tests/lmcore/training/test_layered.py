@@ -163,7 +163,7 @@ def test_a_rate_that_is_too_large_stops_with_the_step_and_the_cure() -> None:
     trainer = make_trainer(RunConfig(train=TrainConfig(learning_rate=500)), small_corpus())
     result = trainer.train_for(5)
     assert "diverged at step" in result.diverged
-    assert "try 50" in result.diverged
+    assert "Try a learning rate of 0.1." in result.diverged
     assert len(result.losses)
 
 
