@@ -115,24 +115,24 @@ class ClassifierTrainer(Trainer):
 
     def _steps_within_epoch(self, steps: int, first: int) -> list[float]:
         """Take steps until that many are taken or the epoch is over; ``first`` steps were taken before."""
-        settings, N = self.config.train, len(self.y)
+        settings, N, rate = self.config.train, len(self.y), self.learning_rate
         epoch, seen = divmod(self.examples, N)
         if settings.descent == "batch" and seen == 0:
-            return [self._descend(self.X, self.y, first + 1)]
+            return [self._descend(self.X, self.y, rate, first + 1)]
         if settings.descent == "stochastic" and settings.clip != "value" and isinstance(self.model, LinearClassifier):
             return self._stochastic_steps(self.model, steps, first)
         rows = self._order(epoch)[seen:]
         size = self.examples_per_step
         batches = [rows[i : i + size] for i in range(0, size * steps, size) if i < len(rows)]
-        return [self._descend(self.X[batch], self.y[batch], first + i) for i, batch in enumerate(batches, 1)]
+        return [self._descend(self.X[batch], self.y[batch], rate, first + i) for i, batch in enumerate(batches, 1)]
 
-    def _descend(self, X: Floats, y: Ids, step: int) -> float:
+    def _descend(self, X: Floats, y: Ids, rate: float, step: int) -> float:
         """One step down the gradient over some examples."""
         settings = self.config.train
         loss, gradient = self.model.loss_and_gradient(X, y)
-        if clip_gradient(gradient, settings.clip, settings.clip_threshold):
+        if settings.clip != "none" and clip_gradient(gradient, settings.clip, settings.clip_threshold):
             self._log_clipping(step)
-        gradient *= self.learning_rate
+        gradient *= rate
         self.model.theta -= gradient
         self.examples += len(y)
         self.epoch_loss += loss * len(y)
