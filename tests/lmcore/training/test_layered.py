@@ -1,5 +1,4 @@
 import math
-import pickle
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from lmcore.models.mlp import MLPConfig, build_mlp
 from lmcore.training.config import RunConfig, TrainConfig
 from lmcore.training.layered import LayeredTrainer, irreducible_batch_loss
 from lmcore.training.schedules import learning_rates
-from lmcore.training.trainer import DivergedError, is_snapshot_step, next_snapshot_step
+from lmcore.training.trainer import DivergedError
 
 LINES = CorpusConfig(units="lines")
 
@@ -143,22 +142,6 @@ def test_the_numbers_do_not_depend_on_how_steps_are_cut(cuts: list[int]) -> None
     assert whole.state_dict()["generator"].tobytes() == pieces.state_dict()["generator"].tobytes()
 
 
-def test_reset_gives_the_same_weights_again() -> None:
-    trainer = make_trainer(RunConfig(), small_corpus())
-    before = trainer.state_dict()["weights"].copy()
-    trainer.train(10)
-    assert not np.array_equal(before, trainer.state_dict()["weights"])
-    trainer.reset()
-    assert np.array_equal(before, trainer.state_dict()["weights"])
-    assert trainer.step == 0
-
-
-def test_a_state_of_another_shape_is_refused_in_words() -> None:
-    small = make_trainer(RunConfig(model=MLPConfig(hidden=5)), small_corpus())
-    with pytest.raises(UserError, match="start a new run"):
-        make_trainer(RunConfig(), small_corpus()).load_state_dict(small.state_dict())
-
-
 def test_a_rate_that_is_too_large_stops_with_the_step_and_the_cure() -> None:
     trainer = make_trainer(RunConfig(train=TrainConfig(learning_rate=500)), small_corpus())
     result = trainer.train_for(5)
@@ -177,16 +160,6 @@ def test_weights_that_overflow_are_noticed_though_the_loss_is_finite() -> None:
 def test_a_penalty_that_overshoots_is_named_as_the_cause() -> None:
     trainer = make_trainer(RunConfig(train=TrainConfig(l2=10)), small_corpus())
     assert "penalty" in trainer.train_for(5).diverged
-
-
-def test_evaluating_and_sampling_leave_the_training_alone() -> None:
-    config, corpus = RunConfig(), small_corpus()
-    watched, alone = make_trainer(config, corpus), make_trainer(config, corpus)
-    for _ in range(5):
-        watched.snapshot()
-        watched.train(3)
-    alone.train(15)
-    assert watched.state_dict()["weights"].tobytes() == alone.state_dict()["weights"].tobytes()
 
 
 def test_evaluation_is_the_mean_over_every_example() -> None:
@@ -214,20 +187,6 @@ def test_a_step_that_would_take_minutes_is_refused_in_words() -> None:
     config = RunConfig(model=MLPConfig(hidden=2048, embedding=256, context=32), train=TrainConfig(batch_size=16384))
     with pytest.raises(UserError, match="smaller"):
         make_trainer(config, small_corpus())
-
-
-@given(st.integers(0, 10**7), st.integers(100, 10**6))
-def test_the_next_snapshot_is_the_first_that_is_due(step: int, every: int) -> None:
-    following = next_snapshot_step(step, every)
-    assert following > step
-    assert is_snapshot_step(following, every)
-    between = {*range(step + 1, min(following, step + 200)), *range(max(step + 1, following - 200), following)}
-    assert not any(is_snapshot_step(other, every) for other in between)
-
-
-def test_snapshots_are_log_spaced_and_regular() -> None:
-    steps = [step for step in range(1001) if is_snapshot_step(step, 300)]
-    assert steps == [0, 1, 2, 5, 10, 20, 50, 100, 200, 300, 500, 600, 900, 1000]
 
 
 @pytest.mark.parametrize(
@@ -420,9 +379,3 @@ def test_twenty_thousand_steps_rank_the_starting_weights_as_published(names: Cor
     assert everything > output + 0.1
     assert output > max(scaled, kaiming) + 0.03
     assert scaled == pytest.approx(kaiming, abs=0.02)  # 2.1027 and 2.1070 in the end: within a run's noise by now
-
-
-def test_a_divergence_comes_back_from_a_worker_as_it_is() -> None:
-    error = pickle.loads(pickle.dumps(DivergedError("too far", np.ones(3, np.float32))))
-    assert str(error) == "too far"
-    assert error.losses.tolist() == [1, 1, 1]
