@@ -74,11 +74,6 @@ class ClassifierTrainer(Trainer):
         self.events: list[list[float]] = []  # kind, first step, last step, value
 
     @property
-    def weights(self) -> NDArray[Any]:
-        """All weights in one vector, shape (P,); a view."""
-        return self.model.theta
-
-    @property
     def n_classes(self) -> int:
         """Number of classes."""
         return len(self.data.classes)
@@ -262,11 +257,3 @@ class ClassifierTrainer(Trainer):
         began, epoch_loss, rate, threshold = state["block"].tolist()
         self.block = (int(began), state["block/" + WEIGHTS].copy(), epoch_loss, rate, threshold)
         self.order = (-1, np.zeros(0, np.int64))  # the seed may have changed
-
-    def load_weights(self, arrays: Mapping[str, NDArray[Any]], which: str = "") -> None:
-        """Restore the weights of a state dict, or of a snapshot that keeps them.
-
-        Raises:
-            UserError: if there are none, or they belong to a model of another shape.
-        """
-        self._copy_weights(arrays.get(which + WEIGHTS))
