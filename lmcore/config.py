@@ -7,9 +7,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lmcore.errors import UserError
 
-LIVE: dict[str, Any] = {"live": True}
-"""Marks a field that may change during a run (``Field(json_schema_extra=LIVE)``)."""
-
 
 class Config(BaseModel):
     """A frozen set of values: each field has a default, bounds, and a one-sentence description with its unit."""
@@ -27,11 +24,6 @@ class Config(BaseModel):
             return cls.model_validate(dict(values))
         except ValidationError as error:
             raise UserError(_explain(cls, error)) from None
-
-    @classmethod
-    def live_fields(cls) -> set[str]:
-        """Names of the fields that may change during a run."""
-        return {name for name, field in cls.model_fields.items() if field.json_schema_extra == LIVE}
 
     def updated(self, **values: Any) -> Self:
         """The same config with other values, checked.
@@ -55,4 +47,4 @@ def _explain(cls: type[Config], error: ValidationError) -> str:
     return " ".join(sentences)
 
 
-__all__ = ["LIVE", "Config", "Field"]
+__all__ = ["Config", "Field"]

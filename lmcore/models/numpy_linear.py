@@ -26,24 +26,26 @@ Floats = NDArray[np.floating[Any]]
 Ids = NDArray[np.int64]
 
 
-class SoftmaxConfig(Config):
+class LinearConfig(Config):
+    """What softmax and logistic regression have in common."""
+
+    family: str
+    initialization: NumpyScheme = Field(
+        "zeros", description="Initialization of the weights: zeros, uniform on [0, 1), or standard normal."
+    )
+    scale: float = Field(1.0, ge=0, le=10, description="Multiplier of the initial weights.")
+
+
+class SoftmaxConfig(LinearConfig):
     """Softmax regression: one score per class, normalized by the softmax function."""
 
     family: Literal["softmax-regression"] = Field("softmax-regression", description="Name of the model family.")
-    initialization: NumpyScheme = Field(
-        "zeros", description="Initialization of the weights: zeros, uniform on [0, 1), or standard normal."
-    )
-    scale: float = Field(1.0, ge=0, le=10, description="Multiplier of the initial weights.")
 
 
-class LogisticConfig(Config):
+class LogisticConfig(LinearConfig):
     """Logistic regression: one score, mapped by the sigmoid to the probability of the second of two classes."""
 
     family: Literal["logistic-regression"] = Field("logistic-regression", description="Name of the model family.")
-    initialization: NumpyScheme = Field(
-        "zeros", description="Initialization of the weights: zeros, uniform on [0, 1), or standard normal."
-    )
-    scale: float = Field(1.0, ge=0, le=10, description="Multiplier of the initial weights.")
 
 
 def augment(X: Floats) -> Floats:
@@ -116,7 +118,7 @@ class LinearClassifier:
 
     def __init__(
         self,
-        config: SoftmaxConfig | LogisticConfig,
+        config: LinearConfig,
         n_features: int,
         n_classes: int,
         generator: np.random.Generator,
@@ -162,7 +164,7 @@ class LinearClassifier:
         return result
 
 
-def count_parameters(config: SoftmaxConfig | LogisticConfig, n_features: int, n_classes: int) -> int:
+def count_parameters(config: LinearConfig, n_features: int, n_classes: int) -> int:
     """Number of trainable parameters."""
     return (n_features + 1) * (1 if isinstance(config, LogisticConfig) else n_classes)
 

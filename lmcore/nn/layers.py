@@ -265,24 +265,12 @@ class Parallel(Layer):
         self.branches = branches
 
     def forward(self, x: Tensor) -> Tensor:
-        outputs = []
-        for branch in self.branches.values():
-            out = x
-            for layer in branch.values():
-                out = layer.forward(out)
-            outputs.append(out)
-        self.out = self._sum("out", outputs)
+        self.out = self._sum("out", [_forward(branch, x) for branch in self.branches.values()])
         return self.out
 
     def backward(self, grad_out: Tensor) -> Tensor:
         self.grad_out = grad_out
-        gradients = []
-        for branch in self.branches.values():
-            gradient = grad_out
-            for layer in reversed(branch.values()):
-                gradient = layer.backward(gradient)
-            gradients.append(gradient)
-        return self._sum("grad_x", gradients)
+        return self._sum("grad_x", [_backward(branch, grad_out) for branch in self.branches.values()])
 
     def functional_forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
         outputs = [_functional_forward(branch, x, parameters) for branch in self.branches.values()]
@@ -339,14 +327,11 @@ class Sequential:
 
     def forward(self, x: Tensor) -> Tensor:
         """Output of the last layer; for a language model the logits, shape (B, V)."""
-        for layer in self.layers.values():
-            x = layer.forward(x)
-        return x
+        return _forward(self.layers, x)
 
     def backward(self, grad_out: Tensor) -> None:
         """Fills ``grad``, given the gradient of the loss with respect to the output."""
-        for layer in reversed(self.layers.values()):
-            grad_out = layer.backward(grad_out)
+        _backward(self.layers, grad_out)
 
     def functional_forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
         """Output for given parameters (by name), differentiable by autograd; leaves the model unchanged."""
@@ -396,6 +381,18 @@ def _layer_inputs(layers: dict[str, Layer], x: Tensor) -> Iterator[tuple[str, La
         else:
             yield name, layer, x
         x = layer.out
+
+
+def _forward(layers: dict[str, Layer], x: Tensor) -> Tensor:
+    for layer in layers.values():
+        x = layer.forward(x)
+    return x
+
+
+def _backward(layers: dict[str, Layer], grad_out: Tensor) -> Tensor:
+    for layer in reversed(layers.values()):
+        grad_out = layer.backward(grad_out)
+    return grad_out
 
 
 def _functional_forward(layers: dict[str, Layer], x: Tensor, parameters: dict[str, Tensor]) -> Tensor:

@@ -78,11 +78,6 @@ class ClassifierTrainer(Trainer):
         self.events: list[list[float]] = []  # kind, first step, last step, value
 
     @property
-    def weights(self) -> NDArray[Any]:
-        """All weights in one vector, shape (P,); a view."""
-        return self.model.theta
-
-    @property
     def n_classes(self) -> int:
         """Number of classes."""
         return len(self.data.classes)
@@ -119,24 +114,24 @@ class ClassifierTrainer(Trainer):
 
     def _steps_within_epoch(self, steps: int, first: int) -> list[float]:
         """Take steps until that many are taken or the epoch is over; ``first`` steps were taken before."""
-        settings, N = self.config.train, len(self.y)
+        settings, N, rate = self.config.train, len(self.y), self.learning_rate
         epoch, seen = divmod(self.examples, N)
         if settings.descent == "batch" and seen == 0:
-            return [self._descend(self.X, self.y, first + 1)]
+            return [self._descend(self.X, self.y, rate, first + 1)]
         if settings.descent == "stochastic" and settings.clip != "value" and isinstance(self.model, LinearClassifier):
             return self._stochastic_steps(self.model, steps, first)
         rows = self._order(epoch)[seen:]
         size = self.examples_per_step
         batches = [rows[i : i + size] for i in range(0, size * steps, size) if i < len(rows)]
-        return [self._descend(self.X[batch], self.y[batch], first + i) for i, batch in enumerate(batches, 1)]
+        return [self._descend(self.X[batch], self.y[batch], rate, first + i) for i, batch in enumerate(batches, 1)]
 
-    def _descend(self, X: Floats, y: Ids, step: int) -> float:
+    def _descend(self, X: Floats, y: Ids, rate: float, step: int) -> float:
         """One step down the gradient over some examples."""
         settings = self.config.train
         loss, gradient = self.model.loss_and_gradient(X, y)
-        if clip_gradient(gradient, settings.clip, settings.clip_threshold):
+        if settings.clip != "none" and clip_gradient(gradient, settings.clip, settings.clip_threshold):
             self._log_clipping(step)
-        gradient *= self.learning_rate
+        gradient *= rate
         self.model.theta -= gradient
         self.examples += len(y)
         self.epoch_loss += loss * len(y)
@@ -290,11 +285,3 @@ class ClassifierTrainer(Trainer):
         began, epoch_loss, rate, threshold = state["block"].tolist()
         self.block = (int(began), state["block/" + WEIGHTS].copy(), epoch_loss, rate, threshold)
         self.order = (-1, np.zeros(0, np.int64))  # the seed may have changed
-
-    def load_weights(self, arrays: Mapping[str, NDArray[Any]], which: str = "") -> None:
-        """Restore the weights of a state dict, or of a snapshot that keeps them.
-
-        Raises:
-            UserError: if there are none, or they belong to a model of another shape.
-        """
-        self._copy_weights(arrays.get(which + WEIGHTS))

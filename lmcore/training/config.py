@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from lmcore.config import LIVE, Config, Field
+from lmcore.config import Config, Field
 from lmcore.data import datasets
 from lmcore.data.corpora import CorpusConfig
 from lmcore.data.datasets import DataConfig
@@ -14,41 +14,26 @@ from lmcore.training.clipping import Clip
 
 
 class BaseTrainConfig(Config):
-    """Training settings that every model family has."""
+    """Training settings that every model family has. All but the seed may change during a run."""
 
-    steps: int = Field(
-        100_000, ge=1, le=100_000_000, description="Total number of training steps.", json_schema_extra=LIVE
-    )
+    steps: int = Field(100_000, ge=1, le=100_000_000, description="Total number of training steps.")
     seed: int = Field(2147483647, ge=0, le=2**53 - 1, description="Seed of the initial weights and the minibatches.")
     evaluate_every: int = Field(
-        5000,
-        ge=100,
-        le=10_000_000,
-        description="Steps between two evaluations of the train and dev loss.",
-        json_schema_extra=LIVE,
+        5000, ge=100, le=10_000_000, description="Steps between two evaluations of the train and dev loss."
     )
-    minutes: float = Field(
-        60, gt=0, le=24 * 60, description="Time limit of the run, in minutes of training.", json_schema_extra=LIVE
-    )
-    learning_rate: float = Field(
-        0.1,
-        ge=0,
-        le=1000,
-        description="Learning rate: weights -= learning rate × gradient.",
-        json_schema_extra=LIVE,
-    )
+    minutes: float = Field(60, gt=0, le=24 * 60, description="Time limit of the run, in minutes of training.")
+    learning_rate: float = Field(0.1, ge=0, le=1000, description="Learning rate: weights -= learning rate × gradient.")
     clip: Clip = Field(
-        "none",
-        description="Gradient clipping: none, by value (each component), or by norm (the whole gradient).",
-        json_schema_extra=LIVE,
+        "none", description="Gradient clipping: none, by value (each component), or by norm (the whole gradient)."
     )
     clip_threshold: float = Field(
-        1.0,
-        gt=0,
-        le=1000,
-        description="Largest component or norm that gradient clipping allows.",
-        json_schema_extra=LIVE,
+        1.0, gt=0, le=1000, description="Largest component or norm that gradient clipping allows."
     )
+
+    @classmethod
+    def live_fields(cls) -> set[str]:
+        """Names of the settings that may change during a run."""
+        return cls.model_fields.keys() - {"seed"}
 
 
 class BaseRunConfig(Config):
@@ -94,70 +79,36 @@ class BaseRunConfig(Config):
 class TrainConfig(BaseTrainConfig):
     """How a language model is trained."""
 
-    batch_size: int = Field(32, ge=1, le=16_384, description="Examples per minibatch.", json_schema_extra=LIVE)
+    batch_size: int = Field(32, ge=1, le=16_384, description="Examples per minibatch.")
     optimizer: Literal["sgd", "momentum", "adam", "adamw", "adagrad", "rmsprop"] = Field(
-        "sgd",
-        description="Optimizer. SGD and momentum work well near a learning rate of 0.1, the others near 0.001.",
-        json_schema_extra=LIVE,
+        "sgd", description="Optimizer. SGD and momentum work well near a learning rate of 0.1, the others near 0.001."
     )
-    momentum: float = Field(
-        0.9, ge=0, lt=1, description="Momentum: fraction of the previous update that is kept.", json_schema_extra=LIVE
-    )
+    momentum: float = Field(0.9, ge=0, lt=1, description="Momentum: fraction of the previous update that is kept.")
     weight_decay: float = Field(
         0.01,
         ge=0,
         le=10,
         description="Decoupled weight decay of AdamW: weights shrink by learning rate × this per step.",
-        json_schema_extra=LIVE,
     )
     schedule: Literal["constant", "step", "exponential", "cosine"] = Field(
         "constant",
         description="Learning-rate schedule: constant, one drop by the decay factor, exponential, or cosine.",
-        json_schema_extra=LIVE,
     )
     factor: float = Field(
-        0.1,
-        gt=0,
-        le=1,
-        description="Decay factor: final learning rate as a fraction of the initial one.",
-        json_schema_extra=LIVE,
+        0.1, gt=0, le=1, description="Decay factor: final learning rate as a fraction of the initial one."
     )
-    decay_at: int = Field(
-        50_000, ge=0, le=100_000_000, description="Step at which the step schedule decays.", json_schema_extra=LIVE
-    )
-    warmup: int = Field(
-        0,
-        ge=0,
-        le=1_000_000,
-        description="Warmup: steps over which the learning rate rises from 0.",
-        json_schema_extra=LIVE,
-    )
-    one_batch: bool = Field(
-        False,
-        description="Overfit a single minibatch: every step uses the same examples.",
-        json_schema_extra=LIVE,
-    )
+    decay_at: int = Field(50_000, ge=0, le=100_000_000, description="Step at which the step schedule decays.")
+    warmup: int = Field(0, ge=0, le=1_000_000, description="Warmup: steps over which the learning rate rises from 0.")
+    one_batch: bool = Field(False, description="Overfit a single minibatch: every step uses the same examples.")
     full_batch: bool = Field(
-        False,
-        description="Full-batch gradient descent: every step uses all examples. For models with a context of 1.",
-        json_schema_extra=LIVE,
+        False, description="Full-batch gradient descent: every step uses all examples. For models with a context of 1."
     )
     l2: float = Field(
-        0.0,
-        ge=0,
-        le=10,
-        description="L2 penalty: adds this × the sum of all squared weights (not biases) to the loss.",
-        json_schema_extra=LIVE,
+        0.0, ge=0, le=10, description="L2 penalty: adds this × the sum of all squared weights (not biases) to the loss."
     )
-    l2_embedding: float = Field(
-        0.0, ge=0, le=10, description="Additional L2 penalty of the embeddings.", json_schema_extra=LIVE
-    )
-    l2_hidden: float = Field(
-        0.0, ge=0, le=10, description="Additional L2 penalty of the hidden weights.", json_schema_extra=LIVE
-    )
-    l2_output: float = Field(
-        0.0, ge=0, le=10, description="Additional L2 penalty of the output and direct weights.", json_schema_extra=LIVE
-    )
+    l2_embedding: float = Field(0.0, ge=0, le=10, description="Additional L2 penalty of the embeddings.")
+    l2_hidden: float = Field(0.0, ge=0, le=10, description="Additional L2 penalty of the hidden weights.")
+    l2_output: float = Field(0.0, ge=0, le=10, description="Additional L2 penalty of the output and direct weights.")
 
 
 class RunConfig(BaseRunConfig):
@@ -180,61 +131,33 @@ class RunConfig(BaseRunConfig):
 class ClassifierTrainConfig(BaseTrainConfig):
     """How a classifier is trained."""
 
-    steps: int = Field(
-        1000, ge=1, le=100_000_000, description="Total number of training steps.", json_schema_extra=LIVE
-    )
+    steps: int = Field(1000, ge=1, le=100_000_000, description="Total number of training steps.")
     seed: int = Field(
         0, ge=0, le=2**53 - 1, description="Seed of the initial weights and of the order of the examples."
     )
     evaluate_every: int = Field(
-        500,
-        ge=10,
-        le=10_000_000,
-        description="Steps between two evaluations of the train and dev loss.",
-        json_schema_extra=LIVE,
+        500, ge=10, le=10_000_000, description="Steps between two evaluations of the train and dev loss."
     )
     descent: Literal["batch", "minibatch", "stochastic"] = Field(
         "minibatch",
         description="Gradient descent: batch (all examples per step), minibatch, or stochastic (one example per step).",
-        json_schema_extra=LIVE,
     )
-    batch_size: int = Field(32, ge=1, le=16_384, description="Examples per minibatch.", json_schema_extra=LIVE)
+    batch_size: int = Field(32, ge=1, le=16_384, description="Examples per minibatch.")
     schedule: Literal["constant", "step", "plateau"] = Field(
         "constant",
         description="Learning-rate schedule: constant, decay every few epochs, or decay when the loss plateaus.",
-        json_schema_extra=LIVE,
     )
-    factor: float = Field(
-        0.5,
-        gt=0,
-        lt=1,
-        description="Decay factor: each decay multiplies the learning rate by it.",
-        json_schema_extra=LIVE,
-    )
-    decay_every: int = Field(
-        20, ge=1, le=1_000_000, description="Epochs between two decays of the step schedule.", json_schema_extra=LIVE
-    )
-    patience: int = Field(
-        5, ge=1, le=100_000, description="Epochs without improvement that count as a plateau.", json_schema_extra=LIVE
-    )
+    factor: float = Field(0.5, gt=0, lt=1, description="Decay factor: each decay multiplies the learning rate by it.")
+    decay_every: int = Field(20, ge=1, le=1_000_000, description="Epochs between two decays of the step schedule.")
+    patience: int = Field(5, ge=1, le=100_000, description="Epochs without improvement that count as a plateau.")
     min_change: float = Field(
-        0.001,
-        ge=0,
-        le=10,
-        description="Minimum improvement of the loss (nats) that resets the patience counter.",
-        json_schema_extra=LIVE,
+        0.001, ge=0, le=10, description="Minimum improvement of the loss (nats) that resets the patience counter."
     )
     watch: Literal["train", "dev"] = Field(
-        "dev",
-        description="Split whose loss plateau and early stopping watch; train if there is no dev split.",
-        json_schema_extra=LIVE,
+        "dev", description="Split whose loss plateau and early stopping watch; train if there is no dev split."
     )
-    early_stopping: bool = Field(
-        False, description="Early stopping: end the run when the loss stops improving.", json_schema_extra=LIVE
-    )
-    stop_patience: int = Field(
-        10, ge=1, le=100_000, description="Epochs without improvement that stop the run early.", json_schema_extra=LIVE
-    )
+    early_stopping: bool = Field(False, description="Early stopping: end the run when the loss stops improving.")
+    stop_patience: int = Field(10, ge=1, le=100_000, description="Epochs without improvement that stop the run early.")
 
 
 class ClassifierRunConfig(BaseRunConfig):

@@ -70,11 +70,6 @@ class LayeredTrainer(LanguageModelTrainer):
         self.update_ratios: list[tuple[int, Tensor]] = []  # since the last `pop_update_ratios`
 
     @property
-    def weights(self) -> NDArray[Any]:
-        """All weights in one vector, shape (P,); a view."""
-        return self.model.theta.numpy()
-
-    @property
     def examples_per_step(self) -> int:
         """Examples in a batch."""
         return len(self.X) if self.config.train.full_batch else self.config.train.batch_size
@@ -250,12 +245,8 @@ class LayeredTrainer(LanguageModelTrainer):
         self.generator.set_state(torch.from_numpy(state["generator"]))
 
     def load_weights(self, arrays: Mapping[str, NDArray[Any]], which: str = "") -> None:
-        """Restore the weights and running statistics of a state dict, or of a snapshot that keeps them.
-
-        Raises:
-            UserError: if there are none, or they belong to a model of another shape.
-        """
-        self._copy_weights(arrays.get(which + WEIGHTS))
+        """Restore the weights and the running statistics of batch normalization."""
+        super().load_weights(arrays, which)
         for name, array in strip_prefix(STATISTICS, arrays).items():
             self.model.statistics[name].copy_(torch.from_numpy(array))
 

@@ -143,18 +143,6 @@ class RecurrentTrainer(LanguageModelTrainer):
         self.smoothed_loss, self.best_smoothed_loss = state["smoothed_loss"].tolist()
         self.batches = SequenceBatches.from_state(self.data.streams["train"], self.sequence_length, state["batches"])
 
-    def load_weights(self, arrays: Mapping[str, NDArray[Any]], which: str = "") -> None:
-        """Restore the weights of a state dict, or of a snapshot that keeps them.
-
-        Args:
-            arrays: by name.
-            which: "" for the last weights, `checkpoint.BEST` for those with the lowest smoothed loss.
-
-        Raises:
-            UserError: if there are none, or they belong to a model of another shape.
-        """
-        self._copy_weights(arrays.get(which + WEIGHTS))
-
 
 class NumpyRNNTrainer(RecurrentTrainer):
     """Trains the RNN in NumPy with AdaGrad, on one lane; of `TrainConfig` it uses the learning rate and clipping."""
@@ -172,11 +160,6 @@ class NumpyRNNTrainer(RecurrentTrainer):
         generator = np.random.default_rng(self.config.train.seed)
         self.model = self.network(self.config.model, self.n_classes, generator)
         self.optimizer = AdaGrad(self.model.theta)
-
-    @property
-    def weights(self) -> NDArray[Any]:
-        """All weights in one vector, shape (P,); a view."""
-        return self.model.theta
 
     @property
     def lanes(self) -> int:
@@ -224,11 +207,6 @@ class TorchRecurrentTrainer(RecurrentTrainer):
         self.generator = torch.Generator().manual_seed(self.config.train.seed)
         self.model = self.network(self.config.model, self.n_classes, self.generator)
         self.optimizer = Optimizer(self.model.theta)
-
-    @property
-    def weights(self) -> NDArray[Any]:
-        """All weights in one vector, shape (P,); a view."""
-        return self.model.theta.numpy()
 
     @property
     def lanes(self) -> int:

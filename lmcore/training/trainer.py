@@ -130,25 +130,8 @@ class Trainer(ABC):
         """Restore what `_state` returned."""
 
     @abstractmethod
-    def load_weights(self, arrays: Mapping[str, NDArray[Any]], which: str = "") -> None:
-        """Restore the weights of a state dict, or of a snapshot that keeps them.
-
-        Args:
-            arrays: by name.
-            which: prefix of the weights, such as `checkpoint.BEST`.
-
-        Raises:
-            UserError: if there are none, or they belong to a model of another shape.
-        """
-
-    @abstractmethod
     def _record(self) -> Arrays:
         """The arrays of a snapshot, the weights excluded."""
-
-    @property
-    @abstractmethod
-    def weights(self) -> NDArray[Any]:
-        """All weights in one vector, shape (P,); a view."""
 
     @property
     @abstractmethod
@@ -181,6 +164,11 @@ class Trainer(ABC):
         return self.metrics(split, max_examples).get("loss")
 
     # ------------------------------------------------------------ steps
+
+    @property
+    def weights(self) -> NDArray[Any]:
+        """All weights in one vector, shape (P,); a view."""
+        return np.asarray(self.model.theta)
 
     @property
     def n_parameters(self) -> int:
@@ -267,12 +255,17 @@ class Trainer(ABC):
         self.step, self.examples = int(state["step"]), int(state["examples"])
         self.first_loss = float(state["first_loss"])
 
-    def _copy_weights(self, weights: NDArray[Any] | None) -> None:
-        """Overwrite all weights.
+    def load_weights(self, arrays: Mapping[str, NDArray[Any]], which: str = "") -> None:
+        """Restore the weights of a state dict, or of a snapshot that keeps them.
+
+        Args:
+            arrays: by name.
+            which: "" for the weights after the step, `checkpoint.BEST` for the best ones of a recurrent network.
 
         Raises:
-            UserError: if there are none, or not as many as the model has.
+            UserError: if there are none, or they belong to a model of another shape.
         """
+        weights = arrays.get(which + WEIGHTS)
         if weights is None:
             raise UserError("This snapshot has no weights. Choose the last snapshot, or a smaller model.")
         if weights.shape != self.weights.shape or weights.dtype != self.weights.dtype:

@@ -63,6 +63,12 @@ def charts(app: AppTest) -> list[dict[str, Any]]:
     return [json.loads(part["figure"]) | {"alt": part["alt"]} for part in sent]
 
 
+def chart(app: AppTest, alt: str) -> dict[str, Any]:
+    """The only chart of the page whose alternative text begins with these words."""
+    (found,) = (one for one in charts(app) if one["alt"].startswith(alt))
+    return found
+
+
 def alts(app: AppTest) -> list[str]:
     """The alternative text of every chart."""
     return [chart["alt"] for chart in charts(app)]

@@ -20,7 +20,7 @@ from ui.run import attach
 RATE = 0.321  # the learning rate of every run here
 SHOWING = [page for page in ALL if page.families]
 NAMES, DIGITS = {"locales": ("fr_FR",)}, {"source": "digits"}
-SETTINGS: dict[str, dict[str, Any]] = {
+SETTINGS: dict[str, dict[str, Any]] = {  # all others are those of the family
     "mlp": NAMES | {"hidden": 17, "direct_connections": True},
     "wavenet": NAMES | {"hidden": 17},
     "neural-bigram": NAMES | {"full_batch": True},
@@ -31,8 +31,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "logistic-regression": {"classes": 2, "data_seed": 3},
 }
 CONFIGS: dict[str, AnyRunConfig] = {
-    family: run_config_from_settings({"family": family, "learning_rate": RATE, "steps": 50} | settings)
-    for family, settings in SETTINGS.items()
+    family: run_config_from_settings({"family": family, "learning_rate": RATE, "steps": 50} | SETTINGS.get(family, {}))
+    for family in FAMILIES
 }
 CONFIGS["softmax-regression on images"] = run_config_from_settings(
     {"family": "softmax-regression", "learning_rate": RATE, "steps": 50} | DIGITS
@@ -98,7 +98,6 @@ def explains(app: AppTest, config: AnyRunConfig) -> bool:
 
 
 def test_every_family_has_a_page() -> None:
-    assert set(SETTINGS) == set(FAMILIES)
     assert all(navigation.page_of(config) for config in CONFIGS.values())
 
 

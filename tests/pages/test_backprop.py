@@ -1,14 +1,11 @@
 """The Backprop page, without a browser."""
 
-import json
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from lmcore.inspection.backprop_exam import QUESTIONS
 from lmcore.inspection.backprop_rules import BACKWARD
-from tests.pages.app_testing import charts as all_charts
-from tests.pages.app_testing import panels, visit
+from tests.pages.app_testing import chart, charts, visit
 
 PAGE = "inside/backprop"
 
@@ -22,12 +19,8 @@ def exam(app: AppTest) -> AppTest:
     return app
 
 
-def charts(app: AppTest) -> list[dict]:
-    return [json.loads(part["figure"]) for part in panels(app)[0]]
-
-
-def title_of(app: AppTest, at: int) -> str:
-    return charts(app)[at]["layout"]["title"]["text"]
+def title_of(app: AppTest, alt: str) -> str:
+    return chart(app, alt)["layout"]["title"]["text"]
 
 
 def answer(app: AppTest, typed: str) -> AppTest:
@@ -42,8 +35,8 @@ def progress(app: AppTest) -> str:
 
 def test_a_tensor_is_drawn_beside_its_gradient(app: AppTest) -> None:
     visit(app, PAGE)
-    assert title_of(app, 0).startswith("logits   (32 × 27)")
-    assert title_of(app, 1).startswith("∂loss/∂logits   (")
+    assert title_of(app, "Values of").startswith("logits   (32 × 27)")
+    assert title_of(app, "Gradient of").startswith("∂loss/∂logits   (")
     assert "logits = h @ W2 + b2\ndlogits = dnorm_logits +" in app.code[0].value
     assert "W2 (64, 27)" in app.caption[0].value
     table = app.dataframe[0].value
@@ -56,10 +49,10 @@ def test_one_walks_back_to_the_embeddings_and_forward_to_the_loss(app: AppTest) 
     visit(app, PAGE)
     app.button(key="bp.back").click().run()
     assert app.select_slider(key="bp.at").value == "h"
-    assert title_of(app, 0).startswith("h   (")
+    assert title_of(app, "Values of").startswith("h   (")
     app.button(key="bp.next").click().run()
     app.button(key="bp.next").click().run()
-    assert title_of(app, 0).startswith("logit_maxes   (")
+    assert title_of(app, "Values of").startswith("logit_maxes   (")
     app.select_slider(key="bp.at").set_value("C").run()
     assert app.button(key="bp.back").disabled
     app.select_slider(key="bp.at").set_value("loss").run()
@@ -76,14 +69,14 @@ def test_every_tensor_is_shown_on_names_and_on_running_text(app: AppTest, text: 
         app.select_slider(key="bp.at").set_value(name).run()
         assert not app.exception
         assert not app.error
-        assert title_of(app, 0).startswith(f"{name}   (")
+        assert title_of(app, "Values of").startswith(f"{name}   (")
 
 
 def test_another_seed_gives_another_pass(app: AppTest) -> None:
     visit(app, PAGE)
-    before = charts(app)[0]["data"][0]["z"]
+    before = chart(app, "Values of")["data"][0]["z"]
     app.number_input(key="bp_seed").set_value(1).run()
-    assert charts(app)[0]["data"][0]["z"] != before
+    assert chart(app, "Values of")["data"][0]["z"] != before
 
 
 @pytest.mark.slow
@@ -163,11 +156,11 @@ def gradient_check(app: AppTest) -> AppTest:
 @pytest.mark.slow
 def test_the_gradient_check_draws_both_precisions_and_the_error_against_h(gradient_check: AppTest) -> None:
     assert not gradient_check.exception
-    titles = [chart["layout"]["yaxis"]["title"]["text"] for chart in all_charts(gradient_check)]
+    titles = [chart["layout"]["yaxis"]["title"]["text"] for chart in charts(gradient_check)]
     assert titles[:2] == ["Relative error, float64", "Relative error, float32"]
-    assert all_charts(gradient_check)[2]["layout"]["shapes"][0]["x0"] == pytest.approx(1e-5)
+    assert chart(gradient_check, "Error of central differences")["layout"]["shapes"][0]["x0"] == pytest.approx(1e-5)
     gradient_check.slider(key="back.h").set_value(-2.0).run()
-    assert all_charts(gradient_check)[2]["layout"]["shapes"][0]["x0"] == pytest.approx(1e-2)
+    assert chart(gradient_check, "Error of central differences")["layout"]["shapes"][0]["x0"] == pytest.approx(1e-2)
     gradient_check.selectbox(key="back.model").select("WaveNet").run()
     assert not gradient_check.exception
-    assert "norm2.gain" in all_charts(gradient_check)[0]["data"][0]["x"]
+    assert "norm2.gain" in chart(gradient_check, "Relative error of each gradient, float64")["data"][0]["x"]

@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.app_testing import figure, parts, values, visit
+from tests.pages.app_testing import chart, charts, parts, values, visit
 
 TABS = ["One batch", "Running statistics", "3-D input", "Folding"]
 
@@ -31,20 +31,20 @@ def set_to(app: AppTest, label: str, value: float) -> None:
 @pytest.mark.parametrize("text", ["given-names", "python-reference"])
 def test_every_tab_opens_on_names_and_on_running_text(app: AppTest, tab: str, text: str) -> None:
     open_tab(app, tab, text)
-    assert all(figure(app, at)["data"] for at in range(len(parts(app, "chart"))))
+    assert all(one["data"] for one in charts(app))
     assert app.main.expander[-1].label == "Show the code"
 
 
 def test_dragging_one_example_moves_the_others(app: AppTest) -> None:
     open_tab(app, "One batch")
     assert numbers(app)["Mean shift of the others"] == "0.000"
-    assert "Move the first example" in figure(app, 3)["layout"]["annotations"][0]["text"]
+    assert "Move the first example" in chart(app, "Shift of each other example")["layout"]["annotations"][0]["text"]
     means = []
     for value in (-30.0, 30.0):
         set_to(app, "Value of the first example", value)
         assert float(numbers(app)["Mean shift of the others"]) > 0.1
         assert (numbers(app)["Mean after"], numbers(app)["Variance after"]) == ("0.000", "1.000")
-        assert (values(figure(app, 3)["data"][0]["y"]) != 0).all()
+        assert (values(chart(app, "Shift of each other example")["data"][0]["y"]) != 0).all()
         means.append(float(numbers(app)["Mean before"]))
     assert means[1] - means[0] == pytest.approx(60 / 32, abs=0.002)
 
@@ -93,8 +93,8 @@ def test_another_position_is_marked(app: AppTest) -> None:
     assert float(table["spread between batches"]["wrong"]) > float(table["spread between batches"]["correct"])
     for position in (1, 4):
         set_to(app, "Position", position)
-        for chart in (figure(app, 0), figure(app, 1)):
-            assert chart["data"][-2]["name"] == f"wrong: position {position}"
+        for alt in ("Mean of each unit", "Output against input"):
+            assert chart(app, alt)["data"][-2]["name"] == f"wrong: position {position}"
 
 
 @pytest.mark.slow

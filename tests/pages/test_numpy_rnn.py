@@ -4,7 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lmcore.runs.engine import Engine
-from tests.pages.app_testing import alts, charts, finish, open_tab, visit
+from tests.pages.app_testing import alts, chart, charts, finish, open_tab, visit
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_hidden_units_are_shown_on_any_text_of_known_characters(finished: AppTes
     assert len(finished.dataframe[1].value) == 6
     (text,) = (area for area in finished.text_area if area.key.startswith("rnn.text."))
     text.set_value("for x in range(3):\n    pass\n").run()
-    assert len(charts(finished)[0]["data"][1]["text"]) == 28
+    assert len(chart(finished, "The text colored")["data"][1]["text"]) == 28
     finished.text_area(key=text.key).set_value("").run()
     assert "Type" in finished.error[0].value
 
@@ -62,19 +62,22 @@ def test_hidden_units_are_shown_on_any_text_of_known_characters(finished: AppTes
 def test_words_are_counted_in_a_sample(finished: AppTest) -> None:
     open_tab(finished, "rnn", "Words")
     assert finished.dataframe[0].value["word"].iloc[0] == "the"
-    assert charts(finished)[-1]["layout"]["xaxis"]["title"]["text"].lower().startswith("step")
+    assert chart(finished, "Line chart of the share")["layout"]["xaxis"]["title"]["text"].lower().startswith("step")
     (words,) = (field for field in finished.text_input if field.key.startswith("rnn.words."))
     words.set_value("lambda <b> lambda").run()
     assert finished.dataframe[0].value["word"].tolist() == ["lambda", "<b>"]
 
 
+FADING = "Line chart of the norm of the gradient"
+
+
 def test_a_step_is_unrolled_and_gradients_depend_on_the_spectral_radius(page: AppTest) -> None:
     open_tab(page, "rnn", "Step by step")
     assert len(charts(page)) == 13
-    norms = charts(page)[-1]["data"][0]["y"]
+    norms = chart(page, FADING)["data"][0]["y"]
     page.toggle(key="rnn.rescale").set_value(True).run()
     page.slider(key="rnn.radius").set_value(1.5).run()
-    assert charts(page)[-1]["data"][0]["y"] != norms
+    assert chart(page, FADING)["data"][0]["y"] != norms
     (text,) = (field for field in page.text_input if field.key.startswith("rnn.unrolled."))
     text.set_value("a").run()
     assert "two characters" in page.error[0].value

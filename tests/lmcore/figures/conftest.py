@@ -1,15 +1,12 @@
 """Figures are built unvalidated, for speed; in these tests, Plotly checks every property of every figure."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
 
 from lmcore.data.corpora import Corpus, CorpusConfig, from_text
-from lmcore.families import make_trainer, run_config_from_settings
 from lmcore.figures import style
-from lmcore.training.classifier import ClassifierTrainer
 from lmcore.training.history import Change, History, Snapshot
 from lmcore.training.loss_curve import LossCurve, loss_curve
 
@@ -18,13 +15,6 @@ from lmcore.training.loss_curve import LossCurve, loss_curve
 def validated(monkeypatch: pytest.MonkeyPatch) -> None:
     make = style.go.Figure
     monkeypatch.setattr(style.go, "Figure", lambda given, _validate: make(given))
-
-
-@pytest.fixture(scope="session")
-def corpus() -> Corpus:
-    """A few names, each several times."""
-    names = ["emma", "olivia", "ava", "isabella", "sophia", "mia", "noah", "liam"]
-    return from_text("\n".join(names * 5), config=CorpusConfig(units="lines"))
 
 
 @pytest.fixture(scope="session")
@@ -49,22 +39,5 @@ def curve() -> MakeCurve:
             for step, train, dev_loss in losses
         ]
         return loss_curve(history, snapshots, 27, changes, np.full(diverged, 50.0, np.float32))
-
-    return make
-
-
-MakeClassifier = Callable[..., ClassifierTrainer]
-
-
-@pytest.fixture
-def classifier() -> MakeClassifier:
-    """Makes a classifier's trainer from flat settings, after some steps."""
-
-    def make(steps: int = 0, **settings: Any) -> ClassifierTrainer:
-        defaults = {"family": "softmax-regression", "steps": max(steps, 1)}
-        trainer: ClassifierTrainer = make_trainer(run_config_from_settings(defaults | settings))
-        if steps:
-            trainer.train(steps)
-        return trainer
 
     return make

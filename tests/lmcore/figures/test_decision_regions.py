@@ -5,7 +5,7 @@ import pytest
 
 from lmcore import figures
 from lmcore.inspection.decision_regions import decision_planes, decision_regions
-from tests.lmcore.figures.conftest import MakeClassifier
+from tests.lmcore.conftest import MakeClassifier
 
 
 def test_misclassified_examples_have_a_ring(classifier: MakeClassifier) -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from lmcore import figures
 from lmcore.inspection.linear_scores import linear_scores
-from tests.lmcore.figures.conftest import MakeClassifier
+from tests.lmcore.conftest import MakeClassifier
 
 
 @pytest.mark.parametrize(("classes", "family"), [(3, "softmax-regression"), (2, "logistic-regression")])

@@ -1,52 +1,20 @@
 """Small texts and models to inspect."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
 
-from lmcore.data.corpora import Corpus, CorpusConfig, from_text
-from lmcore.families import make_trainer, run_config_from_settings
+from lmcore.data.corpora import Corpus, from_text
 from lmcore.inspection import backprop
 from lmcore.inspection.backprop import BackpropPass
 from lmcore.models.numpy_rnn import RNN, RNNConfig
-from lmcore.training.classifier import ClassifierTrainer
-
-FEW_NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "mia", "noah", "liam"]
-
-
-@pytest.fixture(scope="session")
-def corpus() -> Corpus:
-    """A few names, each several times."""
-    return from_text("\n".join(FEW_NAMES * 5), config=CorpusConfig(units="lines"))
 
 
 @pytest.fixture(scope="session")
 def many_names() -> Corpus:
-    """The same kind of names, often enough for a dev split of every length."""
+    """A few names, often enough for a dev split of every length."""
     return from_text("emma\nolivia\nava\nisabella\nsophia\nmia\n" * 20)
-
-
-MakeClassifier = Callable[..., ClassifierTrainer]
-
-
-@pytest.fixture
-def classifier() -> MakeClassifier:
-    """Makes a classifier's trainer from flat settings, after some steps."""
-
-    def make(steps: int = 0, **settings: Any) -> ClassifierTrainer:
-        trainer: ClassifierTrainer = make_trainer(
-            run_config_from_settings(CLASSIFIER | settings | {"steps": max(steps, 1)})
-        )
-        if steps:
-            trainer.train(steps)
-        return trainer
-
-    return make
-
-
-CLASSIFIER: dict[str, Any] = {"family": "softmax-regression"}
 
 
 @pytest.fixture(scope="session")

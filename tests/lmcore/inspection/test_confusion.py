@@ -5,7 +5,7 @@ import pytest
 
 from lmcore.data.corpora import Split
 from lmcore.inspection.confusion import confusion
-from tests.lmcore.inspection.conftest import MakeClassifier
+from tests.lmcore.conftest import MakeClassifier
 
 
 @pytest.mark.parametrize("split", ["train", "dev", "test"])

@@ -11,7 +11,7 @@ from lmcore.inspection.decision_regions import (
     load_classifier,
     projection_plane,
 )
-from tests.lmcore.inspection.conftest import MakeClassifier
+from tests.lmcore.conftest import MakeClassifier
 
 # The score of class B is 4 x1 and that of class A is 0, so the boundary is at x1 = 0.
 BOUNDARY_AT_ZERO = np.array([0, 0, 0, 4, 0, 0], float)

@@ -4,7 +4,7 @@ from lmcore.data import datasets
 from lmcore.data.datasets import DataConfig
 from lmcore.inspection.decision_regions import class_probabilities
 from lmcore.inspection.image_gallery import example_gallery, worst_mistakes
-from tests.lmcore.inspection.conftest import MakeClassifier
+from tests.lmcore.conftest import MakeClassifier
 
 
 def test_the_worst_mistakes_are_those_with_the_highest_loss(classifier: MakeClassifier) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 
 from lmcore.inspection.linear_scores import linear_scores, weight_names
-from tests.lmcore.inspection.conftest import MakeClassifier
+from tests.lmcore.conftest import MakeClassifier
 
 
 def test_the_scores_of_softmax_regression_are_the_product(classifier: MakeClassifier) -> None:

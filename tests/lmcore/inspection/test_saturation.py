@@ -7,7 +7,7 @@ from lmcore.inspection.activations import Activations, LayerRecord
 from lmcore.inspection.saturation import diagnose, revive_table, saturation, unit_activity, unit_response
 from lmcore.models import MLPConfig, WaveNetConfig
 from lmcore.training.config import RunConfig, TrainConfig
-from tests.lmcore.inspection.conftest import MakeClassifier
+from tests.lmcore.conftest import MakeClassifier
 
 CONFIG = RunConfig(model=MLPConfig(hidden=12, hidden_layers=2), train=TrainConfig(steps=100, seed=3))
 

@@ -3,7 +3,7 @@ import pytest
 
 from lmcore.errors import UserError
 from lmcore.inspection.weight_images import weight_images
-from tests.lmcore.inspection.conftest import MakeClassifier
+from tests.lmcore.conftest import MakeClassifier
 
 
 def test_the_image_of_a_class_shows_its_weights_without_the_bias(classifier: MakeClassifier) -> None:

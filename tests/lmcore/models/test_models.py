@@ -1,6 +1,5 @@
 """What all model families have in common: parameter counts, initial weights, gradients."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,91 +8,86 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lmcore.config import Config
-from lmcore.models import mlp, neural_bigram, numpy_linear, numpy_mlp, numpy_rnn, recurrent, wavenet
-from lmcore.models.mlp import MLPConfig, build_mlp
-from lmcore.models.neural_bigram import NeuralBigramConfig, build_neural_bigram
-from lmcore.models.numpy_linear import LinearClassifier, LogisticConfig, SoftmaxConfig
-from lmcore.models.numpy_mlp import MLPClassifier, MLPClassifierConfig
-from lmcore.models.numpy_rnn import RNN, RNNConfig
-from lmcore.models.recurrent import CELLS, RecurrentConfig, RecurrentNet
-from lmcore.models.wavenet import WaveNetConfig, build_wavenet
+from lmcore.families import FAMILIES
+from lmcore.models.mlp import MLPConfig
+from lmcore.models.neural_bigram import NeuralBigramConfig
+from lmcore.models.numpy_linear import LogisticConfig, SoftmaxConfig
+from lmcore.models.numpy_mlp import MLPClassifierConfig
+from lmcore.models.numpy_rnn import RNNConfig
+from lmcore.models.recurrent import CELLS, RecurrentConfig
+from lmcore.models.wavenet import WaveNetConfig
 from lmcore.nn.layers import Sequential
 from lmcore.nn.losses import cross_entropy
+from lmcore.training.config import ClassifierRunConfig, RunConfig
+from lmcore.training.layered import LayeredTrainer
 
-MLP_CONFIGS = st.builds(
-    MLPConfig,
-    context=st.integers(1, 4),
-    embedding=st.integers(1, 5),
-    hidden=st.integers(1, 8),
-    hidden_layers=st.integers(1, 3),
-    activation=st.sampled_from(["tanh", "relu"]),
-    batch_norm=st.sampled_from(["none", "hidden", "all"]),
-    direct_connections=st.booleans(),
-)
-WAVENET_CONFIGS = st.builds(
-    WaveNetConfig,
-    context=st.sampled_from([2, 4, 8]),
-    embedding=st.integers(1, 5),
-    hidden=st.integers(1, 8),
-    batch_norm=st.booleans(),
-)
-LAYERED_CONFIGS = st.one_of(MLP_CONFIGS, WAVENET_CONFIGS, st.just(NeuralBigramConfig()))
-RECURRENT_CONFIGS = st.one_of(
-    st.builds(RNNConfig, hidden=st.integers(1, 9), sequence=st.just(3)),
-    st.builds(
+CONFIGS: dict[str, st.SearchStrategy[Any]] = {
+    "mlp": st.builds(
+        MLPConfig,
+        context=st.integers(1, 4),
+        embedding=st.integers(1, 5),
+        hidden=st.integers(1, 8),
+        hidden_layers=st.integers(1, 3),
+        activation=st.sampled_from(["tanh", "relu"]),
+        batch_norm=st.sampled_from(["none", "hidden", "all"]),
+        direct_connections=st.booleans(),
+    ),
+    "wavenet": st.builds(
+        WaveNetConfig,
+        context=st.sampled_from([2, 4, 8]),
+        embedding=st.integers(1, 5),
+        hidden=st.integers(1, 8),
+        batch_norm=st.booleans(),
+    ),
+    "neural-bigram": st.just(NeuralBigramConfig()),
+    "rnn": st.builds(RNNConfig, hidden=st.integers(1, 9), sequence=st.just(3)),
+    "recurrent": st.builds(
         RecurrentConfig,
         cell=st.sampled_from(sorted(CELLS)),
         embedding=st.integers(1, 6),
         hidden=st.integers(1, 7),
         layers=st.integers(1, 3),
     ),
-)
-CLASSIFIER_CONFIGS = st.one_of(
-    st.builds(SoftmaxConfig, initialization=st.sampled_from(["zeros", "uniform", "normal"])),
-    st.builds(LogisticConfig, initialization=st.sampled_from(["zeros", "uniform", "normal"])),
-    st.builds(
+    "softmax-regression": st.builds(SoftmaxConfig, initialization=st.sampled_from(["zeros", "uniform", "normal"])),
+    "logistic-regression": st.builds(LogisticConfig, initialization=st.sampled_from(["zeros", "uniform", "normal"])),
+    "mlp-classifier": st.builds(
         MLPClassifierConfig, hidden_layers=st.integers(1, 3), hidden=st.integers(1, 9), hidden_2=st.integers(1, 9)
     ),
-)
-
-FAMILIES: dict[type[Config], tuple[Callable[..., Any], Callable[..., int], Callable[[int], Any]]] = {
-    MLPConfig: (build_mlp, mlp.count_parameters, torch.manual_seed),
-    WaveNetConfig: (build_wavenet, wavenet.count_parameters, torch.manual_seed),
-    NeuralBigramConfig: (build_neural_bigram, neural_bigram.count_parameters, torch.manual_seed),
-    RecurrentConfig: (RecurrentNet, recurrent.count_parameters, torch.manual_seed),
-    RNNConfig: (RNN, numpy_rnn.count_parameters, np.random.default_rng),
-    SoftmaxConfig: (LinearClassifier, numpy_linear.count_parameters, np.random.default_rng),
-    LogisticConfig: (LinearClassifier, numpy_linear.count_parameters, np.random.default_rng),
-    MLPClassifierConfig: (MLPClassifier, numpy_mlp.count_parameters, np.random.default_rng),
 }
+LANGUAGE_MODELS = st.one_of(CONFIGS[name] for name, family in FAMILIES.items() if family.run_config is RunConfig)
+CLASSIFIERS = st.one_of(CONFIGS[name] for name, family in FAMILIES.items() if family.run_config is ClassifierRunConfig)
+LAYERED = st.one_of(CONFIGS[name] for name, family in FAMILIES.items() if issubclass(family.trainer, LayeredTrainer))
+NUMPY = ("rnn", "softmax-regression", "logistic-regression", "mlp-classifier")  # draw their weights with NumPy
 
 
-def generator_of(config: Config, seed: int = 0) -> torch.Generator | np.random.Generator:
-    seeded = FAMILIES[type(config)][2]
-    return torch.Generator().manual_seed(seed) if seeded is torch.manual_seed else seeded(seed)
+def build(config: Any, *sizes: int, seed: int = 0) -> Any:
+    """A model with fresh weights."""
+    is_numpy = config.family in NUMPY
+    generator = np.random.default_rng(seed) if is_numpy else torch.Generator().manual_seed(seed)
+    return FAMILIES[config.family].network(config, *sizes, generator)
 
 
-def build(config: Config, *sizes: int, seed: int = 0) -> Any:
-    return FAMILIES[type(config)][0](config, *sizes, generator_of(config, seed))
+def count_parameters(config: Any, *sizes: int) -> int:
+    """Its number of parameters, as the registry counts them."""
+    return FAMILIES[config.family].count_parameters(config, *sizes)
 
 
 @settings(max_examples=120, deadline=None)
-@given(st.one_of(LAYERED_CONFIGS, RECURRENT_CONFIGS), st.integers(2, 12))
-def test_language_models_have_as_many_parameters_as_their_family_counts(config: Config, V: int) -> None:
-    assert len(build(config, V).theta) == FAMILIES[type(config)][1](config, V)
+@given(LANGUAGE_MODELS, st.integers(2, 12))
+def test_language_models_have_as_many_parameters_as_their_family_counts(config: Any, V: int) -> None:
+    assert len(build(config, V).theta) == count_parameters(config, V)
 
 
 @settings(max_examples=60, deadline=None)
-@given(CLASSIFIER_CONFIGS, st.integers(1, 9), st.integers(2, 6))
-def test_classifiers_have_as_many_parameters_as_their_family_counts(config: Config, D: int, K: int) -> None:
+@given(CLASSIFIERS, st.integers(1, 9), st.integers(2, 6))
+def test_classifiers_have_as_many_parameters_as_their_family_counts(config: Any, D: int, K: int) -> None:
     K = 2 if isinstance(config, LogisticConfig) else K
-    assert len(build(config, D, K).theta) == FAMILIES[type(config)][1](config, D, K)
+    assert len(build(config, D, K).theta) == count_parameters(config, D, K)
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.one_of(LAYERED_CONFIGS, RECURRENT_CONFIGS), st.integers(0, 99))
-def test_the_same_seed_gives_the_same_weights(config: Config, seed: int) -> None:
+@given(LANGUAGE_MODELS, st.integers(0, 99))
+def test_the_same_seed_gives_the_same_weights(config: Any, seed: int) -> None:
     one, other = (np.asarray(build(config, 7, seed=seed).theta) for _ in range(2))
     np.testing.assert_array_equal(one, other)
     assert not np.array_equal(one, np.asarray(build(config, 7, seed=seed + 1).theta))
@@ -110,15 +104,15 @@ def test_the_same_seed_gives_the_same_weights(config: Config, seed: int) -> None
         (MLPConfig(hidden=100, hidden_layers=5, batch_norm="all"), 47_024),
     ],
 )
-def test_models_have_as_many_parameters_as_published(config: Config, parameters: int) -> None:
-    assert FAMILIES[type(config)][1](config, 27) == parameters
+def test_models_have_as_many_parameters_as_published(config: Any, parameters: int) -> None:
+    assert count_parameters(config, 27) == parameters
 
 
 @settings(max_examples=60, deadline=None)
-@given(LAYERED_CONFIGS, st.integers(2, 9), st.integers(2, 12), st.integers(0, 99))
+@given(LAYERED, st.integers(2, 9), st.integers(2, 12), st.integers(0, 99))
 def test_every_explicit_backward_pass_agrees_with_autograd(config: Any, B: int, V: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
-    model: Sequential = FAMILIES[type(config)][0](config, V, generator, torch.float64)
+    model: Sequential = FAMILIES[config.family].network(config, V, generator, torch.float64)
     X = torch.randint(0, V, (B, config.context), generator=generator)
     Y = torch.randint(0, V, (B,), generator=generator)
     parameters = {name: p.clone().requires_grad_() for name, p in model.parameters.items()}

@@ -309,11 +309,6 @@ def test_too_much_work_a_step_is_refused_in_words() -> None:
         make_trainer(config(**given, hidden_layers=3, descent="batch"))
 
 
-def test_another_models_state_is_refused_in_words() -> None:
-    with pytest.raises(UserError, match="start a new run"):
-        make_trainer(config(classes=2)).load_state_dict(make_trainer(config(classes=3)).state_dict())
-
-
 def test_a_classifier_writes_nothing() -> None:
     with pytest.raises(UserError, match="does not write text"):
         make_trainer(config()).sample(SampleConfig())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lmcore.data.corpora import Corpus, CorpusConfig, from_text
+from lmcore.data.corpora import Corpus
 from lmcore.errors import UserError
 from lmcore.families import make_trainer
 from lmcore.inspection import initialization
@@ -14,24 +14,19 @@ from lmcore.runs.worker import advance
 from lmcore.training.config import RunConfig, TrainConfig
 
 
-def small_corpus() -> Corpus:
-    names = ["emma", "olivia", "ava", "isabella", "sophia", "mia", "noah", "liam"]
-    return from_text("\n".join(names * 5), config=CorpusConfig(units="lines"))
-
-
-def test_a_batch_of_one_is_refused_where_it_is_normalized() -> None:
+def test_a_batch_of_one_is_refused_where_it_is_normalized(corpus: Corpus) -> None:
     config = RunConfig(model=MLPConfig(batch_norm="hidden"), train=TrainConfig(batch_size=1))
     with pytest.raises(UserError, match="at least 2"):
-        make_trainer(config, small_corpus()).train(1)
-    make_trainer(RunConfig(train=TrainConfig(batch_size=1)), small_corpus()).train(1)
+        make_trainer(config, corpus).train(1)
+    make_trainer(RunConfig(train=TrainConfig(batch_size=1)), corpus).train(1)
 
 
-def test_running_statistics_are_part_of_a_run() -> None:
+def test_running_statistics_are_part_of_a_run(corpus: Corpus) -> None:
     config = RunConfig(model=MLPConfig(hidden=8, batch_norm="hidden"), train=TrainConfig(steps=60))
-    whole, cut = make_trainer(config, small_corpus()), make_trainer(config, small_corpus())
+    whole, cut = make_trainer(config, corpus), make_trainer(config, corpus)
     whole.train(40)
     cut.train(15)
-    other = make_trainer(config, small_corpus())
+    other = make_trainer(config, corpus)
     other.load_state_dict(cut.state_dict())
     other.train(25)
     assert other.evaluate("dev") == whole.evaluate("dev")
