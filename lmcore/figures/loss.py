@@ -100,6 +100,7 @@ def loss_chart(
         shapes.append(vertical_line(fork, dash="dot"))
     y_axis = _loss_axis(all_curves, lines, unit, bool(single), guessing and has_losses)
     y_axis |= {"type": "log" if _is_log(log_y, all_curves, targets) else "linear"}
+    second_axis: dict[str, Any] = {"yaxis2": _accuracy_axis()} if accuracy else {}
     return figure(
         traces,
         _x_axis(all_curves, unit, log_x, last_x) | ({"anchor": "y2"} if accuracy else {}),
@@ -108,7 +109,7 @@ def loss_chart(
         hovermode="x unified",
         shapes=shapes,
         annotations=notes if has_losses else [*notes, message(empty) | {"y": 0.75}],  # above the line of guessing
-        **({"yaxis2": _accuracy_axis()} if accuracy else {}),
+        **second_axis,
     )
 
 
