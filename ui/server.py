@@ -17,6 +17,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from lmcore.runs.worker_pool import start_fork_server
+
 if TYPE_CHECKING:
     from lmcore.runs.engine import Engine
 
@@ -41,6 +43,7 @@ def engine() -> "Engine":
 
 def _warm_up() -> None:
     """Starts the workers, imports what pages need, and exempts all of it from garbage collection."""
+    start_fork_server()  # first, so that it loads torch while this process does
     engine().warm()
     for module in ("lmcore.figures", "lmcore.inspection.ngrams"):
         importlib.import_module(module)

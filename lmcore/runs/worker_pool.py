@@ -17,6 +17,7 @@ import types
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -118,15 +119,25 @@ class WorkerPool(Executor):
         return worker
 
 
+def start_fork_server() -> None:
+    """Start the process that workers are forked from, if it is not running yet, without waiting for it.
+
+    It loads PyTorch, which takes seconds. Windows has none.
+    """
+    if sys.platform != "win32":
+        multiprocessing.get_context("forkserver").set_forkserver_preload(["lmcore.runs.preload"])
+        forkserver.ensure_running()
+
+
 class _Worker:
     """A process, and this side of its pipe."""
 
     def __init__(self, memory: int, niceness: int) -> None:
+        start_fork_server()
         if sys.platform == "win32":
             context = multiprocessing.get_context("spawn")
         else:
             context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload(["lmcore.runs.preload"])
         self._connection, other_end = context.Pipe()
         self._memory = memory
         self._process = context.Process(target=_serve, args=(other_end, memory, niceness), daemon=True)
@@ -201,7 +212,7 @@ def _limit_memory(memory: int) -> None:
 
 
 def lower_priority(niceness: int) -> None:
-    """Let this process, on Linux only the calling thread, run after others."""
+    """Let this process run after others, where the system can."""
     if hasattr(os, "nice"):
         os.nice(niceness)
 
