@@ -16,7 +16,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmcore.cache import cached, n_bytes
+from lmcore.cache import cached, default_key, n_bytes
 
 
 class Owner:
@@ -123,6 +123,11 @@ def test_another_object_at_the_same_address_is_another_argument() -> None:
     for _ in range(20):
         zeros(5, Owner())
     assert len(calls) == 20
+
+
+def test_an_argument_without_weak_references_is_its_own_key() -> None:
+    argument = object()
+    assert default_key(argument) == default_key(argument) != default_key(object())
 
 
 def test_exceptions_are_not_kept() -> None:

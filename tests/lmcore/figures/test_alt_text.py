@@ -18,6 +18,7 @@ from lmcore.figures.style import character_axis, figure
         ({"type": "scatter", "name": "one", "y": [1]}, ""),
         ({"type": "scatter", "name": "words", "y": ["a", "b"]}, ""),
         ({"type": "bar", "x": [0, 1, 2], "y": [0.2, 0.7, 0.1]}, "The largest bar is 0.7, at b."),
+        ({"type": "bar", "x": [0, 1], "y": [np.inf, np.nan]}, ""),
         ({"type": "heatmap", "z": [[0, np.nan, 1], [5, 2, 3]]}, "The highest value is 5, at row 1, a."),
         ({"type": "heatmap", "z": [[np.nan]]}, ""),
     ],

@@ -55,3 +55,12 @@ def test_the_color_scale_has_a_stretch_for_each_class(classifier: MakeClassifier
     scale = figures.decision_regions(decision_regions(trainer.model, trainer.data, n_points=5)).data[0].colorscale
     assert [position for position, _ in scale][::2] == pytest.approx(np.arange(K) / K)
     assert scale[-1][0] == 1
+
+
+def test_a_class_without_examples_has_no_entry_in_the_legend(classifier: MakeClassifier) -> None:
+    trainer = classifier(20, classes=2)
+    record = decision_regions(trainer.model, trainer.data, n_points=9)
+    only_first = replace(record.points["train"], classes=np.zeros_like(record.points["train"].classes))
+    names = {trace.name for trace in figures.decision_regions(replace(record, points={"train": only_first})).data}
+    assert "A, train" in names
+    assert "B, train" not in names

@@ -96,3 +96,12 @@ def test_planes_need_three_features(classifier: MakeClassifier) -> None:
     trainer = classifier()
     with pytest.raises(UserError, match="three features"):
         decision_planes(trainer.model, trainer.data)
+
+
+@pytest.mark.parametrize("bias", [0.0, 1000.0], ids=["equal everywhere", "far away"])
+def test_without_a_boundary_among_the_data_there_is_no_plane(classifier: MakeClassifier, bias: float) -> None:
+    trainer = classifier(features=3, classes=2)
+    trainer.model.matrix[:] = 0
+    if bias:
+        trainer.model.matrix[:2, 0] = bias, 1  # the boundary is at x1 = -1000
+    assert not decision_planes(trainer.model, trainer.data).planes

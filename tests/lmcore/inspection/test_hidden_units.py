@@ -60,3 +60,9 @@ def test_phrases_are_those_that_excite_a_unit_most() -> None:
     found = top_phrases(TEXT[:100], states, 0, width=5, n=2)
     assert found["phrase"].tolist() == [TEXT[6:11], TEXT[56:61]]
     assert found["activation"].tolist() == [3.0, 1.0]
+
+
+def test_phrases_do_not_overlap_even_if_more_are_asked_for() -> None:
+    states = np.linspace(0, 1, 20)[:, None]
+    found = top_phrases(TEXT[:20], states, 0, width=5, n=50)
+    assert found["phrase"].tolist() == [TEXT[15:20], TEXT[10:15], TEXT[5:10], TEXT[:5]]

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmcore.data.corpora import Corpus, from_text
+from lmcore.data.corpora import Corpus, CorpusConfig, from_text
 from lmcore.errors import UserError
 from lmcore.families import make_trainer, run_config_from_settings
 from lmcore.inspection import neural_bigram
@@ -50,6 +50,15 @@ def test_every_gradient_is_that_of_autograd(objective: neural_bigram.Objective) 
         assert np.allclose(views[name].value, tensor.detach().numpy().reshape(shape), atol=1e-14), name
         assert np.allclose(views[name].gradient, tensor.grad.numpy().reshape(shape), atol=1e-14), name
         assert shape == (len(views[name].rows), len(views[name].columns))
+
+
+def test_only_documents_begin_and_end_at_a_boundary() -> None:
+    running = from_text("abab" * 20, config=CorpusConfig(units="running"))
+    a, b = (running.vocabulary.index[character] for character in "ab")
+    ids, targets = neural_bigram.text_pairs(running, "aba")
+    assert (ids.tolist(), targets.tolist()) == ([a, b], [b, a])
+    ids, targets = neural_bigram.text_pairs(SMALL, "mia")
+    assert (ids[0], targets[-1]) == (0, 0)
 
 
 def test_steps_lower_the_loss_of_the_word() -> None:

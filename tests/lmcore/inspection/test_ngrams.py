@@ -88,3 +88,10 @@ def test_orders_are_compared_by_their_contexts_and_losses(tiny: Corpus) -> None:
     assert table["order"].tolist() == [1, 2, 3, 4, 5]
     assert table["share seen"].iloc[0] == 1
     assert np.isfinite(table["train"]).all()
+
+
+def test_orders_whose_table_is_too_large_have_no_losses(tiny: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ngrams, "MAX_CELLS", 3)
+    table = ngrams.compare_orders(tiny, CountConfig(smoothing=0.1))
+    assert table["train"].notna().tolist() == [True, False, False, False, False]
+    assert table["contexts"].notna().all()

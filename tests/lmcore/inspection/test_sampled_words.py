@@ -53,3 +53,10 @@ def test_more_and_more_sampled_words_exist(model: RNNConfig | MLPConfig) -> None
     shares = known_word_shares(config, snapshots, corpus=CORPUS)
     assert [step for step, _ in shares] == [snapshot.step for snapshot in snapshots]
     assert shares[-1][1] > shares[0][1] + 0.3
+
+
+def test_snapshots_without_weights_are_left_out() -> None:
+    snapshot = make_trainer(CONFIG, CORPUS).snapshot()
+    shares = known_word_shares(CONFIG, [snapshot.without_weights(), snapshot], 200, CORPUS)
+    assert [step for step, _ in shares] == [0]
+    assert known_word_shares(CONFIG, [snapshot.without_weights()], 200, CORPUS) == []

@@ -202,3 +202,7 @@ def test_a_count_model_samples_through_its_log_probabilities() -> None:
     model = NGram(corpus, CountConfig())
     assert sample(WindowReader(model, 1), corpus, SampleConfig(count=2, length=6, prefix="a")) == ["abcabca"] * 2
     assert torch.isinf(model.forward(torch.tensor([[0]]))).sum() == 2
+
+
+def test_counts_of_nothing_have_no_loss() -> None:
+    assert np.isnan(mean_loss(np.zeros((2, 2), int), np.full((2, 2), 0.5)))

@@ -17,7 +17,15 @@ from lmcore.generation.sampling import SampleConfig
 from lmcore.runs.run import Run, Status
 from lmcore.runs.store import Store
 from lmcore.runs.worker import advance
-from lmcore.training.classifier import CLIPPED, RATE_CHANGED, STOPPED, ClassifierTrainer, epoch_order, steps_per_epoch
+from lmcore.training.classifier import (
+    CLIPPED,
+    MAX_EVENTS,
+    RATE_CHANGED,
+    STOPPED,
+    ClassifierTrainer,
+    epoch_order,
+    steps_per_epoch,
+)
 from lmcore.training.clipping import clip_gradient
 from lmcore.training.config import ClassifierRunConfig
 from lmcore.training.trainer import DivergedError
@@ -101,6 +109,11 @@ def test_step_decay_multiplies_the_rate_and_is_noted() -> None:
     trainer = trained(**QUICK, schedule="step", decay_every=10, factor=0.5, steps=25)
     assert trainer.learning_rate == 0.125
     assert events(trainer, RATE_CHANGED) == [[10, 10, 0.25], [20, 20, 0.125]]
+
+
+def test_a_long_run_keeps_its_first_events() -> None:
+    trainer = trained(**QUICK, schedule="step", decay_every=1, factor=0.999, steps=MAX_EVENTS + 5)
+    assert [last for _, last, _ in events(trainer, RATE_CHANGED)] == list(range(1, MAX_EVENTS + 1))
 
 
 def test_a_plateau_lowers_the_rate_after_patience_passes_without_progress() -> None:

@@ -172,6 +172,12 @@ def test_the_loss_of_a_split_is_that_of_its_characters_one_by_one() -> None:
     assert trainer.evaluate("dev") != trainer.evaluate("dev", 40)
 
 
+def test_a_split_of_a_single_character_has_no_loss() -> None:
+    trainer = make_trainer(NUMPY, NOVEL)
+    assert trainer.metrics("dev", 0) == {}
+    assert trainer.metrics("dev", 1).keys() == {"loss"}
+
+
 def test_evaluation_has_no_dropout() -> None:
     trainer = trained(60, with_model(LSTM, dropout=0.5))
     log_p, _, _ = trainer.model.read(NOVEL.streams["dev"][:40], trainer.model.initial_state(1))
