@@ -1,13 +1,15 @@
 """Downloads of files that are pinned by size and SHA-256. A download that breaks off resumes where it stopped."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import pooch
 import requests
+from filelock import FileLock, Timeout
 
 from lmcore.data.files import data_folder
 from lmcore.errors import UserError
@@ -17,6 +19,9 @@ CHUNK = 8192
 
 REPORT_EVERY = 500_000
 """Bytes between two progress reports."""
+
+WAITING_INTERVAL = 0.2
+"""Seconds between two reports while somebody else downloads the file."""
 
 Report = Callable[[int, int], None]
 """Called with the bytes received so far and the bytes in all."""
@@ -69,6 +74,8 @@ class RemoteFile:
 def download(file: RemoteFile, report: Report | None = None, timeout: float = 20.0) -> Path:
     """Download a file into the data folder and verify it, starting from what an earlier attempt left.
 
+    Of several callers, in this process or others, one downloads and the others wait for it.
+
     Args:
         file: what to download.
         report: called at intervals with the bytes received and the bytes in all.
@@ -78,18 +85,36 @@ def download(file: RemoteFile, report: Report | None = None, timeout: float = 20
         UserError: says why the download failed and what to do.
     """
     pooch.get_logger().setLevel("WARNING")
+    report = report or (lambda done, total: None)
     try:
         file.path.parent.mkdir(parents=True, exist_ok=True)
-        pooch.retrieve(
-            file.url,
-            known_hash=f"sha256:{file.sha256}",
-            path=file.path.parent,
-            fname=file.filename,
-            downloader=_ResumingDownloader(file, report or (lambda done, total: None), timeout),
-        )
+        with _only_one(file, report):
+            pooch.retrieve(
+                file.url,
+                known_hash=f"sha256:{file.sha256}",
+                path=file.path.parent,
+                fname=file.filename,
+                downloader=_ResumingDownloader(file, report, timeout),
+            )
     except (requests.RequestException, ValueError, OSError) as error:
         raise UserError(_explain(file, error)) from None
     return file.path
+
+
+@contextmanager
+def _only_one(file: RemoteFile, report: Report) -> Iterator[None]:
+    """Holds the lock of a download; while another caller holds it, reports the progress of that one."""
+    partial = file.partial_path
+    lock = FileLock(f"{partial}.lock")
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=WAITING_INTERVAL)
+        except Timeout:
+            report(partial.stat().st_size if partial.is_file() else 0, file.size)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class _ResumingDownloader:

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from lmcore.errors import UserError
@@ -32,4 +33,5 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise UserError(f"{path.name} could not be saved ({reason}). Free disk space or check the folder.") from None
     finally:
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # moved into place, or the disk can no longer be written
+                temporary.unlink()

@@ -55,6 +55,6 @@ class CheckpointWriter:
             try:
                 with self.lock:
                     self.flush(run_id)
-            except UserError as error:
+            except (UserError, OSError) as error:
                 warning = f"This run cannot be saved: {error}"
             self._report(run_id, warning)

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -132,8 +133,8 @@ class Engine:
         entry = _Entry(run)
         try:
             self.store.create(run)
-            entry.lock = self.store.lock(run.id)
-        except (UserError, OSError) as error:
+            self._lock_on_disk(entry)
+        except UserError as error:
             run.warning = f"This run cannot be saved: {error}"
         with self._lock:
             self._entries[run.id] = entry
@@ -167,8 +168,7 @@ class Engine:
             run.pause_at = run.step + 1 if step_once else None
             if run.status.is_active:
                 return
-            if entry.lock is None and not run.warning:
-                entry.lock = self.store.lock(run_id)
+            self._lock_on_disk(entry)
             run.status, run.message = Status.QUEUED, ""
             run.progress.clear()
             entry.crashes = 0
@@ -442,6 +442,9 @@ class Engine:
     # ------------------------------------------------------------ memory and disk
 
     def _save(self, entry: _Entry) -> None:
+        if entry.run.warning:  # perhaps it could not be created at its start, and now it can
+            with suppress(UserError):
+                self.store.create(entry.run)
         entry.saved = time.monotonic()
         content = entry.run.encode()
         entry.encoding_seconds = time.monotonic() - entry.saved
@@ -450,8 +453,9 @@ class Engine:
     def _warn(self, run_id: str, warning: str) -> None:
         """Take in whether a checkpoint could be written."""
         with self._lock:
-            if run_id in self._entries:
-                self._entries[run_id].run.warning = warning
+            if (entry := self._entries.get(run_id)) is not None:
+                entry.run.warning = warning
+                self._lock_on_disk(entry)
 
     def _evict_idle(self) -> None:
         idle = [entry for entry in self._entries.values() if not entry.run.status.is_active and not entry.run.warning]
@@ -459,6 +463,13 @@ class Engine:
             if not self._writer.is_pending(entry.run.id):
                 self._unlock(entry)
                 del self._entries[entry.run.id]
+
+    def _lock_on_disk(self, entry: _Entry) -> None:
+        if entry.lock is None and not entry.run.warning:
+            try:
+                entry.lock = self.store.lock(entry.run.id)
+            except OSError as error:
+                entry.run.warning = f"This run cannot be saved: {error.strerror or error}. Check the folder of runs."
 
     @staticmethod
     def _unlock(entry: _Entry) -> None:

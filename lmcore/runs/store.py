@@ -9,6 +9,7 @@ import re
 import shutil
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -73,14 +74,22 @@ class Header:
         return self.metrics.get(metric_name("loss", split))
 
 
+def _version(file: Path) -> tuple[int, int]:
+    """Tells versions of a file apart, even where the clock jumped back: a new version is another file."""
+    if not file.is_file():
+        return 0, 0
+    status = file.stat()
+    return status.st_mtime_ns, status.st_ino
+
+
 class Store:
     """The runs in a folder. A lock file, which ends with its process, tells other processes that a run is in use."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or runs_folder()
         self._known: dict[
-            str, tuple[tuple[int, ...], Header]
-        ] = {}  # modification times of its files, and the header read then
+            str, tuple[tuple[tuple[int, int], ...], Header]
+        ] = {}  # versions of its files, and the header read then
 
     def create(self, run: Run) -> None:
         """Write what the run was started with.
@@ -159,7 +168,7 @@ class Store:
         """The header, read again only when a file has changed: a class makes hundreds of runs."""
         path = self._path(run_id)
         files = [path / name for name in ("config.json", "checkpoint.safetensors", "annotations.json")]
-        seen = tuple(file.stat().st_mtime_ns if file.is_file() else 0 for file in files)
+        seen = tuple(_version(file) for file in files)
         if self._known.get(run_id, (None, None))[0] != seen:
             self._known[run_id] = seen, self._read_header(run_id)
         header = self._known[run_id][1]
@@ -259,9 +268,10 @@ class Store:
     def empty_trash(self, older_than_days: float = 0.0, only: Collection[str] | None = None) -> None:
         """Delete for good what was moved to the trash that long ago; ``only`` limits it to some runs."""
         before = time.time() - older_than_days * 86_400
-        for path in list(self.trash.folder.iterdir()) if self.trash.folder.is_dir() else []:
-            if path.stat().st_mtime <= before and (only is None or path.name in only):
-                shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):  # another process empties it too, or the folder cannot be read
+            for path in list(self.trash.folder.iterdir()):
+                if path.stat().st_mtime <= before and (only is None or path.name in only):
+                    shutil.rmtree(path, ignore_errors=True)
 
     def sizes(self) -> dict[str, int]:
         """Bytes on disk of each run, by its id."""
@@ -275,6 +285,7 @@ class Store:
 
         Raises:
             UserError: if another process has locked it.
+            OSError: if the folder cannot be written.
         """
         lock = FileLock(self._path(run_id) / "lock", blocking=False, thread_local=False)
         try:
@@ -289,6 +300,8 @@ class Store:
             self.lock(run_id).release()
         except UserError:
             return True
+        except OSError:  # a folder that nobody can write
+            return False
         return False
 
     def _path(self, run_id: str) -> Path:

@@ -4,6 +4,7 @@ import gc
 import hashlib
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -12,6 +13,7 @@ import pytest
 from lmcore.data import downloads, files
 from lmcore.data.downloads import CHUNK, REPORT_EVERY, RemoteFile, download
 from lmcore.errors import UserError
+from tests.waiting import until
 
 CONTENT = b"".join(i.to_bytes(4, "little") for i in range(250_000))  # a million bytes, no two parts alike
 
@@ -75,6 +77,11 @@ def server() -> Iterator[Server]:
     gc.collect()  # requests leaves a broken connection to the garbage collector: here, where a warning is expected
 
 
+def visible_files() -> list[str]:
+    """Files in the data folder, except the lock."""
+    return [path.name for path in files.data_folder().iterdir() if path.suffix != ".lock"]
+
+
 def partial_size(file: RemoteFile) -> int:
     return file.partial_path.stat().st_size if file.partial_path.exists() else 0
 
@@ -90,7 +97,7 @@ def test_a_download_is_verified_and_reports_its_progress(server: Server) -> None
     assert received[-1] == len(CONTENT)
     assert len(reports) <= len(CONTENT) / REPORT_EVERY + 1
     server.file.verify()
-    assert list(files.data_folder().iterdir()) == [path]
+    assert visible_files() == [path.name]
 
 
 def test_what_is_downloaded_is_not_downloaded_again(server: Server) -> None:
@@ -139,14 +146,14 @@ def test_an_error_of_the_server_is_named_and_leaves_nothing(server: Server) -> N
     with pytest.raises(UserError, match="status 404") as refused:
         download(server.file)
     assert "as data.bin" in str(refused.value)  # it can be put there by hand
-    assert list(files.data_folder().iterdir()) == []
+    assert visible_files() == []
 
 
 def test_another_file_is_discarded(server: Server) -> None:
     server.content = CONTENT.replace(b"\x01", b"\x02")
     with pytest.raises(UserError, match="hash differs"):
         download(server.file)
-    assert list(files.data_folder().iterdir()) == []
+    assert visible_files() == []
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -197,3 +204,21 @@ def test_a_file_of_another_size_or_hash_is_refused(server: Server) -> None:
         replace(server.file, size=1_000_001).verify()
     with pytest.raises(UserError, match="its hash differs"):
         replace(server.file, sha256="0" * 64).verify()
+
+
+def test_of_two_callers_one_downloads_and_the_other_waits(server: Server) -> None:
+    server.stalls, server.breaks_after = True, 500_000
+    seen: list[int] = []
+    with ThreadPoolExecutor() as visitors:
+        first = visitors.submit(download, server.file)
+        until(lambda: bool(server.ranges))
+        second = visitors.submit(download, server.file, lambda done, total: seen.append(done))
+        until(lambda: bool(seen))  # the second one reports how far the first one is
+        server.stalls, server.breaks_after = False, None
+        server.is_over.set()  # the first one breaks off, and the second one resumes
+        with pytest.raises(UserError, match="interrupted"):
+            first.result(60)
+        assert second.result(60).read_bytes() == CONTENT
+    assert server.ranges[0] == ""
+    assert server.ranges[1].startswith("bytes=")
+    assert len(server.ranges) == 2
