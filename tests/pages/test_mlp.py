@@ -134,7 +134,7 @@ def test_divergence_is_reported_with_a_remedy(page: AppTest, engine: Engine) -> 
     press(page, "go")
     until(lambda: run_of(page, engine).status == Status.FAILED)
     page.run()
-    assert "try 90" in page.error[0].value
+    assert "Try a learning rate of 0.1." in page.error[0].value
     assert page.button(key="mlp.go").label == "Resume"
 
 
