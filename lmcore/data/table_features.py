@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lmcore.cache import cached
 from lmcore.data.table_cells import MIN_NUMERIC_SHARE, MISSING_NUMBERS, DecimalSign, missing, numbers
 from lmcore.data.tables import MAX_NAME, MIN_EXAMPLES, Table
 from lmcore.errors import UserError
@@ -109,6 +110,7 @@ def labeled_examples(table: Table, label: str, row_numbers: bool = False) -> Lab
 # ---------------------------------------------------------------- classes
 
 
+@cached(max_bytes=1_000_000)
 def default_label(table: Table) -> str:
     """The column that most likely has the classes.
 
