@@ -44,6 +44,7 @@ class Result:
     diverged: str = ""
     ours: float = 0.0  # accuracy on the test split
     theirs: float = 0.0
+    n_test: int = 0
     why: str = ""  # what may explain a difference
 
 
@@ -83,8 +84,8 @@ def measure(path: Path) -> Result | None:
         trainer.train(config.train.steps)
     except DivergedError as error:
         return Result(name, diverged=str(error), theirs=theirs)
-    ours = trainer.metrics("test")["accuracy"]
-    return Result(name, ours=ours, theirs=theirs, why=explain(data, trainer.metrics("train")["accuracy"]))
+    ours, why = trainer.metrics("test")["accuracy"], explain(data, trainer.metrics("train")["accuracy"])
+    return Result(name, ours=ours, theirs=theirs, n_test=len(data.y_test), why=why)
 
 
 def scikit_learn(data: Dataset) -> float:
@@ -99,7 +100,7 @@ def explain(data: Dataset, train_accuracy: float) -> str:
     """Numbers that may explain a difference of accuracies."""
     N, D = data.X_train.shape
     return (
-        f"{N} train and {len(data.y_test)} test examples, {D} features up to {np.abs(data.X_train).max():.0f} standard "
+        f"{N} train examples, {D} features up to {np.abs(data.X_train).max():.0f} standard "
         f"deviations, {len(data.classes)} classes, train accuracy {train_accuracy:.2f}"
     )
 
@@ -119,7 +120,8 @@ def report(results: list[Result]) -> None:
         print(f"diverged  {result.name}: {result.diverged} (scikit-learn {result.theirs:.2f})")
     for result, gap in zip(trained, gaps, strict=True):
         if gap > MAX_GAP:
-            print(f"worse     {result.name}: {result.ours:.2f} against {result.theirs:.2f}; {result.why}")
+            examples = f"{round(gap * result.n_test)} of {result.n_test} test examples"
+            print(f"worse     {result.name}: {result.ours:.2f} against {result.theirs:.2f}, {examples}; {result.why}")
 
 
 @click.command()

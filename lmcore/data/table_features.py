@@ -10,11 +10,13 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lmcore.cache import cached
 from lmcore.data.table_cells import MIN_NUMERIC_SHARE, MISSING_NUMBERS, DecimalSign, missing, numbers
 from lmcore.data.tables import MAX_NAME, MIN_EXAMPLES, Table
 from lmcore.errors import UserError
@@ -28,6 +30,8 @@ MIN_COMPLETE_SHARE = 0.5
 """Columns with missing cells are left out until at least this share of the rows is complete."""
 
 _LABEL_NAMES = ("class", "label", "target", "cls", "y")
+"""Names of columns with classes, in lower case, by precedence."""
+
 _ROW_NUMBER_NAMES = re.compile(
     r"column \d+|unnamed: ?\d+|#|(.*[ _.-])?(id|index|idx|nr\.?|no\.?|row|row[ _.-]?(names?|num(ber)?)|number)|"
     r"s\.?no\.?|serial|obs\.?|observation|case|record",
@@ -81,7 +85,7 @@ def labeled_examples(table: Table, label: str, row_numbers: bool = False) -> Lab
     """
     labels = table.column(label)
     labels = labels[~missing(labels)]
-    _, class_names = _classes(labels, label)  # before anything else: most often the label column is the wrong one
+    _check_classes(len(_classes(labels)[1]), table, label)  # most often the label column is the wrong one
     cells = table.cells.loc[labels.index]
     columns = [_read_column(cells[name], table.decimal_sign) for name in table.header if name != label]
     if not row_numbers:
@@ -96,7 +100,8 @@ def labeled_examples(table: Table, label: str, row_numbers: bool = False) -> Lab
     features = {name: values for column in columns for name, values in _expand(column).items()}
     if not features or len(labels) < MIN_EXAMPLES:
         raise UserError(_too_little(len(labels), len(features), uses, remarks))
-    y, class_names = _classes(labels, label)
+    y, class_names = _classes(labels)
+    _check_classes(len(class_names), table, label)
     X = np.stack(list(features.values()), axis=1)  # (N, D)
     listed = tuple(ColumnUse(name, uses[name]) for name in table.header)
     return LabeledExamples(X, y, tuple(features), class_names, remarks, listed)
@@ -105,11 +110,22 @@ def labeled_examples(table: Table, label: str, row_numbers: bool = False) -> Lab
 # ---------------------------------------------------------------- classes
 
 
+@cached(max_bytes=1_000_000)
 def default_label(table: Table) -> str:
-    """The column that most likely has the classes: by its name, else the last one with 2 to `MAX_CLASSES` values."""
-    possible = possible_labels(table)
-    named = [name for wanted in _LABEL_NAMES for name in possible if name.lower() == wanted]
-    return (named or possible[::-1] or [table.header[-1]])[0]
+    """The column that most likely has the classes.
+
+    That is a column named like one; else the last column, if it has words or few different values; else the first or
+    the last one that can have the classes.
+    """
+    named = [name for wanted in _LABEL_NAMES for name in table.header if name.lower() == wanted]
+    if named:
+        return named[0]
+    last, possible = table.header[-1], possible_labels(table)
+    cells = table.cells[last][~missing(table.cells[last])]
+    n_distinct = cells.nunique()
+    if n_distinct <= MAX_CLASSES or (n_distinct <= len(cells) / 2 and np.isnan(numbers(cells.unique().tolist())).all()):
+        return last
+    return table.header[0] if table.header[0] in possible else [last, *possible][-1]
 
 
 def possible_labels(table: Table) -> list[str]:
@@ -118,24 +134,27 @@ def possible_labels(table: Table) -> list[str]:
     return [name for name, n in distinct.items() if 2 <= n <= min(MAX_CLASSES, len(table.cells) - 1)]
 
 
-def _classes(labels: "pd.Series[str]", label: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def _classes(labels: "pd.Series[str]") -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Index of each label, and the names of the classes: numbers by size, 1 and 1.0 being the same, words by letter."""
     distinct = sorted(labels.unique())
     values = numbers(distinct)
-    if len(distinct) and not np.isnan(values).any():
-        keys = dict(zip(distinct, values.tolist(), strict=True))
-    else:
-        keys = {text: text for text in distinct}
-    ordered = sorted(set(keys.values()))
-    if not 2 <= len(ordered) <= MAX_CLASSES:
-        what = "one class" if len(ordered) == 1 else f"{len(ordered):,} different values"
-        raise UserError(
-            f"The column {label!r} has {what}; it needs 2 to {MAX_CLASSES} classes. Choose another label column."
-        )
-    index = {key: i for i, key in enumerate(ordered)}
+    keys: dict[str, Any] = dict(zip(distinct, distinct if np.isnan(values).any() else values.tolist(), strict=True))
+    index = {key: i for i, key in enumerate(sorted(set(keys.values())))}
     names = {index[keys[text]]: text for text in reversed(distinct)}
-    y = labels.map({text: index[key] for text, key in keys.items()}).to_numpy(np.int64)
-    return y, tuple(_short(names[i]) for i in range(len(ordered)))
+    y: NDArray[np.int64] = np.array([index[keys[text]] for text in labels], np.int64)
+    return y, tuple(_short(names[i]) for i in range(len(index)))
+
+
+def _check_classes(n: int, table: Table, label: str) -> None:
+    """Refuse a label column that has too few or too many classes, and name better ones."""
+    if 2 <= n <= MAX_CLASSES:
+        return
+    what = "one class" if n == 1 else f"{n:,} different values"
+    others = [repr(name) for name in possible_labels(table) if name != label][:5]
+    raise UserError(
+        f"The column {label!r} has {what}; it needs 2 to {MAX_CLASSES} classes. "
+        + (f"Choose another label column, such as {' or '.join(others)}." if others else "No other column has that.")
+    )
 
 
 def _short(text: str) -> str:

@@ -41,7 +41,12 @@ _FORMATS = {
     b"{\\rtf": "an RTF document",
     b"\x89HDF": "an HDF5 file",
 }
-_MARKUP = re.compile(rb"\s*(?:(<!doctype html|<html|<table|<\?xml)|[\[{]\s*[\[{\"])", re.IGNORECASE)
+_TEXT_FORMATS = {
+    "a web page or XML": re.compile(rb"\s*(<!doctype html|<html|<table|<\?xml)", re.IGNORECASE),
+    "JSON": re.compile(rb"\s*[\[{]\s*[\[{\"]"),
+    "an ARFF file": re.compile(rb"(\s*%.*\n)*\s*@relation\b", re.IGNORECASE),
+}
+_COMMENTS = re.compile(r"(?:\s*# .*\n)+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,10 +116,9 @@ def read(name: str) -> Table:
 
 
 def _refuse_other_formats(data: bytes, title: str) -> None:
-    what = next((what for start, what in _FORMATS.items() if data.startswith(start)), "")
-    if not what and (markup := _MARKUP.match(data[:200].removeprefix(b"\xef\xbb\xbf"))):
-        what = "a web page or XML" if markup[1] else "JSON"
-    if what:
+    text = data[:MAX_SAMPLE].removeprefix(b"\xef\xbb\xbf")
+    binary = [what for start, what in _FORMATS.items() if data.startswith(start)]
+    for what in binary + [what for what, pattern in _TEXT_FORMATS.items() if pattern.match(text)]:
         raise UserError(
             f"{title} is {what}, not a table of plain text. Open it in the program that it comes from, save it as CSV "
             "(comma-separated values) there, and use that file."
@@ -157,7 +161,10 @@ def _too_small(title: str, size: str) -> UserError:
 
 
 def _find_separator(text: str) -> tuple[str, str, int]:
-    """The separator, the text of the table, and the number of lines above it."""
+    """The separator, the text of the table, and the number of lines above it: comments, or one with the separator."""
+    if match := _COMMENTS.match(text):
+        separator, body, n_above = _find_separator(text[match.end() :])
+        return separator, body, n_above + match[0].count("\n")
     if match := re.match(r"\s*\"?sep=(.)\"?[^\S\t\n]*\n", text, re.IGNORECASE):
         return match[1], text[match.end() :], match[0].count("\n")
     return max(SEPARATORS, key=lambda separator: _plausibility(_split(text, separator))), text, 0

@@ -77,30 +77,36 @@ class DecisionRegions:
 
 @dataclass(frozen=True)
 class Plane:
-    """A plane in feature space."""
+    """A plane in the space of the features, each in units of its scale."""
 
     origin: Floats  # (D,)
     directions: Floats  # (2, D), unit vectors
     axis_titles: tuple[str, str]
+    scale: Floats  # (D,)
 
     def project(self, X: Floats) -> Floats:
         """Coordinates of examples in the plane, (N, D) to (N, 2)."""
-        coordinates: Floats = (X - self.origin) @ self.directions.T
+        coordinates: Floats = ((X - self.origin) / self.scale) @ self.directions.T
         return coordinates
+
+    def lift(self, coordinates: Floats) -> Floats:
+        """The features of points of the plane, (N, 2) to (N, D)."""
+        X: Floats = self.origin + (coordinates @ self.directions) * self.scale
+        return X
 
 
 def projection_plane(data: Dataset) -> Plane:
     """The plane of two features; of more features, the one of the first two principal components through the mean."""
     raw = data.raw(data.X_train)
     if raw.shape[1] == 2:
-        return Plane(np.zeros(2), np.eye(2), (data.features[0], data.features[1]))
+        return Plane(np.zeros(2), np.eye(2), (data.features[0], data.features[1]), np.ones(2))
     if raw.shape[1] == 1:  # all examples on a line
-        return Plane(np.zeros(1), np.array([[1.0], [0.0]]), (data.features[0], "(no second feature)"))
+        return Plane(np.zeros(1), np.array([[1.0], [0.0]]), (data.features[0], "(no second feature)"), np.ones(1))
     mean = raw.mean(0)
-    _, lengths, directions = np.linalg.svd(raw - mean, full_matrices=False)
+    _, lengths, directions = np.linalg.svd((raw - mean) / data.scale, full_matrices=False)
     shares = lengths**2 / max((lengths**2).sum(), 1e-300)
     titles = [f"Principal component {i + 1} ({shares[i]:.0%} of the variance)" for i in range(2)]
-    return Plane(mean, directions[:2], (titles[0], titles[1]))
+    return Plane(mean, directions[:2], (titles[0], titles[1]), data.scale)
 
 
 def decision_regions(model: Classifier, data: Dataset, n_points: int = N_POINTS) -> DecisionRegions:
@@ -112,7 +118,7 @@ def decision_regions(model: Classifier, data: Dataset, n_points: int = N_POINTS)
 
     # probabilities at every point of the grid
     grid = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)  # (R * R, 2)
-    p = class_probabilities(model, data.normalized(plane.origin + grid @ plane.directions))  # (R * R, K)
+    p = class_probabilities(model, data.normalized(plane.lift(grid)))  # (R * R, K)
 
     # margin of each class: over the second highest for the prediction, over the highest for all others
     prediction = p.argmax(1)

@@ -1,5 +1,6 @@
 """One run: what it was started with, what was changed on the way, and what came of it so far."""
 
+import math
 import secrets
 import time
 from collections import deque
@@ -24,6 +25,13 @@ from lmcore.training.checkpoint import (
 )
 from lmcore.training.history import Change, History, Snapshot, TestEvaluation, append_snapshots, stored_metrics
 from lmcore.training.trainer import SliceReport
+
+MAX_GOOD_LOSS = 1.5
+"""After a divergence, a state counts as good if its loss is at most this multiple of the untrained model's."""
+
+REWOUND = ("step", "state", "history", "wall_seconds", "cpu_seconds", "snapshots", "test_evaluations", "changes",
+           "current")  # fmt: skip
+"""What a run takes from an earlier state when it is set back."""
 
 
 class Status(StrEnum):
@@ -118,6 +126,7 @@ class Run:
         self.wall_seconds += report.wall_seconds
         if report.diverged:
             self.status, self.message, self.diverged_losses = Status.FAILED, report.diverged, report.losses
+            self._rewind_to_good_state(float(report.losses[0]))
             return
         self.state, self.step, self.diverged_losses = state, report.step, self.diverged_losses[:0]
         self._remember(report.losses, [snapshot.step for snapshot in new])
@@ -126,6 +135,25 @@ class Run:
         self.cpu_seconds += report.cpu_seconds
         self.progress.append((time.monotonic(), self.step))
         self._stop_at_limits(report.stopped)
+
+    def _rewind_to_good_state(self, loss: float) -> None:
+        """After a divergence: go back if the last state is ruined already, so that better settings work from here.
+
+        Args:
+            loss: of the first step from the last state.
+        """
+        losses = {snapshot.step: snapshot.loss("train") or math.inf for snapshot in self.snapshots}
+        limit = MAX_GOOD_LOSS * losses.get(0, math.inf)
+        if self.step == 0 or max(loss, losses.get(self.step, loss)) <= limit:
+            return
+        good = [step for step in self.fork_steps if step < self.step and losses.get(step, math.inf) <= limit]
+        earlier, wanted = self.fork(max(good, default=0)), self.current.train
+        for name in REWOUND:
+            setattr(self, name, getattr(earlier, name))
+        settings = {name: getattr(wanted, name) for name in wanted.live_fields()}
+        changed = {name: value for name, value in settings.items() if value != getattr(self.current.train, name)}
+        self.pending = changed | self.pending
+        self.message += f" The run is set back to step {self.step:,}, its last good state."
 
     def _remember(self, losses: NDArray[np.float32], marked: Sequence[int]) -> None:
         """Add the losses of a slice; at the marked steps the history can be cut later, for a fork."""

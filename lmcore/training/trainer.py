@@ -32,9 +32,6 @@ UpdateRatios = tuple[NDArray[np.int64], NDArray[np.float32]]
 MAX_EVALUATION_EXAMPLES = 5_000
 """Train and dev losses of a running run are means over at most this many examples; those at its end, over all."""
 
-N_CHECKED = 200
-"""Examples whose loss tells, at the end of a slice, whether the last update ruined the weights."""
-
 NO_UPDATE_RATIOS: UpdateRatios = (np.zeros(0, np.int64), np.zeros((0, 0, 2), np.float32))
 
 
@@ -222,25 +219,11 @@ class Trainer(ABC):
         if len(infinite) or not np.isfinite(self.weights).all():
             step = self.step + int(infinite[0] if len(infinite) else len(losses) - 1)
             what = "is no longer a finite number"
-        elif (loss := self._recent_loss(losses)) > self._highest_loss:
-            step, what = self.step, self._rise_to(loss)
+        elif (loss := self._recent_loss(losses)) > 5 * max(self.first_loss, self.guessing_loss):
+            step, what = self.step, f"rose to {loss:.3g} nats, from {self.first_loss:.3g} at the start"
         else:
             return
         raise DivergedError(f"Training diverged at step {step:,}: the loss {what}. {self.remedy()}", losses)
-
-    def _check_last_update(self, losses: NDArray[np.float32]) -> None:
-        """Losses are measured before each update, so they do not show yet whether the last one ruined the weights."""
-        loss = self.evaluate("train", N_CHECKED)
-        if loss is not None and not loss <= self._highest_loss:
-            what = self._rise_to(loss)
-            raise DivergedError(f"Training diverged at step {self.step:,}: the loss {what}. {self.remedy()}", losses)
-
-    @property
-    def _highest_loss(self) -> float:
-        return 5 * max(self.first_loss, self.guessing_loss)
-
-    def _rise_to(self, loss: float) -> str:
-        return f"rose to {loss:.3g} nats, from {self.first_loss:.3g} at the start"
 
     def _recent_loss(self, losses: NDArray[np.float32]) -> float:
         """The mean loss that decides whether the training diverges."""
@@ -360,11 +343,6 @@ class Trainer(ABC):
                 snapshots.append(
                     replace(self._resumable_snapshot(), wall_seconds=wall_seconds, cpu_seconds=cpu_seconds)
                 )
-        try:
-            if losses and not diverged:
-                self._check_last_update(losses[-1])
-        except DivergedError as error:
-            diverged = str(error)
         return SliceReport(
             step=self.step,
             n_parameters=self.n_parameters,

@@ -70,7 +70,7 @@ def selected_classifier(
     try:
         return (*classifier(config_of_run, snapshot), snapshot)
     except UserError as error:
-        st.info(str(error))
+        st.info(forms.plain(str(error)))
         st.stop()
 
 

@@ -89,6 +89,11 @@ def values(array: dict[str, str]) -> np.ndarray:
     return np.frombuffer(base64.b64decode(array["bdata"]), array["dtype"])
 
 
+def plain(text: str) -> str:
+    """A message without the backslashes that keep it from being read as Markdown."""
+    return text.replace("\\", "")
+
+
 def trace_names(chart: dict[str, Any]) -> list[str]:
     """The names of a chart's traces."""
     return [trace["name"] for trace in chart["data"]]

@@ -7,7 +7,7 @@ from lmcore.data.corpora import SPLITS
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Status
 from lmcore.training.config import ClassifierRunConfig
-from tests.pages.app_testing import ROOT, alts, charts, finish, open_tab, panels, visit
+from tests.pages.app_testing import ROOT, alts, charts, finish, open_tab, panels, plain, visit
 from tests.waiting import until
 
 CSV = b"size,name,kind\n" + b"".join(b"%d,n%d,%s\n" % (i, i, b"small" if i < 20 else b"large") for i in range(40))
@@ -40,10 +40,10 @@ def test_three_features_are_shown_in_space_and_more_as_components(linear: AppTes
 
 def test_impossible_data_are_refused(linear: AppTest) -> None:
     linear.number_input(key="linear_data_classes").set_value(6).run()
-    assert "at most 4 classes, not 6" in linear.error[0].value
+    assert "at most 4 classes, not 6" in plain(linear.error[0].value)
     linear.number_input(key="linear_data_classes").set_value(3).run()
     linear.selectbox(key="linear_family").select("logistic-regression").run()
-    assert "separates 2 classes, but the data have 3" in linear.error[0].value
+    assert "separates 2 classes, but the data have 3" in plain(linear.error[0].value)
     linear.selectbox(key="linear_data_source").select("moons").run()
     assert not linear.error
     assert not linear.exception
@@ -51,7 +51,7 @@ def test_impossible_data_are_refused(linear: AppTest) -> None:
 
 def test_points_are_added_by_hand(linear: AppTest, engine: Engine) -> None:
     linear.selectbox(key="linear_data_source").select("points").run()
-    assert "Add points" in linear.info[0].value
+    assert "Add points" in plain(linear.info[0].value)
     assert alts(linear)[0].startswith("An empty sheet")
     linear.session_state["linear_data_points"] = ((0.0, 0.0, 0), (1.0, 1.0, 1), (2.0, 2.0, 1))
     linear.run()
@@ -109,6 +109,15 @@ def test_a_table_is_normalized_and_sampled_as_its_settings_say(linear: AppTest) 
     linear.number_input(key="linear_data_examples").set_value(20_000).run()
     assert any("The picture shows at most 2,000 examples" in caption.value for caption in linear.caption)
     assert not linear.exception
+
+
+def test_names_in_a_table_are_not_read_as_markdown(linear: AppTest) -> None:
+    rows = b"".join(b"x%d,%d\n" % (i, i % 2) for i in range(30))
+    file = b"![x](https://example.org/x.png),y\n" + rows
+    linear.file_uploader(key="linear.upload").upload("markdown.csv", file, "text/csv").run()
+    message = linear.error[0].value
+    assert "![x](https://example.org/x.png): left out: text" in plain(message)
+    assert "![x](" not in message
 
 
 def test_row_numbers_are_left_out_unless_asked_for(linear: AppTest) -> None:

@@ -11,7 +11,7 @@ from lmcore.families import make_trainer, run_config_from_settings
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Status
 from lmcore.runs.view import RunView
-from tests.pages.app_testing import figure, finish, number, parts, trace_names, values, visit
+from tests.pages.app_testing import figure, finish, number, parts, plain, trace_names, values, visit
 from tests.waiting import until
 
 
@@ -134,7 +134,7 @@ def test_divergence_is_reported_with_a_remedy(page: AppTest, engine: Engine) -> 
     press(page, "go")
     until(lambda: run_of(page, engine).status == Status.FAILED)
     page.run()
-    assert "try 90" in page.error[0].value
+    assert "Try a learning rate of 0.1." in plain(page.error[0].value)
     assert page.button(key="mlp.go").label == "Resume"
 
 

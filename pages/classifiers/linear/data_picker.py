@@ -51,7 +51,7 @@ def pick(page: str, options: dict[str, Any], fixed: bool) -> tuple[DataConfig, D
             fields = [*FIELDS.get(source, TABLE_FIELDS), *shared.SPLIT_FIELDS]
             values |= forms.form(DataConfig, fields, prefix=f"{page}_data", **options, defaults=_defaults(source))
         except UserError as error:
-            st.error(str(error))
+            st.error(forms.plain(str(error)))
         _offer_upload(page, fixed)
     address.write(key, source, TOYS[0], bound=not fixed)
     config = forms.parse(DataConfig, values)
@@ -59,10 +59,10 @@ def pick(page: str, options: dict[str, Any], fixed: bool) -> tuple[DataConfig, D
         return config, datasets.load(config)
     except UserError as error:
         if source == "points":
-            st.info(str(error))
+            st.info(forms.plain(str(error)))
             points.show_empty_sheet(page, config)
         else:
-            st.error(str(error))
+            st.error(forms.plain(str(error)))
         st.stop()
 
 
@@ -131,7 +131,7 @@ def _offer_upload(page: str, fixed: bool) -> None:
             disabled=fixed,
         )
         if message := st.session_state.get(f"{page}.upload_error"):
-            st.error(message)
+            st.error(forms.plain(message))
 
 
 def _keep_upload(page: str) -> None:

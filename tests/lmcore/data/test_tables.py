@@ -131,6 +131,10 @@ def test_what_other_programs_add_is_left_out() -> None:
     lines = "\n".join(f"| {i} | {i % 3} | {'ab'[i % 2]} |" for i in range(20))
     table = saved(f"| a | b | y |\n|---|:--|---|\n{lines}\n")  # a table in Markdown
     assert (table.header, len(table.cells)) == (("a", "b", "y"), 20)
+    table = saved(
+        "# Made on Monday, 3 pm\n# by us\nsep=;\n#;b;y\n" + "\n".join(f"{i};{i % 3};{i % 2}" for i in range(20))
+    )
+    assert (table.header, len(table.cells)) == (("#", "b", "y"), 20)
     rows = "\n".join(f'"{i + 1}" {i % 3} "{"ab"[i % 2]}"' for i in range(20))
     table = saved(f'"b" "y"\n{rows}\n')  # R does not name the column with the names of the rows
     assert (table.header, len(table.cells)) == (("column 1", "b", "y"), 20)
@@ -158,6 +162,7 @@ def workbook() -> bytes:
         (b"\xef\xbb\xbf<html><table><tr><td>1</td></tr></table>" * 20, "web page"),
         (b'[{"a": 1, "y": 2},\n' * 20, "JSON"),
         (b'{"a": [1, 2, 3],\n' * 20, "JSON"),
+        (b"% comment\n@RELATION iris\n" + b"1,2\n" * 20, "ARFF"),
         (b"a,b\n1,2\n", "too small: it has 1 rows"),
         (b"a\n" + b"1\n" * 30, "it has 1 columns"),
         (b"a," * 600 + b"y\n" + (b"1," * 600 + b"2\n") * 12, "601 columns; at most 500"),
@@ -180,14 +185,40 @@ def test_a_table_of_many_rows_is_sampled() -> None:
     assert table.sample(30_000, 42) is table
 
 
-def test_the_label_column_is_guessed() -> None:
-    rows = "\n".join(f"{i},{i % 3},{i * 7},{'ab'[i % 2]}" for i in range(30))
-    assert default_label(saved("a,b,c,d\n" + rows)) == "d"
-    assert default_label(saved("a,label,c,d\n" + rows)) == "label"
-    assert possible_labels(saved("a,b,c,d\n" + rows)) == ["b", "d"]
-    assert default_label(saved("a,b,c\n" + "\n".join(f"{i},{i % 3},{i * 7}" for i in range(30)))) == "b"
-    with pytest.raises(UserError, match=r"no column 'q'\. Choose from: a, b, c, d"):
-        labeled_examples(saved("a,b,c,d\n" + rows), "q")
+def guess(header: str, *columns: str) -> str:
+    """The label column of a table whose columns are expressions of the row."""
+    return default_label(
+        saved("\n".join([header, *(",".join(column.split()[i % 99] for column in columns) for i in range(99))]))
+    )
+
+
+COUNT, THREE, TWO, ONE = (" ".join(str(i % n) for i in range(99)) for n in (99, 3, 2, 1))
+WORDS, NAMES = (" ".join(f"w{i % n}" for i in range(99)) for n in (30, 99))
+
+
+@pytest.mark.parametrize(
+    ("header", "columns", "label"),
+    [
+        ("a,b,c", (COUNT, THREE, TWO), "c"),
+        ("a,label,c", (COUNT, THREE, TWO), "label"),
+        ("a,b,Class", (THREE, TWO, COUNT), "Class"),
+        ("a,b,c", (THREE, TWO, ONE), "c"),  # which is then refused, as is the next one
+        ("a,b,c", (THREE, TWO, WORDS), "c"),
+        ("a,b,c", (COUNT, THREE, NAMES), "b"),
+        ("a,b,c", (COUNT, THREE, COUNT), "b"),
+        ("a,b,c", (THREE, TWO, COUNT), "a"),  # as in many files without a header
+        ("a,b", (COUNT, COUNT), "b"),
+    ],
+)
+def test_the_label_column_is_guessed(header: str, columns: tuple[str, ...], label: str) -> None:
+    assert guess(header, *columns) == label
+
+
+def test_a_label_column_that_does_not_exist_is_refused() -> None:
+    table = saved("a,b,c\n" + "\n".join(f"{i},{i % 3},{i * 7}" for i in range(30)))
+    assert possible_labels(table) == ["b"]
+    with pytest.raises(UserError, match=r"no column 'q'\. Choose from: a, b, c"):
+        labeled_examples(table, "q")
 
 
 @pytest.mark.parametrize("name", ["nonsense", "text:../../etc/passwd", "text:" + "0" * 24 + "-x", ""])

@@ -1,7 +1,9 @@
+import re
+
 import numpy as np
 import pytest
 
-from lmcore.data import datasets
+from lmcore.data import datasets, tables
 from lmcore.data.datasets import DataConfig
 from lmcore.errors import UserError
 from lmcore.inspection.decision_regions import (
@@ -58,6 +60,20 @@ def test_more_features_are_projected_onto_their_principal_components() -> None:
     first, second = plane.project(data.X_train).var(0)
     assert first >= second >= data.X_train.var(0).min()
     assert f"({first / data.X_train.var(0).sum():.0%} of the variance)" in plane.axis_titles[0]
+
+
+def test_of_normalized_features_the_units_do_not_decide_on_the_plane() -> None:
+    rows = [f"{i % 7},{i * i % 11},{i % 5 * 1e6},{'ab'[i % 2]}" for i in range(60)]
+    source = tables.save("\n".join(["a,b,c,y", *rows]).encode(), "units.csv")
+    plain, normal = (datasets.load(DataConfig(source=source, normalize=normalize)) for normalize in (False, True))
+    assert "(100% of the variance)" in projection_plane(plain).axis_titles[0]
+    plane = projection_plane(normal)
+    shares = [int(re.search(r"\((\d+)%", title)[1]) for title in plane.axis_titles]
+    assert max(shares) < 60
+    np.testing.assert_allclose(
+        plane.project(normal.raw(normal.X_train)), normal.X_train @ plane.directions.T, atol=1e-9
+    )
+    np.testing.assert_allclose(plane.project(plane.lift(np.eye(2))), np.eye(2), atol=1e-9)
 
 
 def test_the_classifier_of_a_snapshot_is_the_trained_one(classifier: MakeClassifier) -> None:

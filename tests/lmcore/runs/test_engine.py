@@ -93,7 +93,7 @@ def test_a_diverged_run_says_why_and_goes_on_from_its_last_good_state(inline: tu
     while (failed := compute(engine, executor, run_id)).status.is_active:
         pass
     assert failed.status == Status.FAILED
-    assert "learning rate of 0.1" in failed.message
+    assert "Try a learning rate of 0.1." in failed.message
     assert len(failed.diverged_losses)
     engine.change(run_id, learning_rate=0.1)
     engine.resume(run_id)

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from lmcore.errors import UserError
+from lmcore.families import run_config_from_settings
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Fork, Run, Status
 from lmcore.runs.store import Store
 from lmcore.runs.worker import advance
+from lmcore.training.checkpoint import decode_run
 from tests.lmcore.runs.training_runs import CONFIG, InlineExecutor, assert_same, compute, go_on, trained, weights
 
 # ---------------------------------------------------------------- one run
@@ -160,3 +162,42 @@ def test_the_engine_forks_a_run_and_refuses_one_without_steps_left(inline: tuple
     assert view.origin == Fork(parent, 100)
     assert (view.step, view.config.train.learning_rate) == (200, 0.2)
     assert len(engine.store.headers()) == 2
+
+
+# ---------------------------------------------------------------- after a divergence
+
+
+def diverge(run: Run, slice_steps: int) -> None:
+    """Train in slices of some steps until the run fails."""
+    while run.status != Status.FAILED:
+        run.status = Status.RUNNING
+        state, config = run.next_slice()
+        run.fold(*advance(state, config, 60, run.step + slice_steps))
+
+
+@pytest.mark.parametrize("slice_steps", [1, 3, 100])
+def test_after_a_divergence_better_settings_work_whatever_the_slices_were(slice_steps: int) -> None:
+    settings = {"family": "softmax-regression", "separation": 0.1, "learning_rate": 900, "steps": 500}
+    run = Run(run_config_from_settings(settings))
+    diverge(run, slice_steps)
+    assert run.step in (0, 1)
+    assert run.current.train.learning_rate == 900
+    run.change({"learning_rate": 0.1})
+    run.fold(*advance(*run.next_slice(), 60))
+    assert (run.step, run.history.steps) == (500, 500)
+    assert run.snapshots[-1].loss("train") < run.snapshots[0].loss("train")
+
+
+def test_a_run_that_a_change_ruined_is_set_back_to_its_last_good_snapshot() -> None:
+    settings = {"family": "softmax-regression", "separation": 0.1, "steps": 500, "evaluate_every": 10}
+    run = Run(run_config_from_settings(settings))
+    run.fold(*advance(*run.next_slice(), 60, 113))
+    run.change({"learning_rate": 900})
+    diverge(run, 1)
+    assert run.message.endswith("The run is set back to step 113, its last good state.")
+    assert (run.step, run.history.steps, run.snapshots[-1].step) == (113, 113, 113)
+    assert (run.current.train.learning_rate, run.pending) == (900, {})
+    run.decode(*decode_run(run.encode()))
+    run.change({"learning_rate": 0.1})
+    run.fold(*advance(*run.next_slice(), 60))
+    assert run.step == 500
