@@ -1,12 +1,14 @@
 # make run: the app at http://localhost:8501.   make check: before each commit.   make test: everything.
+# make run HOST=0.0.0.0: the app for other machines, too.
 PYTHON ?= python3
+HOST ?= 127.0.0.1
 PORT ?= 8501
 BIN := .venv/bin
 
 .PHONY: run check test static fix clean
 
 run: .venv/run.stamp
-	$(BIN)/streamlit run app.py --server.port $(PORT)
+	$(BIN)/streamlit run app.py --server.address $(HOST) --server.port $(PORT)
 
 check: static
 	$(BIN)/pytest -q -n 2 --dist worksteal -m "not slow"

@@ -4,4 +4,4 @@ import streamlit as st
 
 from ui import server
 
-app = st.App("ui/frame.py", lifespan=server.lifespan, routes=server.routes)
+app = st.App("ui/frame.py", lifespan=server.lifespan, routes=server.routes, middleware=server.middleware)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import errors, links, navigation, present
+from ui import errors, gate, links, navigation, present
 from ui.run import controls
 
 st.set_page_config(page_title="Glassbox", page_icon="🔍", layout="wide", initial_sidebar_state=340)
@@ -24,5 +24,6 @@ page = st.navigation(
 )
 present.button()
 navigation.enter(page.url_path)
+gate.use_key()
 with links.checked(), controls.requests_expire(), errors.told():
     page.run()

@@ -14,6 +14,7 @@ from lmcore.inspection import advice
 from lmcore.runs.run import Status
 from lmcore.runs.view import RunView
 from lmcore.training.loss_curve import LossCurve, loss_curve, rescale
+from ui import gate
 from ui.live_chart import Chart, live
 from ui.run import attach
 from ui.server import engine
@@ -100,7 +101,7 @@ def _key(page: str) -> str:
 def _start(page: str, entrants: Mapping[str, AnyRunConfig], shown: list[str]) -> None:
     if st.session_state.get(_key(page)) != ".".join(shown):
         return  # the click was delivered twice, and the race has started
-    owner = attach.visitor()
+    owner = gate.visitor()
     try:
         # Each run gets an owner of its own: a race trains side by side, while the runs of one owner queue.
         ids = [engine().start(config, f"{owner}.{lane}") for lane, config in enumerate(entrants.values())]

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 import plotly
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from lmcore.runs.worker_pool import start_fork_server
+from ui import announcement, gate
 
 if TYPE_CHECKING:
     from lmcore.runs.engine import Engine
@@ -55,6 +57,7 @@ def _warm_up() -> None:
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
     """Warms up in the background when the server starts, and saves all runs when it stops."""
+    print(announcement.announcement(), flush=True)
     threading.Thread(target=_warm_up, daemon=True).start()
     yield
     if _make_engine.cache_info().currsize:
@@ -69,5 +72,6 @@ async def _default_page(request: Request) -> Response:
     return RedirectResponse(f"{_base}/{'?' if request.url.query else ''}{request.url.query}")
 
 
-_base = f"/{st.get_option('server.baseUrlPath').strip('/')}".rstrip("/")  # what a reverse proxy puts before all paths
+_base = announcement.base_path()
 routes = [Route(_base + PLOTLY_PATH, _plotly), Route(_base + DEFAULT_PAGE_PATH, _default_page)]
+middleware = [Middleware(gate.Gate)]

@@ -11,6 +11,7 @@ from lmcore.runs.export import export_run
 from lmcore.runs.import_archive import Imported, import_archive
 from lmcore.runs.store import Header
 from lmcore.runs.view import RunView
+from ui import gate
 from ui.navigation import page_of
 from ui.run import attach
 from ui.server import engine
@@ -28,16 +29,10 @@ MAX_UPLOAD = MAX_ARCHIVE_BYTES // 1_000_000  # MB
 
 
 def visible_runs() -> list[Header]:
-    """The runs this visitor started or has a link to, newest first; all runs on the machine that serves the app."""
+    """The runs this visitor started or has a link to, newest first."""
     linked = st.query_params.get("runs", "").split(".")
     attach.known_runs().update(linked)  # whoever knows a run's id may see it
-    return [header for header in engine().headers() if may_see(header)]
-
-
-def may_see(header: Header) -> bool:
-    """Whether this visitor may see a run."""
-    own = header.owner.partition(".")[0] == attach.visitor()
-    return own or header.id in attach.known_runs() or attach.is_local_visitor()
+    return [header for header in engine().headers() if attach.may_see(header)]
 
 
 # ---------------------------------------------------------------- export
@@ -102,7 +97,7 @@ def import_run(page: str) -> None:
 def _import(data: bytes) -> tuple[Imported | None, str]:
     """The imported run with a remark, or None with the reason why it was refused."""
     try:
-        imported = import_archive(data, engine().store, attach.visitor())
+        imported = import_archive(data, engine().store, gate.visitor())
     except UserError as error:
         return None, str(error)
     return imported, imported.remark

@@ -9,7 +9,7 @@ from lmcore.runs.computations import Computations
 from lmcore.runs.engine import Engine
 from lmcore.runs.executors import Workers
 from tests.pages.app_testing import ROOT
-from ui import server
+from ui import gate, server
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +48,12 @@ def engine(workers: Workers, computations: Computations, monkeypatch: pytest.Mon
     monkeypatch.setattr(server, "_make_engine", lambda: engine)
     yield engine
     engine.close()
+
+
+@pytest.fixture(autouse=True)
+def no_cookie(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AppTest has no browser that could send one."""
+    monkeypatch.setattr(gate, "cookie", lambda: "")
 
 
 @pytest.fixture

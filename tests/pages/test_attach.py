@@ -13,7 +13,7 @@ from lmcore.runs.executors import Workers
 from lmcore.runs.run import Run, Status
 from tests.pages.app_testing import ROOT, follow, visit
 from tests.waiting import until
-from ui import navigation, server
+from ui import gate, navigation, server
 from ui.navigation import ALL, Page
 from ui.run import attach
 
@@ -55,9 +55,9 @@ def runs(engine: Engine) -> dict[str, str]:
 
 
 @pytest.fixture(autouse=True)
-def local_visitor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The visitor sits at the machine, and may see every run."""
-    monkeypatch.setattr(attach, "is_local_visitor", lambda: True)
+def with_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The visitor has used the key, and may see every run."""
+    monkeypatch.setattr(gate, "sees_all_runs", lambda: True)
 
 
 def fresh() -> AppTest:

@@ -12,15 +12,16 @@ from lmcore.runs.run import Status
 from lmcore.runs.store import Annotations
 from tests.pages.app_testing import charts, visit
 from tests.waiting import until
+from ui import gate
 
 PAGE = "lab/runs"
 HOSTILE = "<script>alert(1)</script> **bold** $x$ :red[x]"
 
 
 @pytest.fixture(autouse=True)
-def at_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The visitor sits at the machine, and may see every run."""
-    monkeypatch.setattr("ui.run.attach.is_local_visitor", lambda: True)
+def with_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The visitor has used the key, and may see every run."""
+    monkeypatch.setattr("ui.gate.sees_all_runs", lambda: True)
 
 
 def finished(engine: Engine, **settings: Any) -> str:
@@ -204,13 +205,15 @@ def test_runs_beyond_the_limit_are_offered_and_only_deleted_on_a_click(
 def test_a_visitor_from_elsewhere_sees_only_their_own_runs_and_those_they_have_the_address_of(
     app: AppTest, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ui.run.attach.is_local_visitor", lambda: False)
+    monkeypatch.setattr("ui.gate.sees_all_runs", lambda: False)
     linked, hidden = finished(engine), finished(engine)
     visit(app, PAGE)
     assert "no runs yet" in app.info[0].value
     select(app, linked, tab="Disk")
     assert len(rows(app)) == 1
-    own = engine.start(run_config_from_settings({"locales": ("de_DE",), "steps": 3}), app.session_state["visitor"])
+    own = engine.start(
+        run_config_from_settings({"locales": ("de_DE",), "steps": 3}), gate.owner(app.session_state["visitor"])
+    )
     until(lambda: not engine.view(own).status.is_active)
     select(app, linked)
     assert len(rows(app)) == 2

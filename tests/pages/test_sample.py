@@ -9,6 +9,7 @@ from lmcore.runs.run import Status
 from lmcore.training.config import RunConfig, TrainConfig
 from tests.pages.app_testing import charts, visit
 from tests.waiting import until
+from ui import gate
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def page(app: AppTest) -> AppTest:
     return visit(app, "lab/sample")
 
 
-def train(engine: Engine, config: RunConfig, owner: str = "me") -> str:
+def train(engine: Engine, config: RunConfig, owner: str = gate.owner("me")) -> str:
     run_id = engine.start(config, owner)
     until(lambda: engine.view(run_id).status == Status.FINISHED)
     return run_id

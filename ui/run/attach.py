@@ -7,7 +7,6 @@ An address names either a run or the settings for a new one. While a page shows 
 settings: the widgets take their values from it and keep out of the address, so that the two cannot disagree.
 """
 
-import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +18,9 @@ from lmcore.config import Config
 from lmcore.data.corpora import CorpusConfig
 from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
+from lmcore.runs.store import Header
 from lmcore.runs.view import RunView
-from ui import address, forms, navigation
+from ui import address, forms, gate, navigation
 from ui.address import RUN
 from ui.navigation import Page
 from ui.server import engine
@@ -156,10 +156,9 @@ def link_to(page: Page, run_id: str, label: str) -> None:
 
 
 def list_interrupted() -> None:
-    """On the machine that runs the app: links to the runs that were training when the server stopped."""
-    if not is_local_visitor():
-        return  # other visitors have the address of their run
-    runs = [(header, page) for header in engine().interrupted() if (page := navigation.page_of(header.config))]
+    """Links to the visitor's runs that were training when the server stopped."""
+    headers = filter(may_see, engine().interrupted())
+    runs = [(header, page) for header in headers if (page := navigation.page_of(header.config))]
     if not runs:
         return
     with st.expander(f"{len(runs)} interrupted run{'s' if len(runs) > 1 else ''}", icon=":material/power_off:"):
@@ -171,21 +170,16 @@ def list_interrupted() -> None:
 # ---------------------------------------------------------------- visitors
 
 
-def visitor() -> str:
-    """The owner of the runs that this visitor starts."""
-    name: str = st.session_state.setdefault("visitor", secrets.token_hex(8))
-    return name
-
-
 def known_runs() -> set[str]:
     """Ids of the runs whose address this visitor had; the caller may add to the set."""
     runs: set[str] = st.session_state.setdefault("known_runs", set())
     return runs
 
 
-def is_local_visitor() -> bool:
-    """Whether the visitor sits at the machine that runs the app."""
-    return st.context.ip_address is None
+def may_see(header: Header) -> bool:
+    """Whether this visitor may see and steer a run: it is their own, or they had its address."""
+    is_own = header.owner.partition(".")[0] == gate.visitor()  # the runs of a race have owners of their own
+    return is_own or header.id in known_runs() or gate.sees_all_runs()
 
 
 # ---------------------------------------------------------------- a run's settings

@@ -12,7 +12,7 @@ from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
 from lmcore.runs.run import Status
 from lmcore.runs.view import RunView
-from ui import forms
+from ui import forms, gate
 from ui.run import attach
 from ui.server import engine
 
@@ -153,7 +153,7 @@ def _start_if_requested(page: str, config: AnyRunConfig) -> None:
         config = config.model_copy(update={"train": config.train.updated(**request.train)})
         if (run_id := attach.run_id_of(page)) is not None:
             engine().pause(run_id)
-        attach.show(page, engine().start(config, attach.visitor(), request.step_once))
+        attach.show(page, engine().start(config, gate.visitor(), request.step_once))
     except UserError as error:
         set_error(page, str(error))
         return

@@ -9,9 +9,9 @@ from lmcore.errors import UserError
 from lmcore.runs.disk import disk_use
 from lmcore.runs.filtering import display_names
 from lmcore.runs.store import TRASH_DAYS, Header
-from pages.lab import shared
 from pages.lab.runs import actions
 from pages.lab.runs.selection import PAGE
+from ui.run import attach
 from ui.server import engine
 
 
@@ -52,7 +52,7 @@ def _size(size: int) -> str:
 
 def _trash() -> None:
     """The newest runs in the trash that this visitor may see, each with a button that restores it."""
-    trashed = [header for header in engine().store.trash.headers() if shared.may_see(header)]
+    trashed = [header for header in engine().store.trash.headers() if attach.may_see(header)]
     st.markdown("**Trash**")
     if not trashed:
         st.text("The trash is empty.")

@@ -7,8 +7,7 @@ from lmcore.runs.settings import train_settings_at
 from lmcore.runs.view import RunView
 from pages.lab.runs import selection
 from pages.lab.runs.selection import PAGE
-from ui import forms
-from ui.run import attach
+from ui import forms, gate
 from ui.server import engine
 from ui.tabs import open_tab
 
@@ -74,7 +73,7 @@ def _begin_fork(version: int, run_id: str, at: tuple[str, int], setting: str, va
         return
     step, changed = (st.session_state.get(key, drawn) for key, drawn in (at, value))
     try:
-        child = engine().fork(run_id, step, attach.visitor(), **{setting: changed})
+        child = engine().fork(run_id, step, gate.visitor(), **{setting: changed})
     except UserError as error:
         st.session_state[selection.ERROR] = str(error)
         return

@@ -1,0 +1,94 @@
+"""Visitors of one server: what they see of each other's runs, and how many may come from one address."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import NewVisitor
+from tests.browser.server import Server
+from tests.browser.test_every_page import PATHS
+from tests.browser.visitor import Visitor
+
+NOTE = "a note of my own"
+
+
+def train(visitor: Visitor) -> str:
+    """Trains a small model with 37 hidden units; returns the id of its run."""
+    visitor.open("/?mlp_hidden=37&mlp_steps=300")
+    visitor.button("mlp.go").click()
+    visitor.wait_for_text("finished", exact=True)
+    run = re.search("run=([0-9a-f]{20})", visitor.page.url)
+    assert run
+    return run[1]
+
+
+def test_nobody_sees_the_run_of_another_one_without_its_address(new_visitor: NewVisitor, server: Server) -> None:
+    owner, somebody = new_visitor(), new_visitor()
+    run = train(owner)
+    owner.open("/runs")
+    owner.page.get_by_text("Select a run in the table").wait_for()
+    received: list[str] = []
+    somebody.page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(str(frame))))
+    for path in PATHS:
+        somebody.open(f"/{path}")
+        for tab in somebody.page.get_by_role("tab").all() if path in ("runs", "sample") else []:
+            tab.click()
+            somebody.wait_until_idle()
+    assert received
+    assert not [frame for frame in received if run in frame]
+    somebody.open("/runs")
+    somebody.wait_for_text("There are no runs yet.")
+    somebody.open(f"/?run={run}")  # with the address it is another matter
+    somebody.wait_for_step(300)
+    expect(somebody.field("mlp_hidden")).to_have_value("37")
+
+
+def test_a_browser_finds_its_runs_again_in_a_new_tab(new_visitor: NewVisitor) -> None:
+    owner = new_visitor()
+    train(owner)
+    tab = Visitor(owner.page.context.new_page(), owner.url)
+    tab.open("/runs")
+    tab.page.get_by_text("Select a run in the table").wait_for()
+
+
+def test_the_key_in_the_servers_log_opens_all_runs_and_leaves_the_address(
+    new_visitor: NewVisitor, server: Server
+) -> None:
+    train(new_visitor())
+    link = re.search(r"All runs: (\S+)", server.log)
+    assert link
+    operator = new_visitor()
+    operator.open(link[1])
+    operator.page.get_by_text("Select a run in the table").wait_for()
+    assert "key" not in operator.page.url
+    guesser = new_visitor()
+    guesser.open("/runs?key=0123456789abcdef")
+    guesser.wait_for_text("There are no runs yet.")
+
+
+@pytest.fixture
+def narrow(browser: Browser, tmp_path: Path) -> Iterator[Server]:
+    """A server at which one address may have two pages."""
+    server = Server(tmp_path, LMCORE_CONNECTIONS="2")
+    yield server
+    server.stop()
+
+
+def test_one_page_too_many_gets_a_sentence_and_those_that_are_open_go_on(
+    narrow: Server, new_visitor: NewVisitor
+) -> None:
+    first, second, third = (new_visitor(narrow.url) for _ in range(3))
+    first.open("/bigram")
+    second.open("/bigram")
+    third.page.goto(narrow.url)
+    expect(third.page.get_by_text("already has 2 pages of Glassbox open")).to_be_visible()
+    first.choose_tab("Loss")
+    second.page.close()
+    expect(third.page.locator("body")).to_be_visible()
+    for _ in range(100):
+        if third.page.goto(narrow.url).status == 200:  # type: ignore[union-attr]
+            break
+    third.wait_until_idle()
