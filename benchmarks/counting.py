@@ -25,7 +25,7 @@ def long_text(file: str | None) -> str:
     """The given text, or a built-in one repeated to `LENGTH`."""
     if file:
         return Path(file).read_text(encoding="utf-8")
-    text = sources.read("python-source")
+    text = sources.read("python-source").text
     return (text * (LENGTH // len(text) + 1))[:LENGTH]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -81,7 +82,7 @@ def notebook_wavenet(config: WaveNetConfig, V: int, generator: torch.Generator) 
 def notebook_loop(config: RunConfig, steps: int) -> list[float]:
     """The loop of the lectures: autograd, a list of losses, one parameter updated after the other."""
     corpus = load(config.corpus)
-    X, Y = (torch.from_numpy(array).long() for array in corpus.windows("train", config.model.context))
+    X, Y = (torch.from_numpy(np.array(array)).long() for array in corpus.windows("train", config.model.context))
     generator = torch.Generator().manual_seed(config.train.seed)
     make: Any = notebook_mlp if isinstance(config.model, MLPConfig) else notebook_wavenet
     parameters, forward = make(config.model, len(corpus.vocabulary), generator)

@@ -28,6 +28,9 @@ from lmcore.training.trainer import Trainer
 
 AnyRunConfig: TypeAlias = RunConfig | ClassifierRunConfig
 
+MAX_PARAMETERS = 20_000_000
+"""Trainable parameters of the largest model."""
+
 
 @dataclass(frozen=True)
 class Family:
@@ -199,7 +202,12 @@ def make_trainer(config: AnyRunConfig, data: Corpus | Dataset | None = None) -> 
     Raises:
         UserError: if the data cannot be loaded, or do not suit the model or the settings.
     """
-    family = find(config.family)
+    family, data = find(config.family), load_data(config) if data is None else data
+    if (n_parameters := count_parameters(config, data)) > MAX_PARAMETERS:
+        raise UserError(
+            f"The model would have {n_parameters:,} parameters; at most {MAX_PARAMETERS:,} are allowed. Choose a "
+            "smaller model, or a text with fewer different characters."
+        )
     return family.trainer(config, family.network, data)
 
 

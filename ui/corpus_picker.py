@@ -26,6 +26,7 @@ def pick_corpus(fixed: bool = False) -> tuple[CorpusConfig, Corpus]:
             format_func=lambda name: listed[name].title + ("" if listed[name].is_available else " (not downloaded)"),
             key=SOURCE,
             disabled=fixed,
+            on_change=_forget_encoding,
             persist_state="session",
             help="The text of the run. Press Reset to choose another one." if fixed else HELP,
         )
@@ -36,7 +37,8 @@ def pick_corpus(fixed: bool = False) -> tuple[CorpusConfig, Corpus]:
         offer_download(listed[name])
         st.stop()
     try:
-        config = CorpusConfig.parse({"source": sources.resolve(name)} | options)
+        config = CorpusConfig.parse({"source": name} | options)
+        config = config.updated(**sources.locate(name, config.encoding)._asdict())
         with st.spinner("Reading the text…", show_time=True):
             return config, corpora.load(config)
     except UserError as error:
@@ -57,9 +59,9 @@ def _options(name: str, fixed: bool) -> dict[str, object]:
             placeholder="all countries",
             help=CorpusConfig.model_fields["locales"].description,
         )
-    names = ["lower_case", "only_letters", "max_vocabulary", "split_seed"]
+    names = ["lower_case", "only_letters", "drop_duplicates", "max_vocabulary", "split_seed"]
     if name.startswith(("text:", "file:")):
-        names.insert(0, "units")
+        names = ["units", "encoding", *names]
     return options | {
         name: forms.widget(CorpusConfig, name, key=name, bound=not fixed, disabled=fixed) for name in names
     }
@@ -71,20 +73,32 @@ def _own_texts() -> list[sources.Source]:
     named = st.query_params.get(SOURCE, "")
     if named.startswith("text:") and named not in own:
         own[named] = named.partition("-")[2] or "Own text"
-    return [sources.Source(name, title, "Your own text.", "running") for name, title in own.items()]
+    return [sources.Source(name, _distinct(name, own), "Your own text.", "running") for name in own]
+
+
+def _distinct(name: str, own: dict[str, str]) -> str:
+    """The title of an own text, with a number if it is not the first one with this title."""
+    same = [other for other, title in own.items() if title == own[name]]
+    return own[name] if same[0] == name else f"{own[name]} ({same.index(name) + 1})"
+
+
+def _forget_encoding() -> None:
+    """Detects the encoding again: another text may have another one."""
+    st.session_state.pop("encoding", None)
 
 
 def keep_own_text(data: bytes, title: str) -> None:
     """Saves a visitor's text and chooses it. For callbacks, because the picker must not be drawn yet."""
     try:
         decoded = encoding.decode(data)
-        name = uploads.save(decoded, title)
+        name = uploads.save(data, title)
     except UserError as error:
         st.session_state["own_text_error"] = str(error)
         return
     st.session_state.setdefault("own_texts", {})[name] = title
     st.session_state["own_text_read"] = f"{title} is selected; its encoding is {decoded.encoding}."
     st.session_state[SOURCE] = name
+    _forget_encoding()
 
 
 def offer_download(source: sources.Source) -> None:

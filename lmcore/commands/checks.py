@@ -4,7 +4,7 @@ import click
 
 from lmcore import families
 from lmcore.commands.console import print_json
-from lmcore.commands.settings import language_model_config, parse_settings, set_option, text_option
+from lmcore.commands.settings import encoding_option, language_model_config, parse_settings, set_option, text_option
 from lmcore.errors import UserError
 from lmcore.families import FAMILIES
 from lmcore.inspection import gradient_check, lr_finder
@@ -16,13 +16,14 @@ LAYERED = [name for name in FAMILIES if families.is_layered(families.default_run
 @click.command("find-lr")
 @click.argument("model", type=click.Choice(LAYERED))
 @text_option
+@encoding_option
 @set_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the curve.")
-def find_lr(model: str, data: str, settings: tuple[str, ...], as_json: bool) -> None:
+def find_lr(model: str, data: str, encoding: str, settings: tuple[str, ...], as_json: bool) -> None:
     """Raise the learning rate at every step, and print what each rule reads from the loss."""
     given = parse_settings(settings)
     own = {name: given.pop(name) for name in SweepConfig.model_fields if name in given}
-    config = language_model_config(model, data, given)
+    config = language_model_config(model, data, encoding, given)
     found = lr_finder.read_sweeps(lr_finder.run_sweeps(config, SweepConfig.parse(own)))
     if as_json:
         curve = {"rate": found.rates.tolist(), "loss": found.mean.tolist()}
@@ -37,14 +38,15 @@ def find_lr(model: str, data: str, settings: tuple[str, ...], as_json: bool) -> 
 @click.command("check-gradients")
 @click.argument("model", type=click.Choice(LAYERED))
 @text_option
+@encoding_option
 @set_option
 @click.option("--h", "h", default=1e-5, show_default=True, help="Step size of the central differences.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list with one object per precision.")
-def check_gradients(model: str, data: str, settings: tuple[str, ...], h: float, as_json: bool) -> None:
+def check_gradients(model: str, data: str, encoding: str, settings: tuple[str, ...], h: float, as_json: bool) -> None:
     """Compare explicit gradients with autograd and central differences, tensor by tensor."""
     if not 1e-12 <= h <= 1:
         raise UserError("--h must be between 1e-12 and 1.")
-    config = language_model_config(model, data, parse_settings(settings))
+    config = language_model_config(model, data, encoding, parse_settings(settings))
     records = [gradient_check.check_gradients(config, precision, h) for precision in gradient_check.PRECISIONS]
     if as_json:
         print_json([gradient_check.as_json(record) for record in records])

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from lmcore.commands.console import options_of, print_json
-from lmcore.commands.settings import text_option
+from lmcore.commands.settings import encoding_option, text_option, text_settings
 from lmcore.data import corpora, downloads, sources
 from lmcore.data.corpora import SPLITS, CorpusConfig
 from lmcore.errors import UserError
@@ -43,14 +43,19 @@ def _download(name: str) -> None:
 
 @click.command()
 @text_option
+@encoding_option
 @options_of(CountConfig)
 @click.option("--score", "words", multiple=True, metavar="WORD", help="A text to score; may be repeated.")
 @click.option("--samples", default=0, help="Number of texts to draw, one after the other from one generator.")
 @click.option("--seed", default=2147483647, show_default=True, help="Seed of the random generator.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def count(data: str, words: tuple[str, ...], samples: int, seed: int, as_json: bool, **options: Any) -> None:
+def count(
+    data: str, encoding: str, words: tuple[str, ...], samples: int, seed: int, as_json: bool, **options: Any
+) -> None:
     """Count n-grams and print losses, scores and samples. Nothing is trained."""
-    corpus = corpora.load(CorpusConfig(source=sources.resolve(data)))
+    corpus = corpora.load(CorpusConfig.parse(text_settings(data, encoding)))
+    for remark in corpus.remarks:
+        click.echo(remark, err=True)
     model = NGram(corpus, CountConfig.parse(options))
     reader = WindowReader(model, model.config.order - 1)
     scores = {word: score(model, corpus, word) for word in words}

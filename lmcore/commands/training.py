@@ -1,7 +1,6 @@
 """The commands that train: a new run, or one that was paused."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 import click
@@ -9,9 +8,11 @@ import torch
 
 from lmcore import families
 from lmcore.commands.console import print_json
-from lmcore.commands.settings import parse_settings, set_option
-from lmcore.data import datasets, encoding, sources, tables
+from lmcore.commands.settings import encoding_option, parse_settings, set_option, text_settings
+from lmcore.data import datasets, tables
 from lmcore.data.corpora import SPLITS
+from lmcore.data.encoding import check_size
+from lmcore.data.files import find_file
 from lmcore.errors import UserError
 from lmcore.families import FAMILIES, run_config_from_settings
 from lmcore.runs.run import Run, Status
@@ -29,6 +30,7 @@ MAX_REMARKS = 30  # lines on the columns of a table
 @click.command()
 @click.argument("model", type=click.Choice(list(FAMILIES)))
 @click.option("--data", help="A text, or a data set for a classifier, by name or path.  [default: given-names, clouds]")
+@encoding_option
 @click.option("--steps", type=int, help="Total number of training steps.")
 @set_option
 @click.option(
@@ -40,13 +42,19 @@ MAX_REMARKS = 30  # lines on the columns of a table
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 def train(
-    model: str, data: str | None, steps: int | None, settings: tuple[str, ...], threads: int, as_json: bool
+    model: str,
+    data: str | None,
+    encoding: str,
+    steps: int | None,
+    settings: tuple[str, ...],
+    threads: int,
+    as_json: bool,
 ) -> None:
     """Train a model. Ctrl-C pauses the run; `resume` continues it."""
     torch.set_num_threads(threads)
-    given = _flat_settings(model, data, settings) | ({} if steps is None else {"steps": steps})
+    given = _flat_settings(model, data, encoding, settings) | ({} if steps is None else {"steps": steps})
     run = Run(run_config_from_settings(given), owner="command line")
-    for line in _table_remarks(run):
+    for line in _remarks(run):
         click.echo(line, err=True)
     store = Store()
     store.create(run)
@@ -54,28 +62,28 @@ def train(
     _print_result(run, as_json)
 
 
-def _table_remarks(run: Run) -> list[str]:
-    """How a table was read, and what became of the columns that are not plain numbers."""
+def _remarks(run: Run) -> list[str]:
+    """What was changed in a text; how a table was read, and what became of columns that are not plain numbers."""
     data = families.load_data(run.config)
     if not isinstance(data, datasets.Dataset):
-        return []
+        return list(data.remarks)
     columns = [f"  {column.name}: {column.use}" for column in data.columns if column.use != "number"]
     return [*data.remarks, *columns[:MAX_REMARKS]]
 
 
-def _flat_settings(model: str, data: str | None, settings: tuple[str, ...]) -> dict[str, Any]:
+def _flat_settings(model: str, data: str | None, encoding: str, settings: tuple[str, ...]) -> dict[str, Any]:
     """The settings of a run as `run_config_from_settings` takes them."""
-    is_classifier = families.find(model).run_config is ClassifierRunConfig
-    source = _data_set(data or "clouds") if is_classifier else sources.resolve(data or "given-names")
-    return {"family": model, "source": source} | parse_settings(settings)
+    if families.find(model).run_config is ClassifierRunConfig:
+        return {"family": model, "source": _data_set(data or "clouds")} | parse_settings(settings)
+    return {"family": model} | text_settings(data or "given-names", encoding) | parse_settings(settings)
 
 
 def _data_set(name_or_path: str) -> str:
     """The source of a classifier's data. A file is read as a table and saved in the data folder."""
-    path = Path(name_or_path)
-    if name_or_path in (*datasets.TOYS, *datasets.IMAGES) or not path.is_file():
+    path = find_file(name_or_path)
+    if name_or_path in (*datasets.TOYS, *datasets.IMAGES) or path is None:
         return name_or_path
-    encoding.check_size(path.stat().st_size, path.name)
+    check_size(path.stat().st_size, path.name)
     return tables.save(path.read_bytes(), path.name)
 
 

@@ -11,14 +11,16 @@ import re
 import sys
 import unicodedata
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BeforeValidator
 
 from lmcore.cache import cached
 from lmcore.config import Config, Field
 from lmcore.data import sources
+from lmcore.data.detection import Encoding, find_encoding
 from lmcore.data.given_names import Alphabet
 from lmcore.errors import UserError
 
@@ -27,8 +29,15 @@ SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 Ids = NDArray[np.int32]
 Integer = TypeVar("Integer", np.int32, np.int64)
 
+MAX_CONTEXT = 32
+"""Maximum length of a context, in characters."""
+
+MAX_VOCABULARY = 10_000
+"""Maximum number of different characters of a text."""
+
 UNKNOWN = "\ufffd"  # replaces every character beyond the maximum vocabulary size
 _BOUNDARIES = ".•¶∎␞"  # the first that does not occur in the text marks the end of a document
+_JOINERS = "\u200c\u200d"  # zero width, between letters of many scripts
 _VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥"}
 
 
@@ -36,6 +45,9 @@ class CorpusConfig(Config):
     """Which text to use, and how to prepare it."""
 
     source: str = Field("given-names", description="Name of the text.", max_length=200)
+    encoding: Annotated[Encoding, BeforeValidator(find_encoding)] = Field(
+        "auto", description="Encoding of your own text. auto detects it; choose another one if letters look wrong."
+    )
     locales: tuple[str, ...] = Field((), description="Countries of the given names. None selected means all.")
     alphabet: Alphabet = Field("a-z", description="Letters allowed in the given names; other names are left out.")
     units: Literal["auto", "lines", "running"] = Field(
@@ -45,6 +57,7 @@ class CorpusConfig(Config):
     )
     lower_case: bool = Field(False, description="Convert all letters to lower case.")
     only_letters: bool = Field(False, description="Keep only letters, spaces and line breaks.")
+    drop_duplicates: bool = Field(False, description="Keep only the first of equal documents.")
     max_vocabulary: int = Field(
         0,
         ge=0,
@@ -56,11 +69,46 @@ class CorpusConfig(Config):
     )
 
 
+class Contexts:
+    """All contexts of a split, shape (N, T). They are cut from the text when they are asked for: ``contexts[rows]``.
+
+    Args:
+        view: the T characters before each position, shape (N, T), as a view of the text.
+        of_documents: whether index 0 marks the end of a document, so that it hides what comes before it.
+    """
+
+    def __init__(self, view: Ids, of_documents: bool) -> None:
+        self.view, self.of_documents = view, of_documents
+        self.shape = view.shape
+
+    def __len__(self) -> int:
+        return len(self.view)
+
+    def __getitem__(self, rows: int | slice | NDArray[np.int64]) -> Ids:
+        """Some contexts, shape (..., T), as a copy."""
+        X = np.array(self.view[rows])
+        if self.of_documents:
+            for back in reversed(range(X.shape[-1] - 1)):
+                X[..., back] *= X[..., back + 1] != 0
+        return X
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return self[:].astype(dtype or self.view.dtype, copy=False)
+
+
 class Windows(NamedTuple):
     """Contexts, and the character that follows each."""
 
-    X: Ids  # (N, T)
+    X: Contexts  # (N, T)
     Y: Ids  # (N,)
+
+
+def isolate(text: str) -> str:
+    """A text to show in a line with others. What is written from right to left is isolated, so that it reads from its
+    own start on, marks at its start and end included, and does not reorder its neighbors.
+    """
+    is_right_to_left = any(unicodedata.bidirectional(c) in ("R", "AL") for c in text)
+    return f"\u2068{text}\u2069" if is_right_to_left else text
 
 
 @dataclass(frozen=True)
@@ -100,6 +148,10 @@ class Vocabulary:
             )
         return np.array([self.index[character] for character in text], dtype=np.int32)
 
+    def show(self, ids: NDArray[np.integer] | list[int]) -> str:
+        """The labels of some indices in one string, in an order that no other text around it changes."""
+        return isolate("".join(self.labels[i] for i in ids))
+
     def decode(self, ids: NDArray[np.integer]) -> str:
         """The text of some indices."""
         return "".join(self.characters[i] for i in ids)
@@ -112,25 +164,37 @@ class Corpus:
     title: str
     vocabulary: Vocabulary
     stream: Ids  # the documents one after the other, each followed by index 0; or the running text
-    documents: tuple[str, ...] = ()  # empty for running text
+    lines: str = ""  # the documents, one per line; empty for running text
     split_seed: int = 42
+    name: str = ""  # of the source; other than the title, no other text has it
+    remarks: tuple[str, ...] = ()  # sentences on what was changed when the text was read
     config: CorpusConfig | None = None  # what `load` made it from
 
     def __reduce__(self) -> tuple[Any, ...]:
         """What pickling keeps: the config, from which another process loads the text itself, and only once."""
         if self.config is not None:
             return load, (self.config,)
-        return Corpus, (self.title, self.vocabulary, self.stream, self.documents, self.split_seed)
+        return Corpus, (self.title, self.vocabulary, self.stream, self.lines, self.split_seed, self.name)
 
     @property
     def is_documents(self) -> bool:
         """Whether the text consists of documents rather than running text."""
-        return bool(self.documents)
+        return bool(self.lines)
+
+    @functools.cached_property
+    def documents(self) -> tuple[str, ...]:
+        """The documents; empty for running text."""
+        return tuple(self.lines.split("\n")) if self.lines else ()
+
+    @property
+    def n_documents(self) -> int:
+        """Number of documents; 0 for running text."""
+        return self.lines.count("\n") + 1 if self.lines else 0
 
     @property
     def boundary(self) -> str:
         """The character that marks the start and the end of a document; empty for running text."""
-        return self.vocabulary.characters[0] if self.documents else ""
+        return self.vocabulary.characters[0] if self.is_documents else ""
 
     @property
     def first_character(self) -> int:
@@ -158,47 +222,48 @@ class Corpus:
     @functools.cached_property
     def document_splits(self) -> dict[Split, NDArray[np.int64]]:
         """Indices of the documents of each split: shuffled by ``random.Random(split_seed)``, cut at 80 and 90 %."""
-        order = list(range(len(self.documents)))
+        order = list(range(self.n_documents))
         random.Random(self.split_seed).shuffle(order)
         return _cut(np.array(order, dtype=np.int64))
 
     @functools.cached_property
     def streams(self) -> dict[Split, Ids]:
         """The stream of each split. Running text is cut at 80 and 90 %, without shuffling."""
-        if not self.documents:
+        if not self.is_documents:
             return _cut(self.stream)
+        return {split: stream[MAX_CONTEXT:] for split, stream in self._padded_streams.items()}
+
+    @functools.cached_property
+    def _padded_streams(self) -> dict[Split, Ids]:
+        """The documents of each split after `MAX_CONTEXT` zeros."""
         ends = np.flatnonzero(self.stream == 0) + 1  # index 0 occurs only at the end of a document
-        starts = np.concatenate(([0], ends[:-1]))
+        starts, zeros = np.concatenate(([0], ends[:-1])), np.zeros(MAX_CONTEXT, np.int32)
         return {
-            split: self.stream[_ranges(starts[chosen], ends[chosen])] for split, chosen in self.document_splits.items()
+            split: np.concatenate([zeros, self.stream[_ranges(starts[chosen], ends[chosen])]])
+            for split, chosen in self.document_splits.items()
         }
 
     def windows(self, split: Split, context: int) -> Windows:
         """All examples of a split: each context of ``context`` characters, and the character that follows.
 
         A document gives one example per character and one for its boundary; index 0 pads the contexts at its start.
-        Running text gives one example per position after the first context, as a view of the stream (no copy).
+        Running text gives one example per position after the first context. No context is stored.
 
         Raises:
             UserError: if the training split is too short for one context.
         """
-        if self.documents:
-            return _windows_of_split(self, split, context)
+        if self.is_documents:
+            return _document_windows(self._padded_streams[split], context)
         stream = self.streams[split]
         if len(stream) > context:
-            view = np.lib.stride_tricks.sliding_window_view(stream, context, writeable=True)  # as torch requires
-            return Windows(view[:-1], stream[context:])
+            view = np.lib.stride_tricks.sliding_window_view(stream, context)
+            return Windows(Contexts(view[:-1], False), stream[context:])
         if split == "train":
             raise UserError(
                 f"The text is too short: its training split has {len(stream)} characters, but a context of {context} "
                 f"needs at least {context + 1}. Choose a smaller context or a longer text."
             )
-        return Windows(np.zeros((0, context), np.int32), np.zeros(0, np.int32))
-
-
-@cached(max_bytes=500_000_000)
-def _windows_of_split(corpus: Corpus, split: Split, context: int) -> Windows:
-    return document_windows(corpus.streams[split], context)
+        return Windows(Contexts(np.zeros((0, context), np.int32), False), np.zeros(0, np.int32))
 
 
 def _cut(items: NDArray[Integer]) -> dict[Split, NDArray[Integer]]:
@@ -217,16 +282,15 @@ def _ranges(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.in
 
 def document_windows(stream: Ids, context: int) -> Windows:
     """Windows of a stream of documents, each ending with index 0. Contexts never reach into the document before."""
-    n = len(stream)
-    # the position at which the document of each character starts
-    position = np.arange(n)
-    is_start = np.concatenate(([True], stream[:-1] == 0))[:n]
-    start = np.maximum.accumulate(np.where(is_start, position, 0))
-    X = np.zeros((n, context), dtype=np.int32)
-    for back in range(1, context + 1):  # one column at a time
-        inside = position - back >= start
-        X[inside, context - back] = stream[position[inside] - back]
-    return Windows(X, stream)
+    return _document_windows(np.concatenate([np.zeros(MAX_CONTEXT, np.int32), stream]), context)
+
+
+def _document_windows(padded: Ids, context: int) -> Windows:
+    stream = padded[MAX_CONTEXT:]
+    if not context:
+        return Windows(Contexts(np.zeros((len(stream), 0), np.int32), True), stream)
+    view = np.lib.stride_tricks.sliding_window_view(padded[MAX_CONTEXT - context :], context)
+    return Windows(Contexts(view[: len(stream)], True), stream)
 
 
 # ---------------------------------------------------------------- from text
@@ -234,7 +298,7 @@ def document_windows(stream: Ids, context: int) -> Windows:
 
 def _n_bytes(corpus: Corpus) -> int:
     """Memory of a corpus: the stream, its splits, and the documents."""
-    return 2 * corpus.stream.nbytes + sum(map(sys.getsizeof, corpus.documents))
+    return 2 * corpus.stream.nbytes + 2 * sys.getsizeof(corpus.lines) + 60 * corpus.n_documents
 
 
 @cached(max_bytes=600_000_000, size_of=_n_bytes)
@@ -245,12 +309,14 @@ def load(config: CorpusConfig) -> Corpus:
         UserError: if the text does not exist, is not downloaded yet, or is too short.
     """
     original = config
-    text = sources.read(config.source, config.locales, config.alphabet)
+    read = sources.read(config.source, config.locales, config.alphabet, config.encoding)
     known = {source.name: source for source in sources.sources()}.get(config.source)
     title = known.title if known else re.sub(r"^text:[0-9a-f]+-", "", config.source)
     if known and config.units == "auto":
         config = config.updated(units="lines" if known.kind == "documents" else "running")
-    return replace(from_text(text, title=title, config=config), config=original)
+    corpus = from_text(read.text, title=title, config=config)
+    name = title if known else f"{config.source}.{config.encoding}"
+    return replace(corpus, name=name, remarks=read.remarks, config=original)
 
 
 def from_text(text: str, title: str = "Text", config: CorpusConfig | None = None) -> Corpus:
@@ -263,17 +329,27 @@ def from_text(text: str, title: str = "Text", config: CorpusConfig | None = None
     if config.units == "auto":
         config = config.updated(units=_guess_units(text))
     text = _clean(text, config)
-    documents: tuple[str, ...] = ()
-    if config.units == "lines":
-        documents = tuple(line.strip() for line in text.split("\n") if line.strip())
-        text = "\n".join(documents)
-    distinct = set(text) - {"\n"} if documents else set(text)
+    is_documents = config.units == "lines"
+    if is_documents:
+        text = _join_documents(text, config.drop_duplicates)
+    distinct = set(text) - {"\n"} if is_documents else set(text)
     if not distinct:
         raise UserError("No characters of the text are left. Use a longer text, or turn off 'only letters'.")
     if len(distinct) < 2:
         raise UserError("The text has only one distinct character, so there is nothing to learn. Use at least two.")
-    vocabulary, stream = _index(text + "\n" if documents else text, config.max_vocabulary, bool(documents))
-    return Corpus(title, vocabulary, stream, documents, config.split_seed)
+    if not config.max_vocabulary and len(distinct) > MAX_VOCABULARY:
+        raise UserError(
+            f"The text has {len(distinct):,} different characters; at most {MAX_VOCABULARY:,} are allowed. "
+            "Set max_vocabulary, which replaces the less frequent ones."
+        )
+    vocabulary, stream = _index(text + "\n" if is_documents else text, config.max_vocabulary, is_documents)
+    return Corpus(title, vocabulary, stream, text if is_documents else "", config.split_seed, name=title)
+
+
+def _join_documents(text: str, drop_duplicates: bool) -> str:
+    """The lines of a text without blanks at their ends, and without empty lines."""
+    documents = filter(None, map(str.strip, text.split("\n")))
+    return "\n".join(dict.fromkeys(documents) if drop_duplicates else documents)
 
 
 def _guess_units(text: str) -> Literal["lines", "running"]:
@@ -286,9 +362,17 @@ def _clean(text: str, config: CorpusConfig) -> str:
     if config.lower_case:
         text = text.lower()
     if config.only_letters:
-        text = re.sub(r"[^\w\s]|[\d_]", "", text)
-        text = re.sub(r"[^\S\n]+", " ", text)
+        text = re.sub(r"[^\S\n]+", " ", _only_letters(text))
     return text
+
+
+def _only_letters(text: str) -> str:
+    """A text without anything but letters, the marks that belong to them, spaces and line breaks."""
+    different = set(text)
+    letters = "".join(c for c in different if unicodedata.category(c)[0] == "L")
+    marks = "".join(c for c in different if unicodedata.category(c)[0] == "M") + _JOINERS
+    no_letter, lone_marks = f"[^{letters}{marks}\\s][{marks}]*", f"(?<![{letters}{marks}])[{marks}]+"
+    return re.sub(lone_marks, "", re.sub(no_letter, "", text))
 
 
 def _index(text: str, max_vocabulary: int, documents: bool) -> tuple[Vocabulary, Ids]:
@@ -321,6 +405,6 @@ def _index(text: str, max_vocabulary: int, documents: bool) -> tuple[Vocabulary,
 
 def example(corpus: Corpus, length: int = 30) -> str:
     """A typical document, or the beginning of a running text, to start with."""
-    if corpus.documents:
-        return "emma" if "emma" in corpus.documents else corpus.documents[len(corpus.documents) // 2][:length]
+    if corpus.is_documents:
+        return "emma" if "emma" in corpus.documents else corpus.documents[corpus.n_documents // 2][:length]
     return corpus.vocabulary.decode(corpus.stream[:length]).replace("\n", " ").strip()

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lmcore.cache import cached
 from lmcore.data.corpora import SPLITS, Corpus, document_windows
 
 
@@ -14,12 +15,16 @@ class Summary:
     """A corpus in numbers."""
 
     n_documents: int  # 0 for running text
+    n_different: int  # documents, without repetitions
+    n_dev: int  # documents in the dev split
+    n_dev_in_train: int  # documents in the dev split that are in the training split as well
     n_characters: int  # without boundaries
     vocabulary: pd.DataFrame  # one row per character: character, index, count, share
     lengths: NDArray[np.int64]  # characters per document, or per line of running text
     splits: pd.DataFrame  # one row per split: split, documents (not for running text), characters
 
 
+@cached(max_bytes=50_000_000)
 def summarize(corpus: Corpus) -> Summary:
     """Character counts, lengths of documents, and sizes of the splits of a corpus."""
     counts = np.bincount(corpus.stream, minlength=len(corpus.vocabulary))
@@ -27,15 +32,38 @@ def summarize(corpus: Corpus) -> Summary:
     vocabulary = pd.DataFrame(
         {"character": labels, "index": np.arange(len(labels)), "count": counts, "share": counts / counts.sum()}
     )
-    n_documents = len(corpus.documents)
+    n_documents = corpus.n_documents
     splits = pd.DataFrame({"split": SPLITS, "characters": [len(corpus.streams[split]) for split in SPLITS]})
     if n_documents:
         splits.insert(1, "documents", [len(corpus.document_splits[split]) for split in SPLITS])
-    return Summary(n_documents, len(corpus.stream) - n_documents, vocabulary, _lengths(corpus), splits)
+    repetitions = _repetitions(corpus)
+    return Summary(n_documents, *repetitions, len(corpus.stream) - n_documents, vocabulary, _lengths(corpus), splits)
+
+
+def _repetitions(corpus: Corpus) -> tuple[int, int, int]:
+    """Different documents, those in the dev split, and those of them that are in the training split as well."""
+    if not corpus.is_documents:
+        return 0, 0, 0
+    documents, splits = corpus.documents, corpus.document_splits
+    train = {documents[i] for i in splits["train"].tolist()}
+    n_shared = sum(documents[i] in train for i in splits["dev"].tolist())
+    return len(set(documents)), len(splits["dev"]), n_shared
+
+
+def repetition_remark(summary: Summary) -> str:
+    """A sentence on repeated documents; empty if there are none."""
+    if summary.n_different == summary.n_documents:
+        return ""
+    shared = (
+        "every dev document is"
+        if summary.n_dev_in_train == summary.n_dev
+        else (f"{summary.n_dev_in_train:,} of {summary.n_dev:,} dev documents are")
+    )
+    return f"{summary.n_documents:,} documents, {summary.n_different:,} different; {shared} also in train."
 
 
 def _lengths(corpus: Corpus) -> NDArray[np.int64]:
-    if corpus.documents:
+    if corpus.is_documents:
         return np.diff(np.flatnonzero(corpus.stream == 0), prepend=-1) - 1
     line_end = corpus.vocabulary.index.get("\n")
     ends = np.flatnonzero(corpus.stream == line_end) if line_end is not None else np.array([], dtype=np.int64)
@@ -43,10 +71,15 @@ def _lengths(corpus: Corpus) -> NDArray[np.int64]:
 
 
 def excerpt(corpus: Corpus, n_characters: int = 600) -> str:
-    """Documents from all over the corpus, or the beginning of a running text."""
-    if corpus.documents:
-        return "\n".join(corpus.documents[:: max(1, len(corpus.documents) // 40)])
-    return corpus.vocabulary.decode(corpus.stream[:n_characters])
+    """Documents from all over the corpus, each cut to ``n_characters``, or the beginning of a running text."""
+    if corpus.is_documents:
+        chosen = corpus.documents[:: max(1, corpus.n_documents // 40)]
+        return "\n".join(_cut(document, n_characters) for document in chosen)
+    return _cut(corpus.vocabulary.decode(corpus.stream[: n_characters + 1]), n_characters)
+
+
+def _cut(text: str, n_characters: int) -> str:
+    return text if len(text) <= n_characters else f"{text[:n_characters]}…"
 
 
 def context_table(corpus: Corpus, text: str, context: int) -> pd.DataFrame:
@@ -59,16 +92,17 @@ def context_table(corpus: Corpus, text: str, context: int) -> pd.DataFrame:
         UserError: if the text has characters that are not in the vocabulary.
     """
     ids = corpus.vocabulary.encode(text)
-    if corpus.documents:
-        X, Y = document_windows(np.append(ids, np.int32(0)), context)
+    if corpus.is_documents:
+        windows = document_windows(np.append(ids, np.int32(0)), context)
+        X, Y = windows.X[:], windows.Y
     else:
         short = len(ids) <= context
-        view = np.zeros((1, context), int) if short else np.lib.stride_tricks.sliding_window_view(ids, context)
+        view = np.zeros((1, context), np.int32) if short else np.lib.stride_tricks.sliding_window_view(ids, context)
         X, Y = view[:-1], ids[context:]
     labels = np.array(corpus.vocabulary.labels, dtype=object)
     return pd.DataFrame(
         {
-            "context": ["".join(row) for row in labels[X]],
+            "context": [corpus.vocabulary.show(row) for row in X],
             "next": labels[Y],
             "context indices": [" ".join(map(str, row)) for row in X.tolist()],
             "next index": Y,

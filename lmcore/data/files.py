@@ -13,6 +13,15 @@ def data_folder() -> Path:
     return Path(os.environ.get("LMCORE_DATA") or "data")
 
 
+def find_file(name_or_path: str) -> Path | None:
+    """The file of a path, or else the one of that name in the data folder."""
+    paths = (Path(name_or_path), data_folder() / Path(name_or_path).name)
+    try:
+        return next((path for path in paths if path.is_file()), None)
+    except (OSError, ValueError):  # a name that is too long, or contains NUL
+        return None
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write to a temporary file beside ``path`` and move it into place. Missing folders are created.
 

@@ -6,12 +6,14 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from lmcore.data import uploads
+from lmcore.cache import cached
+from lmcore.data import detection, uploads
+from lmcore.data.detection import Encoding, Reading
 from lmcore.data.downloads import RemoteFile
-from lmcore.data.encoding import decode
-from lmcore.data.files import data_folder
+from lmcore.data.encoding import Decoded, decode, detect
+from lmcore.data.files import data_folder, find_file
 from lmcore.data.given_names import Alphabet, given_names
 from lmcore.errors import UserError
 
@@ -36,6 +38,13 @@ class Source:
     def is_available(self) -> bool:
         """Whether the text can be read; False until it is downloaded."""
         return self.remote_file is None or self.remote_file.is_downloaded
+
+
+class Located(NamedTuple):
+    """What a corpus config says of a text."""
+
+    source: str  # the name of a source or of an upload
+    encoding: Encoding  # auto where it is certain
 
 
 BUILT_IN = (
@@ -74,63 +83,79 @@ def sources() -> list[Source]:
     return [*BUILT_IN, *catalog(), *dropped]
 
 
-def resolve(name_or_path: str) -> str:
-    """The name of the source that a user means: a source, a file in the data folder, or a path.
+def locate(name_or_path: str, encoding: Encoding = "auto") -> Located:
+    """The source that a user means, and its encoding: a source, a file in the data folder, or a path.
 
-    A file is stored among the uploads first, and the name is that of the upload.
+    A file is stored among the uploads first, and the source is that upload. Where the encoding can only be guessed,
+    the guess is returned, so that a run keeps it.
 
     Raises:
         UserError: if there is neither a source nor a file of that name.
     """
     known = {source.name for source in sources()}
-    if name_or_path.startswith("file:") and name_or_path in known:
-        return uploads.save_file(data_folder() / name_or_path.removeprefix("file:"))
-    if name_or_path in known or name_or_path.startswith(uploads.PREFIX):
-        return name_or_path
-    path = Path(name_or_path)
-    if path.is_file():
-        return uploads.save_file(path)
-    choices = ", ".join(sorted(known))
-    raise UserError(f"There is no text or file {name_or_path!r}. Give a path, or choose from: {choices}.")
+    if name_or_path in known and not name_or_path.startswith("file:"):
+        return Located(name_or_path, "auto")
+    name = name_or_path
+    if not name.startswith(uploads.PREFIX):
+        path = data_folder() / name.removeprefix("file:") if name in known else find_file(name)
+        if path is None:
+            choices = ", ".join(sorted(known))
+            raise UserError(f"There is no text or file {name!r}. Give a path, or choose from: {choices}.")
+        name = uploads.save_file(path, encoding)
+    return Located(name, _guessed_encoding(name) if encoding == "auto" else encoding)
+
+
+@cached(max_bytes=1_000_000)
+def _guessed_encoding(name: str) -> Encoding:
+    encoding, is_guess = detect(uploads.read(name))
+    return encoding if is_guess else "auto"
+
+
+@cached(max_bytes=1_000_000)
+def readings(name: str) -> tuple[Reading, ...]:
+    """The ways to read an upload whose encoding can only be guessed, most plausible first; empty if it is certain."""
+    data = uploads.read(name)
+    return () if detection.certain(data) else tuple(detection.guess(data))
 
 
 # ---------------------------------------------------------------- reading
 
 
-def read(name: str, locales: tuple[str, ...] = (), alphabet: Alphabet = "a-z") -> str:
+def read(name: str, locales: tuple[str, ...] = (), alphabet: Alphabet = "a-z", encoding: Encoding = "auto") -> Decoded:
     """The text of a source, as Unicode with ``\\n`` line endings.
 
     Args:
         name: of a source or of an upload.
         locales: for the given names only: the countries, all if empty.
         alphabet: for the given names only: the letters that a name may have.
+        encoding: of an upload.
 
     Raises:
         UserError: if the text does not exist or is not downloaded yet.
     """
     if name.startswith(uploads.PREFIX):
-        return uploads.read(name)
+        return decode(uploads.read(name), encoding)
     match name:
         case "given-names":
-            return "\n".join(given_names(locales, alphabet))
+            return Decoded("\n".join(given_names(locales, alphabet)), "utf-8")
         case "python-reference":
-            return _python_reference()
+            return Decoded(_python_reference(), "utf-8")
         case "python-source":
-            return _python_source()
+            return Decoded(_python_source(), "utf-8")
     for source in catalog():
         if source.name == name and source.remote_file:
             return _read_download(source, source.remote_file)
     raise UserError(f"There is no text {name!r}. Choose from: {', '.join(source.name for source in sources())}.")
 
 
-def _read_download(source: Source, file: RemoteFile) -> str:
+def _read_download(source: Source, file: RemoteFile) -> Decoded:
     if not source.is_available:
         raise UserError(
             f"{source.title} is not on this computer yet. "
             f"Download it with: python -m lmcore corpora --download {source.name}"
         )
     file.verify()
-    return decode(file.path.read_bytes()).text
+    return decode(file.path.read_bytes())
 
 
 def _python_reference() -> str:

@@ -91,7 +91,7 @@ def save(data: bytes, title: str) -> str:
     _refuse_other_formats(data, title)
     decoded = decode(data)
     parse(decoded.text, title)
-    return uploads.save(decoded, title)
+    return uploads.save(data, title)
 
 
 def is_table(source: str) -> bool:
@@ -109,7 +109,7 @@ def read(name: str) -> Table:
     if not is_table(name):
         raise UserError(f"There is no data set {name!r}. Choose another one, or upload a table.")
     try:
-        text = uploads.read(name)
+        text = decode(uploads.read(name)).text
     except UserError:
         raise UserError("This table is not on this computer. Upload it again.") from None
     return parse(text, uploads.title_of(name))

@@ -8,7 +8,8 @@ import hashlib
 import re
 from pathlib import Path
 
-from lmcore.data.encoding import Decoded, check_size, decode
+from lmcore.data.detection import Encoding
+from lmcore.data.encoding import check_size, decode
 from lmcore.data.files import data_folder, write_atomically
 from lmcore.errors import UserError
 
@@ -27,38 +28,39 @@ def title_of(name: str) -> str:
     return name.partition("-")[2]
 
 
-def save(decoded: Decoded, title: str) -> str:
-    """Store a text, unless it is stored already, and return its name.
+def save(content: bytes, title: str) -> str:
+    """Store a file as it is, unless it is stored already, and return its name.
 
     Raises:
         UserError: if the disk is full.
     """
-    content = decoded.text.encode("utf-8", errors="replace")
     name = name_of(content, title)
     if not _path(name).exists():
         write_atomically(_path(name), content)
     return name
 
 
-def save_file(path: Path) -> str:
+def save_file(path: Path, encoding: Encoding = "auto") -> str:
     """Store a copy of a text file and return its name.
 
     Raises:
         UserError: if the file is too large or not text, or the disk is full.
     """
     check_size(path.stat().st_size, path.name)
-    return save(decode(path.read_bytes()), path.name)
+    content = path.read_bytes()
+    decode(content, encoding)
+    return save(content, path.name)
 
 
-def read(name: str) -> str:
-    """The text of an upload.
+def read(name: str) -> bytes:
+    """The content of an upload.
 
     Raises:
         UserError: if there is no such upload on this computer.
     """
     if not re.fullmatch(rf"{PREFIX}[0-9a-f]{{24}}-[a-z0-9-]+", name) or not _path(name).is_file():
         raise UserError("This text is not on this computer. Upload or paste it again.")
-    return _path(name).read_text(encoding="utf-8")
+    return _path(name).read_bytes()
 
 
 def _path(name: str) -> Path:

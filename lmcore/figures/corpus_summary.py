@@ -15,12 +15,16 @@ def length_histogram(summary: Summary) -> go.Figure:
     name = "documents" if summary.n_documents else "lines"
     longest = int(summary.lengths.max(initial=0))
     width = max(1, -(-longest // MAX_BINS))
+    counts = np.bincount(summary.lengths // width)
+    first, last = np.arange(len(counts)) * width, np.arange(1, len(counts) + 1) * width - 1
     bars = {
-        "type": "histogram",
-        "x": summary.lengths,
-        "xbins": {"start": -0.5, "end": longest + width, "size": width},
+        "type": "bar",
+        "x": (first + last) / 2,
+        "y": counts,
+        "width": width,
+        "customdata": [f"{a:,}" if width == 1 else f"{a:,} to {b:,}" for a, b in zip(first, last, strict=True)],
         "marker": {"color": BLUE},
-        "hovertemplate": "%{x} characters: %{y:,} " + name + "<extra></extra>",
+        "hovertemplate": "%{customdata} characters: %{y:,} " + name + "<extra></extra>",
     }
     return figure([bars], "Length (characters)", f"Number of {name}", height=320, bargap=0.05)
 

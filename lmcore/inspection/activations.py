@@ -104,17 +104,16 @@ def batch_activations(trainer: LayeredTrainer, rows: Tensor) -> Activations:
         trainer: has the model and the examples.
         rows: shape (B,), indices of the examples.
     """
-    X, Y = trainer.X[rows].long(), trainer.Y[rows].long()  # (B, T), (B,)
+    X, Y = trainer.training_examples(rows)  # (B, T), (B,)
     model = trainer.model
 
     # forward and backward; the layers keep their outputs and gradients
     loss = cross_entropy(model.forward(X), Y.unsqueeze(1))
     model.backward(loss.grad_logits)
 
-    labels = trainer.corpus.vocabulary.labels
     return Activations(
         -loss.log_probabilities.mean().item(),
-        ["".join(labels[i] for i in context) for context in X.tolist()],
+        [trainer.corpus.vocabulary.show(context) for context in X.tolist()],
         _layer_records(model, X),
         {name: model.theta[where].numpy().copy() for name, where in model.matrices.items()},
         {name: model.grad[where].numpy().copy() for name, where in model.matrices.items()},

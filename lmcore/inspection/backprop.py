@@ -67,7 +67,7 @@ def forward_backward(corpus: Corpus, seed: int) -> BackpropPass:
     generator = torch.Generator().manual_seed(seed)
     tensors = {name: value.requires_grad_() for name, value in _parameters(V, generator).items()}
     rows = torch.randint(0, len(windows.Y), (BATCH_SIZE,), generator=generator).numpy()
-    Xb, Yb = (torch.from_numpy(part[rows]).long() for part in windows)
+    Xb, Yb = (torch.from_numpy(part[rows]).long() for part in (windows.X, windows.Y))
     record = BackpropPass({}, Xb, Yb, corpus.vocabulary.labels)
 
     # forward: evaluate every rule in order; autograd differentiates the result

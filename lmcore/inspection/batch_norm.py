@@ -68,15 +68,15 @@ def unit_batches(config: RunConfig, unit: int, corpus: Corpus | None = None) -> 
         raise UserError("A variance needs at least two examples, but the training split has one. Use a longer text.")
     layers, weight = trainer.model.leaves, trainer.model.parameters["hidden.weight"][:, unit]  # (T * E,)
 
-    def pre_activations(X: Tensor) -> Tensor:
-        return (layers["flatten"].forward(layers["embedding"].forward(X.long())) @ weight).double()
+    def pre_activations(rows: Tensor) -> Tensor:
+        X, _ = trainer.training_examples(rows)
+        return (layers["flatten"].forward(layers["embedding"].forward(X)) @ weight).double()
 
     rows = trainer.draw_batches(N_BATCHES)  # (N, B)
-    whole_split = torch.cat([pre_activations(X) for X in torch.split(trainer.X, 65_536)])
-    labels = trainer.corpus.vocabulary.labels
+    whole_split = torch.cat([pre_activations(part) for part in torch.split(torch.arange(len(trainer.X)), 65_536)])
     return UnitBatches(
-        torch.stack([pre_activations(trainer.X[batch]) for batch in rows]).numpy(),
-        ["".join(labels[i] for i in context) for context in trainer.X[rows[0]].tolist()],
+        torch.stack([pre_activations(batch) for batch in rows]).numpy(),
+        [trainer.corpus.vocabulary.show(context) for context in trainer.training_examples(rows[0])[0].tolist()],
         whole_split.mean().item(),
         whole_split.var().item(),
     )
@@ -216,7 +216,7 @@ def wrong_axis(config: RunConfig, corpus: Corpus | None = None) -> WrongAxis:
     layers = [trainer.model.leaves[name] for name in ("embedding", "flatten", "hidden")]
     inputs = []
     for rows in trainer.draw_batches(N_BATCHES // 4):
-        x = trainer.X[rows].long()
+        x, _ = trainer.training_examples(rows)
         for layer in layers:
             x = layer.forward(x)
         inputs.append(x.double())  # (B, T, F)
@@ -337,8 +337,9 @@ def folding(config: RunConfig, corpus: Corpus | None = None) -> Folding:
 def _comparison_examples(trainer: LayeredTrainer) -> tuple[Split, Tensor]:
     """Evenly spaced examples of the dev split, or of the training split if it is empty: (examples, T)."""
     split: Split = "dev" if len(trainer.corpus.windows("dev", trainer.context).X) else "train"
-    X = torch.from_numpy(trainer.corpus.windows(split, trainer.context).X).long()
-    return split, X[torch.linspace(0, len(X) - 1, min(len(X), MAX_EVALUATION_EXAMPLES)).long()]
+    X = trainer.corpus.windows(split, trainer.context).X
+    rows = torch.linspace(0, len(X) - 1, min(len(X), MAX_EVALUATION_EXAMPLES)).long()
+    return split, torch.from_numpy(X[rows.numpy()]).long()
 
 
 def _count_numbers(model: Sequential) -> int:

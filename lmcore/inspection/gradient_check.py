@@ -131,7 +131,7 @@ def check_gradients(
     """
     trainer: LayeredTrainer = families.make_trainer(config, corpus)
     rows = probe_rows(trainer)
-    X, Y = trainer.X[rows].long(), trainer.Y[rows].long()
+    X, Y = trainer.training_examples(rows)
     model = _in_precision(trainer, PRECISIONS[precision])
     autograd = _autograd(_in_precision(trainer, torch.float64), X, Y)
 

@@ -32,8 +32,21 @@ MAX_SHOWN = 40
 """Characters of a matrix of pairs: the most frequent ones."""
 
 
+MAX_VOCABULARY = 500
+"""Characters of a text whose pairs are all counted."""
+
+
 def count_pairs(corpus: Corpus, split: Literal["all"] | Split = "all") -> Counts:
-    """The bigram counts of a corpus or of one of its splits, shape (V, V)."""
+    """The bigram counts of a corpus or of one of its splits, shape (V, V).
+
+    Raises:
+        UserError: if the vocabulary has more than `MAX_VOCABULARY` characters.
+    """
+    if (V := len(corpus.vocabulary)) > MAX_VOCABULARY:
+        raise UserError(
+            f"The text has {V:,} different characters; all their pairs are counted for at most {MAX_VOCABULARY}. Set "
+            f"max_vocabulary to at most {MAX_VOCABULARY - 2}, which replaces the less frequent ones."
+        )
     stream = corpus.stream if split == "all" else corpus.streams[split]
     return bigram_counts(stream, len(corpus.vocabulary), corpus.is_documents)
 

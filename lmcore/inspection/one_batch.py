@@ -19,7 +19,8 @@ def irreducible_loss(config: RunConfig, corpus: Corpus | None = None) -> tuple[f
     """
     trainer = trainer_at(config, corpus=corpus)
     rows = trainer.draw_batches(1)[0]
-    X, Y = trainer.X[rows], trainer.Y[rows].unsqueeze(1)
+    X, Y = trainer.training_examples(rows)
+    Y = Y.unsqueeze(1)
     _, context, n_same_context = torch.unique(X, dim=0, return_inverse=True, return_counts=True)
     _, pair, n_same_pair = torch.unique(torch.cat([X, Y], 1), dim=0, return_inverse=True, return_counts=True)
     p = n_same_pair[pair].double() / n_same_context[context]  # (B,), of each target given its context

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lmcore.data.corpora import Corpus
+from lmcore.data.corpora import Corpus, Vocabulary
 from lmcore.data.datasets import Dataset
 from lmcore.inspection.activations import (
     TANH_THRESHOLD,
@@ -129,21 +129,21 @@ def unit_response(
     """
     trainer = trainer_at(config, snapshot, corpus)
     rows = torch.linspace(0, len(trainer.X) - 1, min(max_examples, len(trainer.X))).long()
-    X = trainer.X[rows].long()
+    X, _ = trainer.training_examples(rows)
     with trainer.model.evaluation_mode():
         trainer.model.forward(X)
     found, layer_input = next((one, given) for name, one, given in trainer.model.layer_inputs(X) if name == layer)
     z, output, kind = as_rows(layer_input)[:, unit], as_rows(found.out)[:, unit], type(found).__name__
-    texts = _receptive_texts(X, len(z) // len(X), trainer.corpus.vocabulary.labels)
+    texts = _receptive_texts(X, len(z) // len(X), trainer.corpus.vocabulary)
     order = np.argsort(z, kind="stable")
     share = float(is_saturated(kind, output, threshold).mean())
     return UnitResponse(kind, z, output, share, _first_texts(order, z, texts), _first_texts(order[::-1], z, texts))
 
 
-def _receptive_texts(X: Tensor, n_positions: int, labels: Sequence[str]) -> list[str]:
+def _receptive_texts(X: Tensor, n_positions: int, vocabulary: Vocabulary) -> list[str]:
     """The characters that each row of a layer sees; a hierarchical model has several positions per example."""
     pieces = X.reshape(len(X) * n_positions, -1).tolist()
-    return ["".join(labels[i] for i in piece) for piece in pieces]
+    return [vocabulary.show(piece) for piece in pieces]
 
 
 def _first_texts(order: NDArray[np.int64], z: Floats, texts: Sequence[str], n_texts: int = 8) -> pd.DataFrame:

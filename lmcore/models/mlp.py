@@ -15,6 +15,7 @@ from typing import Literal
 import torch
 
 from lmcore.config import Config, Field
+from lmcore.data.corpora import MAX_CONTEXT
 from lmcore.nn.initialization import GAINS, SCHEMES, Scheme, initial_values
 from lmcore.nn.layers import BatchNorm1d, Embedding, FlattenConsecutive, Layer, Linear, Parallel, ReLU, Sequential, Tanh
 
@@ -23,7 +24,7 @@ class MLPConfig(Config):
     """Architecture and initialization of the MLP."""
 
     family: Literal["mlp"] = Field("mlp", description="Name of the model family.")
-    context: int = Field(3, ge=1, le=32, description="Context length: number of characters the model sees.")
+    context: int = Field(3, ge=1, le=MAX_CONTEXT, description="Context length: number of characters the model sees.")
     embedding: int = Field(10, ge=1, le=256, description="Dimension of the character embeddings.")
     hidden: int = Field(200, ge=1, le=2048, description="Number of units in each hidden layer.")
     hidden_layers: int = Field(1, ge=1, le=6, description="Number of hidden layers.")

@@ -216,8 +216,13 @@ class NGram:
 def _examples(corpus: Corpus, order: int, counted: Literal["all", "train"] | Split) -> tuple[Counts, Counts]:
     """All contexts of a split, encoded as numbers, and the characters that follow them, shape (N,) each."""
     V = len(corpus.vocabulary)
+    if V**order >= 2**63:
+        raise UserError(
+            f"{order}-grams of {V:,} different characters cannot be counted. Choose a lower order or a smaller "
+            "vocabulary."
+        )
     parts = [corpus.windows(split, order - 1) for split in (SPLITS if counted == "all" else (counted,))]
-    codes = [_encode(part.X, V) for part in parts]
+    codes = [_encode(part.X[:], V) for part in parts]
     return np.concatenate(codes), np.concatenate([part.Y for part in parts]).astype(np.int64)
 
 
@@ -283,7 +288,7 @@ def score(model: NGram, corpus: Corpus, text: str) -> Score:
     # a document is padded with boundaries; running text starts with its first full context
     ids = corpus.vocabulary.encode(text)
     n_context = model.config.order - 1
-    padded = np.concatenate([np.zeros(n_context, np.int32), ids, np.zeros(1, np.int32)]) if corpus.documents else ids
+    padded = np.concatenate([np.zeros(n_context, np.int32), ids, np.zeros(1, np.int32)]) if corpus.is_documents else ids
     if len(padded) <= n_context:
         raise UserError(
             f"The text has {len(ids)} characters. A model of order {n_context + 1} needs at least {n_context + 1}."
@@ -292,5 +297,5 @@ def score(model: NGram, corpus: Corpus, text: str) -> Score:
     windows = np.lib.stride_tricks.sliding_window_view(padded, n_context + 1)  # (L, n)
     p = model.probabilities(windows[:, :n_context])[np.arange(len(windows)), windows[:, n_context]]
     labels = np.array(corpus.vocabulary.labels, dtype=object)
-    contexts = tuple("".join(row) for row in labels[windows[:, :n_context]])
+    contexts = tuple(corpus.vocabulary.show(row) for row in windows[:, :n_context])
     return Score(text, contexts, tuple(labels[windows[:, n_context]]), p)

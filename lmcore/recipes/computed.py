@@ -54,7 +54,7 @@ def train_neural_bigram() -> Computed:
     train = TrainConfig(steps=1001, learning_rate=50, full_batch=True, l2=0.01 / 27**2, seed=SEED)
     trainer: LayeredTrainer = families.make_trainer(RunConfig(corpus=NAMES, model=NeuralBigramConfig(), train=train))
     splits = [trainer.corpus.windows(split, 1) for split in SPLITS]
-    trainer.X = torch.from_numpy(np.concatenate([split.X for split in splits]))  # (N, 1)
+    trainer.X = np.concatenate([split.X for split in splits])  # (N, 1)
     trainer.Y = torch.from_numpy(np.concatenate([split.Y for split in splits]))  # (N,)
     history, losses = History(), trainer.train(train.steps)
     history.add(losses)

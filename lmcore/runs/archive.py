@@ -16,15 +16,18 @@ from lmcore.runs import scripts
 
 README, MANIFEST, CHECKPOINT = "README.txt", "manifest.json", "checkpoint.safetensors"
 LOSSES, SAMPLES, TEXT = "losses.csv", "samples.txt", scripts.TEXT
+ORIGINAL = "original.txt"
+"""A user's own text as the file was given, where it is not the same as the text that was read from it."""
+
 REQUIRED = (MANIFEST, CHECKPOINT)
-MEMBERS = (README, *REQUIRED, LOSSES, SAMPLES, TEXT, scripts.SCRIPT, scripts.NOTEBOOK)
-"""Names of all members that an archive may have. The import reads the required ones and the text."""
+MEMBERS = (README, *REQUIRED, LOSSES, SAMPLES, TEXT, ORIGINAL, scripts.SCRIPT, scripts.NOTEBOOK)
+"""Names of all members that an archive may have. The import reads the required ones and the texts."""
 
 MAX_ARCHIVE_BYTES, MAX_UNPACKED_BYTES = 100_000_000, 250_000_000
 MAX_DIRECTORY_BYTES = 16_384  # of the zip's list of members
-MAX_COMPRESSION_RATIO, RATIO_FREE_BYTES = 100, 1_000_000  # the ratio is limited for members larger than this
 MAX_TEXT_BYTES = 2_000_000
 """Largest text that an archive includes."""
+MAX_COMPRESSION_RATIO = 100  # of members larger than a text
 
 
 class Manifest(BaseModel):
@@ -54,7 +57,8 @@ def read_archive(data: bytes) -> dict[str, bytes]:
         with zipfile.ZipFile(io.BytesIO(data)) as file:
             entries = file.infolist()
             _check_entries(entries)
-            return {entry.filename: _read(file, entry) for entry in entries if entry.filename in (*REQUIRED, TEXT)}
+            read = (*REQUIRED, TEXT, ORIGINAL)
+            return {entry.filename: _read(file, entry) for entry in entries if entry.filename in read}
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError):
         raise refusal("it is damaged or truncated.") from None
 
@@ -89,7 +93,7 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
         raise refusal("it is encrypted.")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise refusal(f"{entry.filename} uses an unsupported compression method.")
-    if entry.file_size > RATIO_FREE_BYTES and entry.file_size > MAX_COMPRESSION_RATIO * entry.compress_size:
+    if entry.file_size > MAX_TEXT_BYTES and entry.file_size > MAX_COMPRESSION_RATIO * entry.compress_size:
         raise refusal(f"{entry.filename} would unpack to more than {MAX_COMPRESSION_RATIO} times its size.")
 
 

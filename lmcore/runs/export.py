@@ -12,7 +12,17 @@ from lmcore.data.corpora import CorpusConfig
 from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
 from lmcore.runs import scripts
-from lmcore.runs.archive import CHECKPOINT, LOSSES, MANIFEST, MAX_TEXT_BYTES, README, SAMPLES, TEXT, Manifest
+from lmcore.runs.archive import (
+    CHECKPOINT,
+    LOSSES,
+    MANIFEST,
+    MAX_TEXT_BYTES,
+    ORIGINAL,
+    README,
+    SAMPLES,
+    TEXT,
+    Manifest,
+)
 from lmcore.runs.run import Run
 from lmcore.training.checkpoint import FORMAT_VERSION
 from lmcore.training.config import RunConfig
@@ -30,7 +40,8 @@ def export_archive(run: Run) -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         for name, content in members.items():
-            file.writestr(name, content)
+            # weights hardly compress, unless all are equal, and then the import would take them for an attack
+            file.writestr(name, content, zipfile.ZIP_STORED if name == CHECKPOINT else None)
     return archive.getvalue()
 
 
@@ -101,7 +112,7 @@ def run_text(config: AnyRunConfig) -> str | None:
     corpus = getattr(config, "corpus", None)
     if not isinstance(corpus, CorpusConfig):
         return None
-    return sources.read(corpus.source, corpus.locales, corpus.alphabet)
+    return sources.read(corpus.source, corpus.locales, corpus.alphabet, corpus.encoding).text
 
 
 def text_sha256(text: str) -> str:
@@ -115,8 +126,7 @@ def text_sha256(text: str) -> str:
 def _members(run: Run) -> dict[str, str | bytes]:
     members: dict[str, str | bytes] = {MANIFEST: _manifest(run), CHECKPOINT: run.encode()}
     members |= {LOSSES: export_losses(run), SAMPLES: _samples(run)}
-    if (text := _included_text(run.config)) is not None:
-        members[TEXT] = text
+    members |= _included_texts(run.config)
     if scripts.has_script(run.config):
         members |= {scripts.SCRIPT: export_script(run), scripts.NOTEBOOK: export_notebook(run)}
     members[README] = _readme(run, members)
@@ -134,12 +144,15 @@ def _manifest(run: Run) -> str:
     return manifest.model_dump_json(indent=2)
 
 
-def _included_text(config: AnyRunConfig) -> bytes | None:
+def _included_texts(config: AnyRunConfig) -> dict[str, bytes]:
+    """The text of a run, and the file that it was read from; none that is too long."""
     corpus = getattr(config, "corpus", None)
     if not isinstance(corpus, CorpusConfig) or (text := scripts.bundled_text(corpus)) is None:
-        return None
-    content = text.encode("utf-8", errors="replace")
-    return content if len(content) <= MAX_TEXT_BYTES else None
+        return {}
+    texts = {TEXT: text.encode("utf-8", errors="replace")}
+    if corpus.source.startswith(uploads.PREFIX) and (original := uploads.read(corpus.source)) != texts[TEXT]:
+        texts[ORIGINAL] = original
+    return texts if all(len(content) <= MAX_TEXT_BYTES for content in texts.values()) else {}
 
 
 def _samples(run: Run) -> str:
@@ -167,16 +180,17 @@ def _readme(run: Run, members: Mapping[str, str | bytes]) -> str:
     if scripts.SCRIPT in members:
         lines.append(f"{scripts.SCRIPT:24} the same run in plain PyTorch")
         lines.append(f"{scripts.NOTEBOOK:24} the same as a Jupyter notebook")
-    return "\n".join([*lines, *_readme_on_text(config, TEXT in members), ""])
+    return "\n".join([*lines, *_readme_on_text(config, TEXT in members, ORIGINAL in members), ""])
 
 
-def _readme_on_text(config: AnyRunConfig, is_included: bool) -> list[str]:
+def _readme_on_text(config: AnyRunConfig, is_included: bool, has_original: bool) -> list[str]:
     if getattr(config, "corpus", None) is None:
         return []
     is_own = config.data_name.startswith(uploads.PREFIX)
     if is_included:
         warning = " Anyone who gets this archive can read it, and importing it saves it." if is_own else ""
-        return [f"{TEXT:24} the text that the run learned from.{warning}"]
+        original = [f"{ORIGINAL:24} the file that the text was read from"] if has_original else []
+        return [*original, f"{TEXT:24} the text that the run learned from.{warning}"]
     if is_own:
         missing = f"The text is not in this archive, because it is longer than {MAX_TEXT_BYTES:,} bytes."
         return ["", f"{missing} Add it to Glassbox before you import the run."]

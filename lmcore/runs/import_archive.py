@@ -12,12 +12,21 @@ from pydantic import ValidationError
 
 from lmcore import families
 from lmcore.data import corpora, uploads
-from lmcore.data.corpora import Corpus
+from lmcore.data.corpora import Corpus, CorpusConfig
 from lmcore.data.datasets import Dataset
-from lmcore.data.encoding import Decoded, decode
+from lmcore.data.encoding import decode
 from lmcore.errors import UserError
-from lmcore.families import AnyRunConfig
-from lmcore.runs.archive import CHECKPOINT, MANIFEST, MAX_TEXT_BYTES, TEXT, Manifest, read_archive, refusal
+from lmcore.families import MAX_PARAMETERS, AnyRunConfig
+from lmcore.runs.archive import (
+    CHECKPOINT,
+    MANIFEST,
+    MAX_TEXT_BYTES,
+    ORIGINAL,
+    TEXT,
+    Manifest,
+    read_archive,
+    refusal,
+)
 from lmcore.runs.export import run_text, text_sha256
 from lmcore.runs.run import Run, Status
 from lmcore.runs.store import Store
@@ -26,8 +35,6 @@ from lmcore.training.checkpoint import BEST, WEIGHTS, Arrays, check_version
 from lmcore.training.config import RunConfig
 
 MAX_MANIFEST_BYTES = 65_536
-MAX_PARAMETERS = 20_000_000
-MAX_VOCABULARY = 10_000  # distinct characters of an included text
 
 
 @dataclass(frozen=True)
@@ -52,25 +59,26 @@ def import_archive(data: bytes, store: Store, owner: str = "") -> Imported:
     members = read_archive(data)
     manifest = _parse_manifest(members[MANIFEST])
     config = _parse_config(manifest)
-    text = _included_text(config, members.get(TEXT))
+    upload = _included_upload(config, members.get(ORIGINAL, members.get(TEXT)))
+    text = None if upload is None else _read_text(config, upload)
     data_of_run = _load_data(config, text)
     run = _rebuild(config, manifest, members[CHECKPOINT], data_of_run)
     run.owner = owner
     text_here = text if text is not None else run_text(config)
-    _save(run, store, text)
+    _save(run, store, upload)
     if text_here is not None and manifest.text_sha256 not in (None, text_sha256(text_here)):
         title = data_of_run.title if isinstance(data_of_run, Corpus) else "The text"
         return Imported(run.id, f"{title} differs slightly on this computer from the text that the run learned from.")
     return Imported(run.id)
 
 
-def _save(run: Run, store: Store, text: str | None) -> None:
+def _save(run: Run, store: Store, upload: bytes | None) -> None:
     """Save the run and its text, or neither."""
     store.add(run)
-    if text is None:
+    if upload is None:
         return
     try:
-        uploads.save(Decoded(text, "utf-8"), uploads.title_of(run.config.data_name))
+        uploads.save(upload, uploads.title_of(run.config.data_name))
     except UserError:
         store.remove(run.id)
         raise
@@ -98,8 +106,8 @@ def _parse_config(manifest: Manifest) -> AnyRunConfig:
         raise UserError(message if len(message) <= 400 else f"{message[:200]} … {message[-200:]}") from None
 
 
-def _included_text(config: AnyRunConfig, content: bytes | None) -> str | None:
-    """The user's own text in the archive; None if the run needs none, or the archive does not include it."""
+def _included_upload(config: AnyRunConfig, content: bytes | None) -> bytes | None:
+    """The user's own text in the archive, as a file; None if the run needs none, or the archive does not include it."""
     name = config.data_name
     if content is None or not name.startswith(uploads.PREFIX):
         return None
@@ -107,17 +115,17 @@ def _included_text(config: AnyRunConfig, content: bytes | None) -> str | None:
         raise refusal(f"its text has {len(content):,} bytes, but at most {MAX_TEXT_BYTES:,} are allowed.")
     if uploads.name_of(content, uploads.title_of(name)) != name:
         raise refusal("its text is not the one that its settings name.")
-    text = decode(content).text
-    if text.encode("utf-8", errors="replace") != content:
-        raise refusal("its text is not encoded as Glassbox encodes texts.")
-    return text
+    return content
+
+
+def _read_text(config: AnyRunConfig, upload: bytes) -> str:
+    corpus = getattr(config, "corpus", None)
+    return decode(upload, corpus.encoding if isinstance(corpus, CorpusConfig) else "auto").text
 
 
 def _load_data(config: AnyRunConfig, text: str | None) -> Corpus | Dataset:
     if text is None or not isinstance(config, RunConfig):
         return families.load_data(config)
-    if (n_distinct := len(set(text))) > MAX_VOCABULARY:
-        raise refusal(f"its text has {n_distinct:,} distinct characters, but at most {MAX_VOCABULARY:,} are allowed.")
     return corpora.from_text(text, uploads.title_of(config.data_name), config.corpus)
 
 

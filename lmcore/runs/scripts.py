@@ -97,7 +97,9 @@ def bundled_text(config: CorpusConfig) -> str | None:
     Raises:
         UserError: if the text is not on this computer.
     """
-    return None if config.source in _catalog() else sources.read(config.source, config.locales, config.alphabet)
+    if config.source in _catalog():
+        return None
+    return sources.read(config.source, config.locales, config.alphabet, config.encoding).text
 
 
 def _catalog() -> dict[str, sources.Source]:

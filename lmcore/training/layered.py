@@ -3,6 +3,7 @@
 Dimensions: N examples, B examples per step, T characters of context, V characters in the vocabulary, P matrices.
 """
 
+import functools
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lmcore.data.corpora import Split
+from lmcore.data.corpora import Contexts, Ids, Split
 from lmcore.errors import UserError
 from lmcore.generation.reader import WindowReader
 from lmcore.nn.layers import Sequential
@@ -63,7 +64,8 @@ class LayeredTrainer(LanguageModelTrainer):
                 "Full-batch training is for models with a context of 1. Turn it off, or choose neural-bigram."
             )
         train = self.data.windows("train", self.context)
-        self.X, self.Y = torch.from_numpy(train.X), torch.from_numpy(train.Y)  # (N, T), (N,)
+        self.X: Contexts | Ids = train.X  # (N, T)
+        self.Y = torch.from_numpy(train.Y)  # (N,)
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.model = self.network(self.config.model, len(self.data.vocabulary), self.generator)
         self.optimizer = Optimizer(self.model.theta)
@@ -105,11 +107,15 @@ class LayeredTrainer(LanguageModelTrainer):
             return torch.randint(0, len(self.X), (1, settings.batch_size), generator=own).expand(steps, -1)
         return torch.randint(0, len(self.X), (steps, settings.batch_size), generator=self.generator)
 
+    def training_examples(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """The contexts and next characters of some training examples: rows (...) to (..., T) and (...)."""
+        return torch.from_numpy(self.X[rows.numpy()]).long(), self.Y[rows].long()
+
     def _learn_from_batches(self, rates: Sequence[float]) -> NDArray[np.float32]:
         # draw all minibatches of the block at once
         rows = self.draw_batches(len(rates))
-        X = self.X[rows].long()  # (steps, B, T)
-        Y = self.Y[rows].long().unsqueeze(2)  # (steps, B, 1)
+        X, Y = self.training_examples(rows)  # (steps, B, T), (steps, B)
+        Y = Y.unsqueeze(2)  # (steps, B, 1)
         log_p = torch.empty(Y.shape, dtype=self.model.theta.dtype)
         measured = update_ratio_steps(self.step, len(rates))
         batches = zip(X.unbind(), Y.unbind(), log_p.unbind(), rates, strict=True)
@@ -122,15 +128,20 @@ class LayeredTrainer(LanguageModelTrainer):
         losses: NDArray[np.float32] = log_p.mean((1, 2)).neg_().float().numpy()
         return losses
 
+    @functools.cached_property
+    def _pair_shares(self) -> Tensor:
+        """The share of each pair of characters among all examples, shape (V, V)."""
+        V = len(self.data.vocabulary)
+        previous = torch.from_numpy(self.X[:]).view(-1).long()
+        counts = torch.bincount(previous * V + self.Y, minlength=V * V).view(V, V).to(self.model.theta.dtype)
+        return counts / counts.sum()
+
     def _learn_from_counts(self, rates: Sequence[float]) -> NDArray[np.float32]:
         """Full-batch steps of a model with a context of 1: V × V work per step, however long the text.
 
         The mean loss over all examples depends only on the counts of pairs, and so does its gradient.
         """
-        V = len(self.data.vocabulary)
-        every = torch.arange(V).unsqueeze(1)  # (V, 1)
-        counts = torch.bincount(self.X[:, 0].long() * V + self.Y, minlength=V * V).view(V, V).to(self.model.theta.dtype)
-        share = counts / counts.sum()  # (V, V), of each pair among all
+        every, share = torch.arange(len(self.data.vocabulary)).unsqueeze(1), self._pair_shares  # (V, 1), (V, V)
         losses = np.empty(len(rates), dtype=np.float32)
         measured = update_ratio_steps(self.step, len(rates))
         for i, rate in enumerate(rates):
@@ -193,24 +204,18 @@ class LayeredTrainer(LanguageModelTrainer):
     @torch.inference_mode()
     def metrics(self, split: Split, max_examples: int | None = None) -> dict[str, float]:
         """The mean loss on a split, in nats per character, on at most ``max_examples`` evenly spaced examples."""
-        X, Y = self._split(split)
+        X, Y = (self.X, self.Y.numpy()) if split == "train" else self.data.windows(split, self.context)
         if len(X) == 0:
             return {}
+        rows = torch.arange(len(X))
         if max_examples is not None and max_examples < len(X):
             rows = torch.linspace(0, len(X) - 1, max_examples).long()
-            X, Y = X[rows], Y[rows]
         total = 0.0
         with self.model.evaluation_mode():
-            for x, y in zip(torch.split(X, 4096), torch.split(Y, 4096), strict=True):
-                logits = self.model.forward(x.long())
-                total += torch.nn.functional.cross_entropy(logits, y.long(), reduction="sum").item()
-        return {"loss": total / len(X)}
-
-    def _split(self, split: Split) -> tuple[Tensor, Tensor]:
-        if split == "train":
-            return self.X, self.Y
-        windows = self.data.windows(split, self.context)
-        return torch.from_numpy(windows.X), torch.from_numpy(windows.Y)
+            for part in torch.split(rows, 4096):
+                x, y = (torch.from_numpy(array[part.numpy()]).long() for array in (X, Y))
+                total += torch.nn.functional.cross_entropy(self.model.forward(x), y, reduction="sum").item()
+        return {"loss": total / len(rows)}
 
     def _next_logits(self, ids: NDArray[np.int64]) -> Tensor:
         contexts = torch.zeros((len(ids), self.context), dtype=torch.int64)

@@ -158,7 +158,7 @@ def words(page: str, config: RunConfig, view: RunView | None) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         frequent = " ".join(sampled_words.frequent_words(corpus))
         given = st.text_input(
-            "Words of interest", frequent, max_chars=300, key=f"{page}.words.{corpus.title}", width=420
+            "Words of interest", frequent, max_chars=300, key=f"{page}.words.{corpus.name}", width=420
         )
         length = st.select_slider(
             "Characters to sample",
@@ -213,7 +213,7 @@ def units(page: str, config: RunConfig, view: RunView | None) -> None:
     st.write(
         "Each hidden unit is one number that persists from character to character; look for units with a **meaning**."
     )
-    text = st.text_area("Text", _dev_text(corpus), height=100, max_chars=2000, key=f"{page}.text.{corpus.title}")
+    text = st.text_area("Text", _dev_text(corpus), height=100, max_chars=2000, key=f"{page}.text.{corpus.name}")
     text = corpus.vocabulary.composed(text)
     try:
         ids = corpus.encode(text, allow_boundary=True)

@@ -1,11 +1,14 @@
 """The Bigram page."""
 
 import json
+import random
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from lmcore.data import uploads
+from lmcore.inspection import ngrams
 from tests.pages.app_testing import figure, open_tab, visit
 
 TABS = ["Pairs", "Smoothing", "Loss", "Score words", "Sampling", "n-grams", "Broadcasting"]
@@ -135,3 +138,18 @@ def test_hostile_text_breaks_no_tab_and_is_no_markup(app: AppTest) -> None:
         open_tab(app, "bigram", tab)
     open_tab(app, "bigram", "Pairs")
     assert "&lt;" in json.dumps(heatmap(app)["text"])
+
+
+@pytest.mark.parametrize("page_name", ["counting/bigram", "counting/neural_bigram"])
+def test_pairs_of_too_many_characters_are_refused_before_they_are_counted(
+    app: AppTest, page_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = random.Random(1)
+    text = "".join(chr(0x4E00 + min(int(draw.expovariate(1 / 300)), 5999)) for _ in range(200_000))
+    app.query_params["text"] = uploads.save(text.encode(), "many")
+    with monkeypatch.context() as context:
+        context.setattr(ngrams, "bigram_counts", lambda *arguments: pytest.fail("the pairs were counted"))
+        page = visit(app, page_name)
+    assert "2,143 different characters" in page.error[0].value
+    page.number_input(key="max_vocabulary").set_value(100).run()
+    assert not page.error

@@ -48,7 +48,7 @@ def test_the_untrained_model_is_shown_before_the_first_click(app: AppTest) -> No
     assert float(number(app, 1)) == pytest.approx(3.3, abs=0.1)
     assert figure(app)["layout"]["annotations"]
     assert figure(app, 1)["data"][0]["type"] == "heatmap"
-    assert "        0   " in parts(app, "text")[0]["text"]
+    assert "        0 " in parts(app, "text")[0]["text"]
 
 
 @pytest.mark.slow

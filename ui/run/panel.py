@@ -1,14 +1,16 @@
 """The live pictures of a run: its numbers, loss curve, predictions and samples, and what a page adds to them."""
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 import streamlit as st
 
 from lmcore import families, figures
 from lmcore.cache import cached
-from lmcore.data.corpora import Corpus
+from lmcore.data.corpora import Corpus, isolate
 from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
 from lmcore.runs.run import Status
@@ -181,13 +183,25 @@ def _predictions(snapshot: Snapshot | None, corpus: Corpus) -> Chart:
     return Chart.of(figure, "Heatmap of the probability of each next character after each character.", columns=4)
 
 
+def _cell(text: str, width: int) -> str:
+    """The start of a text that is narrower than ``width`` characters; Chinese characters are twice as wide."""
+    widths = [0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text]
+    if sum(widths) < width:
+        return text
+    return text[: sum(total <= width - 2 for total in accumulate(widths))] + "…"
+
+
 def _samples(snapshots: list[Snapshot], shown: Snapshot | None, width: int = 11) -> str:
-    """A row of samples per snapshot, latest first. Each column uses the same random draws; an arrow marks ``shown``."""
+    """A row of samples per snapshot, latest first, in columns that tabs separate; an arrow marks ``shown``.
+
+    Each column uses the same random draws. Tabs also keep text from right to left in its column.
+    """
     rows = []
     for snapshot in reversed(snapshots):
         texts = [text.replace("\n", "⏎").replace("\t", "⇥") for text in snapshot.samples]
-        cells = [text if len(text) < width else f"{text[: width - 2]}…" for text in texts]
-        line = " ".join(cell.ljust(width) for cell in cells) if len(texts) > 3 else "  │  ".join(texts)
+        if len(texts) > 3:
+            texts = [_cell(text, width) for text in texts]
         mark = "▸" if snapshot is shown and snapshot is not snapshots[-1] else " "
-        rows.append(f"{snapshot.step:>9,} {mark} {line.rstrip()}")
+        separator = "\t" if len(texts) > 3 else "\t│ "
+        rows.append(separator.join([f"{snapshot.step:>9,} {mark}", *map(isolate, texts)]))
     return "\n".join([f"{'step':>9}", *rows])

@@ -1,7 +1,6 @@
 import streamlit as st
 
 from lmcore.generation import sampling
-from lmcore.inspection import ngrams
 from lmcore.models import ngram
 from lmcore.models.ngram import CountConfig
 from pages.counting import shared
@@ -20,7 +19,7 @@ with st.sidebar:
     smoothing = shared.smoothing_slider(1.0, key="smoothing", bind="query-params", help=description)
     counted = forms.widget(CountConfig, "counted", key="counted")
 config = CountConfig(smoothing=smoothing, counted=counted)
-counts = ngrams.count_pairs(corpus, counted)
+counts = shared.pairs_or_stop(corpus, counted)
 
 draw_tabs(
     {

@@ -25,7 +25,7 @@ def score_words(corpus: Corpus, config: CountConfig) -> None:
     """The loss of one word, character by character, and a ranking of several words."""
     model = _model(corpus, config)
     left, right = st.columns(2)
-    word = left.text_input("Word", corpora.example(corpus), key=f"word.{corpus.title}", max_chars=200)
+    word = left.text_input("Word", corpora.example(corpus), key=f"word.{corpus.name}", max_chars=200)
     words = right.text_area(
         "Rank several words, one per line", key="class", placeholder="emma\nandrejq", max_chars=5000
     )

@@ -4,6 +4,7 @@ from lmcore.inspection import neural_bigram
 from lmcore.models.neural_bigram import NeuralBigramConfig, build_neural_bigram
 from lmcore.nn import layers, losses
 from lmcore.training.config import RunConfig, TrainConfig
+from pages.counting import shared
 from pages.counting.neural_bigram import against_counts, log_of_mean, step_by_step, weight_decay
 from ui import forms
 from ui.corpus_picker import pick_corpus
@@ -22,6 +23,7 @@ st.write("Press **Start** and watch gradient descent arrive at the same probabil
 view = attach.shown_run(PAGE, {"train": TrainConfig})
 attach.list_interrupted()
 corpus_config, corpus = pick_corpus(fixed=view is not None)
+shared.pairs_or_stop(corpus, "train")
 options = controls.field_options(PAGE, view)
 with st.sidebar:
     train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **options, defaults=DEFAULTS)

@@ -3,8 +3,12 @@ import streamlit as st
 from lmcore import figures
 from lmcore.data import corpora, corpus_summary
 from lmcore.errors import UserError
+from pages.data.dataset import encodings
+from ui import forms
 from ui.corpus_picker import keep_own_text, pick_corpus
 from ui.show_code import show_code
+
+MAX_SHOWN = 1000  # characters of the vocabulary
 
 st.title("Dataset")
 st.write("A model never sees text, only windows of indices: notice how **few characters** each prediction is based on.")
@@ -31,6 +35,9 @@ if message := st.session_state.pop("own_text_read", None):
 
 config, corpus = pick_corpus()
 summary = corpus_summary.summarize(corpus)
+if corpus.remarks:
+    st.info(forms.plain(" ".join(corpus.remarks)), icon=":material/info:")
+encodings.show(config)
 
 documents, characters, vocabulary, longest = st.columns(4)
 documents.metric("Documents", f"{summary.n_documents:,}" if corpus.is_documents else "running text")
@@ -43,7 +50,7 @@ st.subheader("Sliding windows")
 left, right = st.columns([1, 2])
 with left:
     context = st.slider("Context length (characters)", 1, 16, 3, key="context", bind="query-params")
-    text = st.text_input("Text", corpora.example(corpus), key=f"piece.{config.source}", max_chars=200)
+    text = st.text_input("Text", corpora.example(corpus), key=f"piece.{corpus.name}", max_chars=200)
 try:
     right.dataframe(corpus_summary.context_table(corpus, text, context), hide_index=True)
 except UserError as error:
@@ -57,10 +64,15 @@ right.plotly_chart(figures.length_histogram(summary), key="lengths")
 left, right = st.columns(2)
 with left:
     st.markdown("**Vocabulary**")
-    st.dataframe(summary.vocabulary.style.format({"count": "{:,}", "share": "{:.2%}"}), hide_index=True, height=320)
+    shown = summary.vocabulary.head(MAX_SHOWN)
+    st.dataframe(shown.style.format({"count": "{:,}", "share": "{:.2%}"}), hide_index=True, height=320)
+    if len(shown) < len(summary.vocabulary):
+        st.caption(f"The first {MAX_SHOWN:,} of {len(summary.vocabulary):,} characters.")
 with right:
     st.markdown("**Splits**: learn from train, choose by dev, test once")
     st.dataframe(summary.splits.style.format(thousands=","), hide_index=True)
+    if remark := corpus_summary.repetition_remark(summary):
+        st.caption(f"{remark} *Drop duplicates* in the text options keeps each document once.")
     st.markdown("**Excerpt**")
     st.code(corpus_summary.excerpt(corpus), language=None, height=150)
 

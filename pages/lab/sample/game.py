@@ -29,7 +29,7 @@ def show(page: str, corpus: Corpus, readers: dict[str, Reader]) -> None:
     except UserError as error:
         st.error(str(error))
         return
-    key = f"{page}.costs.{corpus.title}.{seed}"
+    key = f"{page}.costs.{corpus.name}.{seed}"
     costs: list[float] = st.session_state.setdefault(key, [])
     _show_text(corpus, game, len(costs), st.session_state.get(f"{key}.verdict", ""))
     if len(costs) < len(game.targets):

@@ -31,7 +31,7 @@ def pick(page: str, config: CorpusConfig, corpus: Corpus) -> dict[str, Reader]:
         "Models",
         options,
         [name for name in default if name in options],
-        key=f"{page}.models.{corpus.title}",
+        key=f"{page}.models.{corpus.name}",
         max_selections=MAX_MODELS,
         help="Runs trained on the text in the sidebar, and n-gram models of that text.",
         placeholder="Choose a model",

@@ -15,7 +15,7 @@ def show(page: str, corpus: Corpus, readers: dict[str, Reader]) -> None:
     """A field for a text, and a heatmap with one row per model and one column per character."""
     st.write("Type a text: a character has a **high loss** where the model did not expect it.")
     example = corpora.example(corpus, 24)
-    text = st.text_input("Text", example, max_chars=200, key=f"{page}.text.{corpus.title}", width=480)
+    text = st.text_input("Text", example, max_chars=200, key=f"{page}.text.{corpus.name}", width=480)
     with_uniform = {"uniform": baselines.baseline_readers(corpus)["uniform"]} | readers
     record = engine().compute(scoring.score_text, corpus, with_uniform, text)
     best = min(record.mean_losses, key=lambda name: record.mean_losses[name])

@@ -1,11 +1,14 @@
 """Texts as numbers: vocabulary, splits and windows."""
 
+import tracemalloc
+import unicodedata
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmcore.data import corpora
+from lmcore.data import corpora, uploads
 from lmcore.data.corpora import SPLITS, Corpus, CorpusConfig, from_text
 from lmcore.errors import UserError
 
@@ -68,7 +71,7 @@ def test_document_windows_equal_the_naive_loop(documents: list[str], context: in
         encoded = [corpus.vocabulary.encode(corpus.documents[i]).tolist() for i in chosen]
         X, Y = naive_windows(encoded, context)
         windows = corpus.windows(split, context)
-        assert windows.X.tolist() == X
+        assert windows.X[:].tolist() == X
         assert windows.Y.tolist() == Y
 
 
@@ -163,12 +166,77 @@ def test_a_text_begins_after_its_boundary_or_a_line_break() -> None:
     assert from_text("baba", config=RUNNING).first_character == 0
 
 
-def test_windows_are_computed_once_and_loaded_corpora_are_the_same_object() -> None:
+def test_windows_are_views_of_the_text_and_loaded_corpora_are_the_same_object() -> None:
     corpus = corpora.load(CorpusConfig(locales=("de_DE",)))
     assert corpora.load(CorpusConfig(locales=("de_DE",))) is corpus
-    assert corpus.windows("train", 5).X is corpus.windows("train", 5).X
+    assert np.shares_memory(corpus.windows("train", 5).X.view, corpus.streams["train"])
     novel = from_text("abcabd" * 20, config=RUNNING)
-    assert np.shares_memory(novel.windows("train", 5).X, novel.stream)
+    assert np.shares_memory(novel.windows("train", 5).X.view, novel.stream)
+
+
+def test_contexts_are_cut_in_any_shape_and_leave_the_text_as_it_is(names: Corpus) -> None:
+    X, before = names.windows("train", 8).X, names.streams["train"].copy()
+    rows = np.random.default_rng(1).integers(len(X), size=(4, 5))
+    np.testing.assert_array_equal(X[rows], np.array(X)[rows])
+    assert X[:0].shape == (0, 8)
+    assert names.windows("dev", 0).X[:].shape == (22655, 0)
+    np.testing.assert_array_equal(names.streams["train"], before)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "प्रिया",
+        "कृष्ण",
+        "தமிழ்",
+        "สมหญิง",
+        "שָׁלוֹם",
+        "مُحَمَّد",
+        "ཀརྨ",
+        "မြန်မာ",
+        "नी\u200cर",
+        "José",
+        "김민수",
+        "ｱｲｳ",
+        "x\u0323\u0302y",
+    ],
+)
+def test_marks_belong_to_their_letters_in_every_script(name: str) -> None:
+    name = unicodedata.normalize("NFC", name)
+    corpus = from_text(f"{name}1 -{name}!\nanna\n" * 3, config=CorpusConfig(units="lines", only_letters=True))
+    assert corpus.documents[0] == f"{name} {name}"
+
+
+def test_marks_that_belong_to_no_letter_are_no_letters() -> None:
+    text = "a1\u20e3b ❤\ufe0f c\u0301 👩\u200d👩 \u0301d 1\u0301e²½_"
+    corpus = from_text(text, config=CorpusConfig(units="running", only_letters=True))
+    assert corpus.vocabulary.decode(corpus.stream) == "ab ć d e"
+
+
+def test_too_many_different_characters_are_refused_unless_they_are_limited() -> None:
+    text = "".join(map(chr, range(0x4E00, 0x4E00 + 10_001)))
+    with pytest.raises(UserError, match=r"10,001 different characters.*max_vocabulary"):
+        from_text(text, config=RUNNING)
+    assert len(from_text(text, config=CorpusConfig(units="running", max_vocabulary=50)).vocabulary) == 51
+
+
+def test_a_text_with_the_same_title_has_another_name() -> None:
+    first, second = (corpora.load(CorpusConfig(source=uploads.save(text, "a.txt"))) for text in (b"emma", b"olivia"))
+    assert first.title == second.title
+    assert first.name != second.name
+
+
+def test_windows_of_a_long_text_need_no_more_memory_than_the_text() -> None:
+    corpus = from_text("abcdefghi\n" * 100_000, config=LINES)
+    corpus.windows("train", 1)
+    tracemalloc.start()
+    for context in (8, 32):
+        X, Y = corpus.windows("train", context)
+        assert X[np.arange(1000)].shape == (1000, context)
+        assert len(Y) == 800_000
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2_000_000
 
 
 def test_the_most_frequent_characters_come_in_the_order_of_the_vocabulary() -> None:

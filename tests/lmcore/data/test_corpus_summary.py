@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from lmcore.data.corpora import CorpusConfig, from_text
-from lmcore.data.corpus_summary import context_table, excerpt, summarize
+from lmcore.data.corpora import Corpus, CorpusConfig, from_text
+from lmcore.data.corpus_summary import context_table, excerpt, repetition_remark, summarize
 from lmcore.errors import UserError
 
 LINES = CorpusConfig(units="lines")
@@ -54,4 +54,39 @@ def test_running_text_is_summarized_by_its_lines() -> None:
 def test_an_excerpt_shows_documents_from_all_over_the_corpus() -> None:
     names = [f"name{chr(97 + i % 26)}" for i in range(400)]
     assert excerpt(from_text("\n".join(names), config=LINES)).split("\n") == names[::10]
-    assert excerpt(from_text("abcd" * 500, config=RUNNING), 10) == "abcdabcdab"
+    assert excerpt(from_text("abcd" * 500, config=RUNNING), 10) == "abcdabcdab…"
+
+
+def test_a_long_document_is_cut_in_the_excerpt_and_it_is_said() -> None:
+    lines = excerpt(from_text("\n".join(["emma", "x" * 2_000_000, "ava"]), config=LINES)).split("\n")
+    assert lines == ["emma", "x" * 600 + "…", "ava"]
+    running = excerpt(from_text("ab" * 1_000_000, config=RUNNING))
+    assert (len(running), running[-1]) == (601, "…")
+
+
+def test_repeated_documents_are_counted_and_can_be_dropped() -> None:
+    text = "\n".join(["emma", "olivia", "ava", "mia", "zoe"] * 200)
+    remark = repetition_remark(summarize(from_text(text, config=LINES)))
+    assert remark == "1,000 documents, 5 different; every dev document is also in train."
+    once = from_text(text, config=LINES.updated(drop_duplicates=True))
+    assert once.documents == ("emma", "olivia", "ava", "mia", "zoe")
+    assert repetition_remark(summarize(once)) == ""
+    assert repetition_remark(summarize(from_text(text, config=RUNNING))) == ""
+
+
+def test_the_dev_documents_that_are_also_in_train_are_counted(names: Corpus) -> None:
+    summary = summarize(names)
+    train = {names.documents[i] for i in names.document_splits["train"]}
+    shared = [names.documents[i] in train for i in names.document_splits["dev"]]
+    remark = repetition_remark(summary)
+    assert (
+        remark
+        == f"32,033 documents, 29,494 different; {sum(shared):,} of {len(shared):,} dev documents are also in train."
+    )
+
+
+def test_contexts_from_right_to_left_read_from_their_boundary_on() -> None:
+    corpus = from_text("محمد\nفاطمة", config=LINES)
+    contexts = context_table(corpus, "محمد", 3)["context"]
+    assert contexts[1] == "\u2068..م\u2069"
+    assert context_table(from_text("emma\nava", config=LINES), "emma", 3)["context"][1] == "..e"

@@ -31,19 +31,19 @@ def test_the_catalog_is_pinned_and_licensed() -> None:
 def test_a_file_in_the_data_folder_can_be_chosen() -> None:
     (files.data_folder() / "mine.txt").write_text("hello world, this is one long line of text")
     assert "file:mine.txt" in [source.name for source in sources.sources()]
-    assert corpora.load(CorpusConfig(source=sources.resolve("file:mine.txt"))).title == "mine"
+    assert corpora.load(CorpusConfig(source=sources.locate("file:mine.txt").source)).title == "mine"
 
 
 def test_a_path_becomes_an_upload(tmp_path: Path) -> None:
     path = tmp_path / "My Text.txt"
     path.write_text("hello")
-    name = sources.resolve(str(path))
+    name = sources.locate(str(path)).source
     path.unlink()
     assert name.endswith("-my-text")
-    assert sources.read(name) == "hello"
-    assert sources.resolve(name) == name
+    assert sources.read(name).text == "hello"
+    assert sources.locate(name) == (name, "auto")
     with pytest.raises(UserError, match="no text or file"):
-        sources.resolve(str(path))
+        sources.locate(str(path))
 
 
 @pytest.mark.parametrize("name", ["text:../../etc/passwd", "text:" + "0" * 24 + "-x", "file:../x", "/etc/passwd", ""])
@@ -67,3 +67,28 @@ def test_a_catalog_text_that_is_missing_or_altered_says_what_to_do(names_path: P
 def test_the_published_file_in_the_data_folder_counts_as_downloaded(names_path: Path) -> None:
     (files.data_folder() / "names.txt").write_bytes(names_path.read_bytes())
     assert len(corpora.load(CorpusConfig(source="names", split_seed=7)).documents) == 32033
+
+
+def test_a_name_means_a_file_here_or_else_the_one_in_the_data_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (files.data_folder() / "mine.txt").write_text("in the data folder")
+    assert sources.read(sources.locate("mine.txt").source).text == "in the data folder"
+    Path("mine.txt").write_text("here")
+    assert sources.read(sources.locate("mine.txt").source).text == "here"
+
+
+def test_a_guessed_encoding_is_kept_and_another_one_can_be_chosen(tmp_path: Path) -> None:
+    path = tmp_path / "names.txt"
+    path.write_bytes("Łukasz\nŻaneta\nMałgorzata\n".encode("cp1250"))
+    name, encoding = sources.locate(str(path))
+    assert encoding == "cp1250"
+    assert sources.read(name, encoding=encoding).text.startswith("Łukasz")
+    assert sources.locate(name, "cp1252") == (name, "cp1252")
+    assert sources.read(name, encoding="cp1252").text.startswith("£ukasz")
+    assert "cp1250" in [reading.encoding for reading in sources.readings(name)]
+    path.write_text("Łukasz", encoding="utf-8")
+    name, encoding = sources.locate(str(path))
+    assert encoding == "auto"
+    assert sources.readings(name) == ()

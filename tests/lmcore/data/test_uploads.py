@@ -7,14 +7,14 @@ import pytest
 
 from lmcore.data import corpora, files, uploads
 from lmcore.data.corpora import CorpusConfig
-from lmcore.data.encoding import decode
 from lmcore.errors import UserError
 
 
-def test_an_upload_is_stored_once_whatever_its_encoding() -> None:
-    name = uploads.save(decode(b"emma\nolivia\nava"), "My <b>names</b>.txt")
-    assert name == uploads.save(decode("emma\r\nolivia\r\nava".encode("utf-16")), "My <b>names</b>.txt")
-    assert uploads.read(name) == "emma\nolivia\nava"
+def test_an_upload_is_stored_once_and_as_it_is() -> None:
+    content = "emma\r\nolivia\r\nava".encode("utf-16")
+    name = uploads.save(content, "My <b>names</b>.txt")
+    assert name == uploads.save(content, "My <b>names</b>.txt")
+    assert uploads.read(name) == content
     assert len(list(files.data_folder().rglob("*.txt"))) == 1
     corpus = corpora.load(CorpusConfig(source=name))
     assert corpus.documents == ("emma", "olivia", "ava")
@@ -23,8 +23,8 @@ def test_an_upload_is_stored_once_whatever_its_encoding() -> None:
 
 @pytest.mark.parametrize("title", ["../../evil.txt", "", "\0", "ä" * 300, "con.txt", "a/b\\c"])
 def test_no_title_becomes_a_path(title: str) -> None:
-    name = uploads.save(decode(b"some text"), title)
-    assert uploads.read(name) == "some text"
+    name = uploads.save(b"some text", title)
+    assert uploads.read(name) == b"some text"
     assert [path.parent for path in files.data_folder().rglob("*.txt")] == [files.data_folder() / "uploads"]
     assert len(uploads.title_of(name)) <= 40
 
@@ -52,5 +52,5 @@ def test_a_full_disk_is_explained_and_leaves_nothing(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(UserError, match="No space left"):
-        uploads.save(decode(b"some text"), "x")
+        uploads.save(b"some text", "x")
     assert not [path for path in files.data_folder().rglob("*") if path.is_file()]

@@ -12,5 +12,5 @@ def test_lengths_and_frequencies_are_those_of_the_text(units: str) -> None:
     assert sum(bars.data[0].y) == pytest.approx(1)
     assert bars.layout.xaxis.tickvals == tuple(range(len(bars.layout.xaxis.ticktext)))
     lengths = figures.length_histogram(summary)
-    assert lengths.data[0].x.tolist() == [2, 3, 2]
+    assert lengths.data[0].y.tolist() == [0, 0, 2, 1]
     assert lengths.layout.yaxis.title.text == ("Number of documents" if units == "lines" else "Number of lines")

@@ -30,7 +30,7 @@ def test_a_snapshot_shows_the_model_as_it_was(corpus: Corpus) -> None:
     assert found.loss == expected.loss
     assert np.array_equal(found.layers["tanh2"].output_gradient, expected.layers["tanh2"].output_gradient)
     assert found.loss != activations(CONFIG, None, corpus).loss
-    assert found.contexts == ["".join(corpus.vocabulary.labels[i] for i in trainer.X[row]) for row in rows]
+    assert found.contexts == ["".join(corpus.vocabulary.labels[i] for i in trainer.X[int(row)]) for row in rows]
 
 
 def test_inspecting_a_model_does_not_affect_its_training(corpus: Corpus) -> None:
@@ -43,7 +43,7 @@ def test_gradients_of_outputs_are_those_of_autograd(corpus: Corpus) -> None:
     trainer = make_trainer(RunConfig(model=WaveNetConfig(hidden=6), train=CONFIG.train), corpus)
     rows = probe_rows(trainer)
     record = batch_activations(trainer, rows)
-    x, outputs = trainer.X[rows].long(), {}
+    x, outputs = trainer.training_examples(rows)[0], {}
     for name, layer in trainer.model.layers.items():
         x = layer.functional_forward(x, layer.parameters)
         if not x.requires_grad:

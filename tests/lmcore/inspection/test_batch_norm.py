@@ -38,9 +38,9 @@ def test_the_batches_are_those_of_the_run_and_the_statistics_those_of_the_split(
 ) -> None:
     trainer = make_trainer(config_of(), corpus)
     for values in given.values[:3]:
-        trainer.model.forward(trainer.X[trainer.draw_batches(1)[0]].long())
+        trainer.model.forward(trainer.training_examples(trainer.draw_batches(1)[0])[0])
         assert values == pytest.approx(trainer.model.leaves["hidden"].out[:, 3].numpy(), abs=1e-4)
-    trainer.model.forward(trainer.X.long())
+    trainer.model.forward(trainer.training_examples(torch.arange(len(trainer.X)))[0])
     everywhere = trainer.model.leaves["hidden"].out[:, 3].double()
     assert (given.mean, given.variance) == pytest.approx((everywhere.mean().item(), everywhere.var().item()))
     assert len(given.contexts) == 32
@@ -121,7 +121,7 @@ def test_alone_in_training_mode_there_is_no_number() -> None:
 def test_the_wrong_axis_makes_means_for_each_position_from_fewer_numbers(corpus: Corpus) -> None:
     config = config_of(WaveNetConfig(hidden=6))
     record, trainer = batch_norm.wrong_axis(config, corpus), make_trainer(config, corpus)
-    trainer.model.forward(trainer.X[trainer.draw_batches(1)[0]].long())
+    trainer.model.forward(trainer.training_examples(trainer.draw_batches(1)[0])[0])
     x = trainer.model.leaves["hidden"].out.double().numpy()
     assert record.before == pytest.approx(x)
     assert record.right_mean == pytest.approx(x.mean((0, 1), keepdims=True))
@@ -209,7 +209,7 @@ def test_a_trained_model_and_its_folded_version_agree_on_dev_examples(model: Mod
     config = config_of(model, steps=100)
     record, trainer = batch_norm.folding(config, corpus), make_trainer(config, corpus)
     trainer.train(100)
-    X, Y = (torch.from_numpy(array).long() for array in trainer.corpus.windows("dev", model.context))
+    X, Y = (torch.from_numpy(np.array(array)).long() for array in trainer.corpus.windows("dev", model.context))
     loss = torch.nn.functional.cross_entropy(torch.from_numpy(record.folded_logits), Y).item()
     assert loss == pytest.approx(trainer.metrics("dev")["loss"], abs=1e-5)
     assert record.split == "dev"

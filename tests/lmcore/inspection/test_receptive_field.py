@@ -25,7 +25,7 @@ def test_a_flat_model_has_two_levels(corpus: Corpus) -> None:
 
 def test_a_position_depends_on_its_receptive_field_and_on_nothing_else(corpus: Corpus) -> None:
     trainer = make_trainer(WAVENET, corpus)
-    X = trainer.X[:1].long()
+    X, _ = trainer.training_examples(torch.arange(1))
     trainer.model.forward(X)
     before = trainer.model.leaves["tanh2"].out[0, 1].clone()  # sees characters 4 to 7
     for position in range(8):

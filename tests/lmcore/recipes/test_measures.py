@@ -45,6 +45,6 @@ def test_saturation_is_that_of_the_minibatch_after_the_step() -> None:
     trainer = make_trainer(config)
     trainer.train(10)
     with torch.inference_mode():
-        trainer.model.forward(trainer.X[trainer.draw_batches(1)[0]].long())
+        trainer.model.forward(trainer.training_examples(trainer.draw_batches(1)[0])[0])
     assert share == pytest.approx((trainer.model.leaves["tanh"].out.abs() > 0.9).float().mean().item())
     assert measures.saturation("tanh", 0.9, step=11)(run) is None

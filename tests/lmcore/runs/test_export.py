@@ -6,10 +6,9 @@ import math
 import pytest
 
 from lmcore.data import uploads
-from lmcore.data.encoding import decode
 from lmcore.families import run_config_from_settings
 from lmcore.runs import export, scripts
-from lmcore.runs.archive import CHECKPOINT, MEMBERS
+from lmcore.runs.archive import CHECKPOINT, MEMBERS, ORIGINAL
 from lmcore.runs.import_archive import import_archive
 from lmcore.runs.run import Run
 from lmcore.runs.store import Store
@@ -19,7 +18,7 @@ from tests.lmcore.runs.example_runs import GERMAN_NAMES, members, small_run, tra
 
 def test_an_archive_has_all_members(archive: bytes) -> None:
     contents = members(archive)
-    assert set(contents) == set(MEMBERS)
+    assert set(contents) == set(MEMBERS) - {ORIGINAL}
     assert b"python -m lmcore import" in contents["README.txt"]
     assert contents[scripts.TEXT].decode() == scripts.bundled_text(run_config_from_settings(GERMAN_NAMES).corpus)
     assert b"step 30" in contents["samples.txt"]
@@ -28,7 +27,7 @@ def test_an_archive_has_all_members(archive: bytes) -> None:
 
 def test_the_archive_of_a_model_without_a_script_has_none() -> None:
     contents = members(export.export_archive(small_run(family="rnn")))
-    assert set(contents) == set(MEMBERS) - {scripts.SCRIPT, scripts.NOTEBOOK}
+    assert set(contents) == set(MEMBERS) - {scripts.SCRIPT, scripts.NOTEBOOK, ORIGINAL}
     assert scripts.SCRIPT.encode() not in contents["README.txt"]
 
 
@@ -46,7 +45,7 @@ def test_an_export_does_not_reveal_who_may_control_the_run(run: Run, archive: by
 
 
 def test_a_long_upload_is_left_out_and_the_readme_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = uploads.save(decode("anna\nberta\ncäcilie\n".encode() * 30), "my names.txt")
+    source = uploads.save("anna\nberta\ncäcilie\n".encode() * 30, "my names.txt")
     run = small_run(source=source, locales=(), units="lines")
     contents = members(export.export_archive(run))
     assert "Anyone who gets this archive can read it" in contents["README.txt"].decode()

@@ -15,8 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lmcore import families
-from lmcore.data import sources, uploads
-from lmcore.data.encoding import decode
+from lmcore.data import corpora, sources, uploads
 from lmcore.errors import UserError
 from lmcore.families import run_config_from_settings
 from lmcore.runs import archive as archives
@@ -159,7 +158,7 @@ UPLOAD = "anna\nberta\ncäcilie\ndora\nemil\n" * 30
 
 
 def run_on_upload() -> Run:
-    return small_run(source=uploads.save(decode(UPLOAD.encode()), "my names.txt"), locales=(), units="lines")
+    return small_run(source=uploads.save(UPLOAD.encode(), "my names.txt"), locales=(), units="lines")
 
 
 @pytest.fixture
@@ -174,7 +173,43 @@ def test_an_uploaded_text_is_imported_with_its_run(elsewhere: Callable[[], None]
     elsewhere()
     again = Store().load(import_archive(archive, Store()).id)
     assert again.config == run.config
-    assert sources.read(run.config.corpus.source) == UPLOAD
+    assert sources.read(run.config.corpus.source).text == UPLOAD
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        (b"\xef\xbb\xbf" * 2 + b"emma\nolivia\nava\nmia\n" * 40, "auto"),
+        ("anna\r\nberta\r\ncäcilie\r\n".encode("utf-16") * 1 + "dora\r\nemil\r\n".encode("utf-16-le") * 40, "auto"),
+        ("Łukasz\nŻaneta\nMałgorzata\n".encode("cp1250") * 20, "cp1250"),
+        ("Łukasz\nŻaneta\nMałgorzata\n".encode("cp1250") * 20, "cp1252"),
+        ("Zoë\nJosé\n".encode() * 40 + b"caf\xe9\n", "auto"),
+        ("em\u0085ma\x0bolivia\u2028e\u0301va\ufeff\n\x1b[1mmia\n".encode() * 40, "auto"),
+        (b"emma\nolivia\n" * 150_000, "auto"),  # the archive compresses it a thousandfold
+    ],
+)
+def test_whatever_can_be_trained_can_be_exported_and_imported(
+    content: bytes, encoding: str, elsewhere: Callable[[], None]
+) -> None:
+    run = small_run(source=uploads.save(content, "mine"), encoding=encoding, locales=(), units="lines")
+    archive, text = export_archive(run), sources.read(run.config.data_name, encoding=run.config.corpus.encoding).text
+    assert members(archive)[scripts.TEXT].decode() == text
+    elsewhere()
+    imported = import_archive(archive, Store())
+    assert imported.remark == ""
+    assert Store().load(imported.id).config == run.config
+    assert sources.read(run.config.data_name, encoding=run.config.corpus.encoding).text == text
+
+
+def test_equal_weights_can_be_exported_and_imported() -> None:
+    run = small_run(family="mlp", hidden=2048, embedding=100, embedding_scheme="zeros", hidden_scheme="zeros")
+    assert exported_and_imported(run).step == run.step
+
+
+def test_a_model_that_is_too_large_to_be_imported_cannot_be_trained() -> None:
+    run = Run(run_config_from_settings(GERMAN_NAMES | {"family": "mlp", "hidden": 2048, "hidden_layers": 6}))
+    with pytest.raises(UserError, match="at most 20,000,000 are allowed"):
+        families.make_trainer(run.config)
 
 
 def test_a_run_whose_text_is_missing_is_refused(elsewhere: Callable[[], None]) -> None:
@@ -202,8 +237,8 @@ def test_a_text_with_too_many_distinct_characters_is_refused(
 ) -> None:
     archive = export_archive(run_on_upload())
     elsewhere()
-    monkeypatch.setattr(imports, "MAX_VOCABULARY", 5)
-    assert_refused(archive, "distinct characters")
+    monkeypatch.setattr(corpora, "MAX_VOCABULARY", 5)
+    assert_refused(archive, "different characters")
 
 
 def test_a_text_that_cannot_be_saved_leaves_no_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lmcore import families
-from lmcore.data import encoding, sources, uploads
+from lmcore.data import sources, uploads
 from lmcore.errors import UserError
 from lmcore.models.mlp import MLPConfig
 from lmcore.runs import scripts
@@ -37,7 +37,8 @@ def executed(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[st
     """The names that the script leaves behind."""
     path, text = folder / scripts.SCRIPT, folder / scripts.TEXT
     path.write_text(scripts.script(experiment(run)), encoding="utf-8")
-    text.write_text(scripts.bundled_text(run.config.corpus) or sources.read(run.config.corpus.source), encoding="utf-8")
+    content = scripts.bundled_text(run.config.corpus) or sources.read(run.config.corpus.source).text
+    text.write_text(content, encoding="utf-8")
     monkeypatch.setattr("sys.argv", [str(path), str(text)])
     return runpy.run_path(str(path))
 
@@ -131,11 +132,13 @@ TEXT = "Der Käse, 3 Stück; WAS? Na-na na!\n  So  ist \u00e9s\u2026 naja,\tund 
 
 
 @pytest.mark.parametrize("units", ["lines", "running"])
-@pytest.mark.parametrize("cleaning", [{}, {"lower_case": True, "only_letters": True}, {"max_vocabulary": 6}])
+@pytest.mark.parametrize(
+    "cleaning", [{}, {"lower_case": True, "only_letters": True}, {"drop_duplicates": True}, {"max_vocabulary": 6}]
+)
 def test_the_text_is_read_as_the_run_read_it(
     units: str, cleaning: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = uploads.save(encoding.decode(TEXT.encode()), "own")
+    source = uploads.save(TEXT.encode(), "own")
     corpus = {"source": source, "locales": (), "units": units, "split_seed": 7} | cleaning
     run = train_run(config(corpus=corpus, steps=12))
     names = executed(run, tmp_path, monkeypatch)
@@ -265,9 +268,7 @@ def test_a_value_that_is_missing_is_an_error() -> None:
 
 @pytest.mark.parametrize("title", HOSTILE)
 def test_the_title_of_a_text_does_not_reach_the_code(title: str) -> None:
-    source = uploads.save(encoding.decode(f"{title}{TEXT}".encode(errors="replace")), title.replace("\0", ""))
+    source = uploads.save(f"{title}{TEXT}".encode(errors="replace"), title.replace("\0", ""))
     written = scripts.script(Experiment.of_run(config(corpus={"source": source, "locales": ()}), [], 0))
-    plain = scripts.script(
-        Experiment.of_run(config(corpus={"source": uploads.save(encoding.decode(TEXT.encode()), "a")}), [], 0)
-    )
+    plain = scripts.script(Experiment.of_run(config(corpus={"source": uploads.save(TEXT.encode(), "a")}), [], 0))
     assert written == plain

@@ -90,7 +90,7 @@ def test_twenty_thousand_steps_on_the_names_equal_a_plain_autograd_loop(names: C
     generator = torch.Generator().manual_seed(2147483647)
     model = build_mlp(MLPConfig(), 27, generator)
     parameters = {name: p.clone().requires_grad_() for name, p in model.parameters.items()}
-    X, Y = (torch.from_numpy(array).long() for array in names.windows("train", 3))
+    X, Y = (torch.from_numpy(np.array(array)).long() for array in names.windows("train", 3))
     expected = []
     for _ in range(steps):
         ix = torch.randint(0, len(X), (32,), generator=generator)
@@ -106,7 +106,7 @@ def test_twenty_thousand_steps_on_the_names_equal_a_plain_autograd_loop(names: C
     assert losses[-2000:].mean() == pytest.approx(np.mean(expected[-2000:]), abs=0.01)
     with torch.no_grad():
         dev = names.windows("dev", 3)
-        theirs = reference_loss(parameters, torch.from_numpy(dev.X).long(), torch.from_numpy(dev.Y).long()).item()
+        theirs = reference_loss(parameters, torch.from_numpy(dev.X[:]).long(), torch.from_numpy(dev.Y).long()).item()
     assert trainer.evaluate("dev") == pytest.approx(theirs, abs=0.02)
 
 
@@ -117,7 +117,7 @@ def test_the_penalty_is_part_of_the_gradient(corpus: Corpus) -> None:
     generator = torch.Generator()
     generator.set_state(trainer.generator.get_state())
     rows = torch.randint(0, len(trainer.X), (8,), generator=generator)
-    reference_loss(parameters, trainer.X[rows].long(), trainer.Y[rows].long(), l2=0.01).backward()
+    reference_loss(parameters, *trainer.training_examples(rows), l2=0.01).backward()
     trainer.train(1)
     for name, p in parameters.items():
         torch.testing.assert_close(trainer.model.parameters[name], p.detach() - 0.5 * p.grad, rtol=1e-5, atol=1e-6)
@@ -157,7 +157,7 @@ def test_a_penalty_that_overshoots_is_named_as_the_cause(corpus: Corpus) -> None
 
 def test_evaluation_is_the_mean_over_every_example(corpus: Corpus) -> None:
     trainer = make_trainer(RunConfig(), corpus)
-    X, Y = trainer.X.long(), trainer.Y.long()
+    X, Y = trainer.training_examples(torch.arange(len(trainer.X)))
     expected = reference_loss(trainer.model.parameters, X, Y).item()
     assert trainer.evaluate("train") == pytest.approx(expected, abs=1e-6)
 
@@ -222,7 +222,7 @@ def test_the_untrained_neural_bigram_is_the_published_one(names: Corpus) -> None
 def test_full_batch_descent_on_all_names_reaches_the_published_losses(names: Corpus) -> None:
     trainer = make_trainer(run_config_from_settings(BIGRAM), names)
     parts = [names.windows(split, 1) for split in ("train", "dev", "test")]
-    trainer.X = torch.from_numpy(np.concatenate([part.X for part in parts]))
+    trainer.X = np.concatenate([part.X for part in parts])
     trainer.Y = torch.from_numpy(np.concatenate([part.Y for part in parts]))
     losses = trainer.train(1001)
     assert len(trainer.X) == 228146
@@ -234,7 +234,7 @@ def test_a_full_batch_step_equals_autograd_over_every_example(corpus: Corpus) ->
         run_config_from_settings({"family": "neural-bigram", "learning_rate": 2.0, "full_batch": True}), corpus
     )
     W = trainer.model.parameters["W.weight"].clone().requires_grad_()
-    loss = torch.nn.functional.cross_entropy(W[trainer.X[:, 0].long()], trainer.Y.long())
+    loss = torch.nn.functional.cross_entropy(W[torch.from_numpy(trainer.X[:][:, 0]).long()], trainer.Y.long())
     loss.backward()
     assert trainer.train(1)[0] == pytest.approx(loss.item(), abs=1e-6)
     torch.testing.assert_close(trainer.model.parameters["W.weight"], W.detach() - 2.0 * W.grad, rtol=1e-5, atol=1e-6)
@@ -287,7 +287,7 @@ def test_each_optimizer_equals_torchs_over_autograd(name: str, corpus: Corpus) -
     for _ in range(40):
         rows = torch.randint(0, len(trainer.X), (32,), generator=generator)
         optimizer.zero_grad()
-        reference_loss(parameters, trainer.X[rows].long(), trainer.Y[rows].long()).backward()
+        reference_loss(parameters, *trainer.training_examples(rows)).backward()
         optimizer.step()
     for key, p in parameters.items():
         torch.testing.assert_close(trainer.model.parameters[key], p.detach(), rtol=2e-3, atol=2e-4)

@@ -62,7 +62,7 @@ def test_training_with_batch_norm_equals_a_plain_autograd_loop(names: Corpus) ->
     parameters = [C, W1, W2, b2, gain, bias]
     for p in parameters:
         p.requires_grad_()
-    X, Y = (torch.from_numpy(array).long() for array in names.windows("train", 3))
+    X, Y = (torch.from_numpy(np.array(array)).long() for array in names.windows("train", 3))
     expected = []
     for _ in range(steps):
         ix = torch.randint(0, len(X), (32,), generator=generator)
