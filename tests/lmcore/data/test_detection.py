@@ -67,7 +67,9 @@ def test_sentences_are_read_with_the_right_letters(encoding: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
-@pytest.mark.parametrize("text", [*{*NAMES.values(), *TEXTS.values()}, "emma\nolivia\nava\n", "emma 😀\n"])
+@pytest.mark.parametrize(
+    "text", [*dict.fromkeys([*NAMES.values(), *TEXTS.values()]), "emma\nolivia\nava\n", "emma 😀\n"]
+)
 def test_wide_encodings_are_certain_without_a_byte_order_mark(encoding: str, text: str) -> None:
     read = decode((text * 3).encode(encoding))
     assert (read.text, read.is_guess) == (text * 3, False)
