@@ -18,7 +18,7 @@ def zipped(*names: str) -> bytes:
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w") as file:
         for name in names:
-            file.writestr(name, "application/vnd.oasis.opendocument.text" if name == "mimetype" else "content")
+            file.writestr(zipfile.ZipInfo(name), "application/vnd.oasis.opendocument.text" if name == "mimetype" else "content")
     return written.getvalue()
 
 
