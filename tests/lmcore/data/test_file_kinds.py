@@ -18,7 +18,8 @@ def zipped(*names: str) -> bytes:
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w") as file:
         for name in names:
-            file.writestr(zipfile.ZipInfo(name), "application/vnd.oasis.opendocument.text" if name == "mimetype" else "content")
+            content = "application/vnd.oasis.opendocument.text" if name == "mimetype" else "content"
+            file.writestr(zipfile.ZipInfo(name), content)
     return written.getvalue()
 
 
