@@ -33,7 +33,7 @@ MIN_NUMERIC_SHARE = 0.9
 MAX_LENGTH = 60
 """Characters of a number at most."""
 
-MAX_EVIDENCE = 1000
+MAX_EVIDENCE = 300
 """Different cells of a column by which its decimal sign is decided."""
 
 _CURRENCY = r"(?:[A-Za-z]{0,2}[$€£¥₹₩₽₺₴₫₪₦₱฿¢]|EUR|USD|GBP|CHF|JPY|CNY|INR|kr\.?|zł|Kč|Ft)"

@@ -172,7 +172,7 @@ def _read_column(cells: "pd.Series[str]", sign: DecimalSign) -> _Column:
     codes, distinct = pd.factorize(cells.mask(is_missing), use_na_sentinel=True)
     if not len(distinct):
         return _Column(name, np.full(len(cells), math.nan), left_out="empty")
-    values = np.append(numbers(list(distinct), sign), math.nan)[codes]
+    values = np.append(numbers(distinct.tolist(), sign), math.nan)[codes]
     odd = np.isnan(values) & ~is_missing & ~cells.str.lower().isin(MISSING_NUMBERS).to_numpy()
     n_numbers = int((~np.isnan(values)).sum())
     if n_numbers and odd.sum() <= (1 - MIN_NUMERIC_SHARE) * (n_numbers + odd.sum()):
