@@ -160,7 +160,12 @@ def load(config: DataConfig) -> Dataset:
         return _split(config, _digits(config))
     if config.source == "cifar-10":
         return _split(config, _cifar10(config))
-    return _split_by_class(config, _table(config))
+    return from_table(config, tables.read(config.source))
+
+
+def from_table(config: DataConfig, table: tables.Table) -> Dataset:
+    """The data set of a table, whatever source the config names. Errors as for `load`."""
+    return _split_by_class(config, _table(config, table))
 
 
 # ---------------------------------------------------------------- toy data sets
@@ -229,8 +234,7 @@ def _points(config: DataConfig, D: int) -> tuple[Floats, Ids]:
 # ---------------------------------------------------------------- tables and images
 
 
-def _table(config: DataConfig) -> _Labeled:
-    table = tables.read(config.source)
+def _table(config: DataConfig, table: tables.Table) -> _Labeled:
     label = config.label or table_features.default_label(table)
     found = table_features.labeled_examples(table.sample(config.examples, config.seed), label, config.row_numbers)
     return _Labeled(

@@ -145,9 +145,12 @@ def _manifest(run: Run) -> str:
 
 
 def _included_texts(config: AnyRunConfig) -> dict[str, bytes]:
-    """The text of a run, and the file that it was read from; none that is too long."""
+    """The text of a run, and the file that it or a table was read from; none that is too long."""
     corpus = getattr(config, "corpus", None)
-    if not isinstance(corpus, CorpusConfig) or (text := scripts.bundled_text(corpus)) is None:
+    if not isinstance(corpus, CorpusConfig):
+        table = uploads.read(config.data_name) if config.data_name.startswith(uploads.PREFIX) else b""
+        return {ORIGINAL: table} if 0 < len(table) <= MAX_TEXT_BYTES else {}
+    if (text := scripts.bundled_text(corpus)) is None:
         return {}
     texts = {TEXT: text.encode("utf-8", errors="replace")}
     if corpus.source.startswith(uploads.PREFIX) and (original := uploads.read(corpus.source)) != texts[TEXT]:
@@ -183,10 +186,18 @@ def _readme(run: Run, members: Mapping[str, str | bytes]) -> str:
     return "\n".join([*lines, *_readme_on_text(config, TEXT in members, ORIGINAL in members), ""])
 
 
+def _readme_on_table(is_included: bool) -> list[str]:
+    if is_included:
+        warning = "Anyone who gets this archive can read it, and importing it saves it."
+        return [f"{ORIGINAL:24} the table that the run learned from. {warning}"]
+    missing = f"The table is not in this archive, because it is longer than {MAX_TEXT_BYTES:,} bytes."
+    return ["", f"{missing} Add it to Glassbox before you import the run."]
+
+
 def _readme_on_text(config: AnyRunConfig, is_included: bool, has_original: bool) -> list[str]:
-    if getattr(config, "corpus", None) is None:
-        return []
     is_own = config.data_name.startswith(uploads.PREFIX)
+    if getattr(config, "corpus", None) is None:
+        return _readme_on_table(has_original) if is_own else []
     if is_included:
         warning = " Anyone who gets this archive can read it, and importing it saves it." if is_own else ""
         original = [f"{ORIGINAL:24} the file that the text was read from"] if has_original else []

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lmcore import families
-from lmcore.data import corpora, uploads
+from lmcore.data import corpora, datasets, tables, uploads
 from lmcore.data.corpora import Corpus, CorpusConfig
 from lmcore.data.datasets import Dataset
 from lmcore.data.encoding import decode
@@ -124,9 +124,12 @@ def _read_text(config: AnyRunConfig, upload: bytes) -> str:
 
 
 def _load_data(config: AnyRunConfig, text: str | None) -> Corpus | Dataset:
-    if text is None or not isinstance(config, RunConfig):
+    if text is None:
         return families.load_data(config)
-    return corpora.from_text(text, uploads.title_of(config.data_name), config.corpus)
+    title = uploads.title_of(config.data_name)
+    if isinstance(config, RunConfig):
+        return corpora.from_text(text, title, config.corpus)
+    return datasets.from_table(config.data, tables.parse(text, title))
 
 
 # ---------------------------------------------------------------- the run

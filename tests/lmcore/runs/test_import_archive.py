@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lmcore import families
-from lmcore.data import corpora, sources, uploads
+from lmcore.data import corpora, sources, tables, uploads
 from lmcore.errors import UserError
 from lmcore.families import run_config_from_settings
 from lmcore.runs import archive as archives
@@ -199,6 +199,19 @@ def test_whatever_can_be_trained_can_be_exported_and_imported(
     assert imported.remark == ""
     assert Store().load(imported.id).config == run.config
     assert sources.read(run.config.data_name, encoding=run.config.corpus.encoding).text == text
+
+
+def test_a_table_is_imported_with_its_run(elsewhere: Callable[[], None]) -> None:
+    rows = "\n".join(f"{i * i % 7},5;{i % 5};{'äb'[i % 2]}" for i in range(40))
+    source = tables.save(f"a;größe;y\n{rows}".encode("cp1252"), "table.csv")
+    run = Run(run_config_from_settings({"family": "softmax-regression", "source": source, "steps": 50}))
+    run.fold(*advance(*run.next_slice(), 60))
+    archive = export_archive(run)
+    elsewhere()
+    again = Store().load(import_archive(archive, Store()).id)
+    assert again.state == run.state
+    config = run.current.with_train(steps=80).model_dump()
+    assert advance(again.state, config, 60)[0] == advance(run.state, config, 60)[0]
 
 
 def test_equal_weights_can_be_exported_and_imported() -> None:
