@@ -31,29 +31,18 @@ def pick(page: str, options: dict[str, Any], fixed: bool) -> tuple[DataConfig, D
         options: as for `forms.form`.
         fixed: whether the data can no longer be changed.
     """
-    uploaded, key = _uploaded_tables(page), f"{page}_data_source"
-    address.read_choice(key, [*TOYS, *uploaded])
     with st.sidebar:
-        source = st.selectbox(
-            "Data",
-            [*TOYS, *uploaded],
-            format_func=lambda name: uploaded.get(name, name.capitalize()),
-            key=key,
-            disabled=fixed,
-            persist_state="session",
-            on_change=_use_defaults,
-            args=(page, st.session_state.get(key, TOYS[0])),
-        )
+        source = _pick_source(page, fixed)
         values: dict[str, Any] = {"source": source, "points": points.pick(page, fixed)}
         try:
-            if source in uploaded:
+            if tables.is_table(source):
                 values |= {"label": _pick_label(page, source, fixed), "points": ()}
             fields = [*FIELDS.get(source, TABLE_FIELDS), *shared.SPLIT_FIELDS]
             values |= forms.form(DataConfig, fields, prefix=f"{page}_data", **options, defaults=_defaults(source))
         except UserError as error:
             st.error(forms.plain(str(error)))
         _offer_upload(page, fixed)
-    address.write(key, source, TOYS[0], bound=not fixed)
+    address.write(f"{page}_data_source", source, TOYS[0], bound=not fixed)
     config = forms.parse(DataConfig, values)
     try:
         return config, datasets.load(config)
@@ -66,11 +55,29 @@ def pick(page: str, options: dict[str, Any], fixed: bool) -> tuple[DataConfig, D
         st.stop()
 
 
+def _pick_source(page: str, fixed: bool) -> str:
+    """A toy data set, or one of the visitor's tables."""
+    uploaded, key = _uploaded_tables(page), f"{page}_data_source"
+    address.read_choice(key, [*TOYS, *uploaded])
+    return str(
+        st.selectbox(
+            "Data",
+            [*TOYS, *uploaded],
+            format_func=lambda name: uploaded.get(name, name.capitalize()),
+            key=key,
+            disabled=fixed,
+            persist_state="session",
+            on_change=_use_defaults,
+            args=(page, st.session_state.get(key, TOYS[0])),
+        )
+    )
+
+
 def _uploaded_tables(page: str) -> dict[str, str]:
     """Titles of the tables that this visitor uploaded, or that the shown run uses, by source name."""
     uploaded: dict[str, str] = st.session_state.setdefault("own_tables", {})
     source = st.session_state.get(f"{page}_data_source")
-    if source and source.startswith("text:"):
+    if source and tables.is_table(source):
         uploaded.setdefault(source, source.partition("-")[2])
     return uploaded
 
