@@ -84,7 +84,7 @@ def _distinct(name: str, own: dict[str, str]) -> str:
 
 def _forget_encoding() -> None:
     """Detects the encoding again: another text may have another one."""
-    st.session_state.pop("encoding", None)
+    st.session_state["encoding"] = CorpusConfig().encoding
 
 
 def keep_own_text(data: bytes, title: str) -> None:

@@ -90,6 +90,8 @@ _BOMS: tuple[tuple[bytes, Encoding], ...] = (
 _WIDE: tuple[Encoding, ...] = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 _ESCAPES: tuple[tuple[bytes, Encoding], ...] = ((rb"\x1b\$\)C", "iso-2022-kr"), (rb"\x1b\$[@B]|\x1b\(J", "iso-2022-jp"))
 
+_HIGH = re.compile(rb"[\x80-\xff]")
+
 MARK = "\udcff"
 """Stands for a byte that could not be decoded; no text contains it."""
 
@@ -218,14 +220,10 @@ def _confidence(sample: bytes) -> dict[Encoding, float]:
 def _sample(data: bytes) -> bytes:
     """The first bytes, and later lines with other characters than ASCII; at most `N_SAMPLED` in all."""
     sample, end = data[: N_SAMPLED // 2], N_SAMPLED // 2
-    for match in re.finditer(rb"[\x80-\xff]", data[end:]):
-        if (start := match.start() + N_SAMPLED // 2) < end:
-            continue
-        start = data.rfind(b"\n", max(end, start - 500), start) + 1 or start
+    while len(sample) < N_SAMPLED and (match := _HIGH.search(data, end)):
+        start = data.rfind(b"\n", max(end, match.start() - 500), match.start()) + 1 or match.start()
         end = data.find(b"\n", start, start + 1000) + 1 or start + 1000
         sample += data[start:end]
-        if len(sample) > N_SAMPLED:
-            break
     return sample[:N_SAMPLED]
 
 
@@ -256,8 +254,9 @@ def _is_implausible(before: str, c: str, is_latin: bool) -> bool:
 
 def _distinct(data: bytes, encodings: list[Encoding]) -> list[Reading]:
     """Readings whose samples differ."""
-    match = re.search(rb"[^\r\n]{0,60}[\x80-\xff][^\r\n]{0,60}", data)
-    line = match[0] if match else data[:60]
+    match = _HIGH.search(data)
+    at = match.start() if match else 0
+    line = re.split(rb"[\r\n]", data[max(0, at - 60) : at])[-1] + re.split(rb"[\r\n]", data[at : at + 60])[0]
     found: dict[str, Encoding] = {}
     for encoding in encodings:
         sample = decode_marked(line, encoding).replace(MARK, "\ufffd").strip()

@@ -43,6 +43,7 @@ def decode(data: bytes, encoding: Encoding = "auto") -> Decoded:
     is_guess = False
     if encoding == "auto":
         encoding, is_guess = detect(data)
+    _refuse_other_encoding(data, encoding)
     text, remarks = _repair(detection.decode_marked(data, encoding), encoding, is_guess)
     if not text.strip():
         raise UserError("The text is empty. Provide at least a few words.")
@@ -66,6 +67,15 @@ def check_size(n_bytes: int, name: str) -> None:
     """
     if n_bytes > MAX_BYTES:
         raise UserError(f"{name} has {n_bytes:,} bytes; at most {MAX_BYTES:,} are allowed. Use a part of it.")
+
+
+def _refuse_other_encoding(data: bytes, encoding: Encoding) -> None:
+    """Refuse data of which a third cannot be decoded, judged by pieces, because each damaged byte takes time."""
+    n = detection.N_SAMPLED
+    starts = range(0, max(1, len(data) - n), max(n, len(data) // 20 * 4))
+    pieces = [detection.decode_marked(data[start : start + n], encoding) for start in starts]
+    if any(piece.count(MARK) > len(piece) / 3 for piece in pieces):
+        raise UserError(f"The file is not text in the encoding {encoding}. Choose another encoding, or a text file.")
 
 
 # ---------------------------------------------------------------- repairs
@@ -94,8 +104,6 @@ def _end_lines(text: str) -> tuple[str, str]:
 def _replace_damaged(text: str, encoding: str) -> tuple[str, str]:
     if (n_damaged := text.count(MARK)) == 0:
         return text, ""
-    if n_damaged > len(text) // 3:
-        raise UserError(f"The file is not text in the encoding {encoding}. Choose another encoding, or a text file.")
     line = text.count("\n", 0, text.index(MARK)) + 1
     bytes_were = "1 byte was" if n_damaged == 1 else f"{n_damaged:,} bytes were"
     remark = f"{bytes_were} not valid {encoding} and replaced by \ufffd, the first in line {line:,}."

@@ -18,7 +18,7 @@ def find_file(name_or_path: str) -> Path | None:
     paths = (Path(name_or_path), data_folder() / Path(name_or_path).name)
     try:
         return next((path for path in paths if path.is_file()), None)
-    except (OSError, ValueError):  # a name that is too long, or contains NUL
+    except ValueError:  # the name contains NUL
         return None
 
 

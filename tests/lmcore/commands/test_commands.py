@@ -8,7 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from lmcore.commands.main import commands
+from lmcore.data.files import data_folder
 from lmcore.inspection import initialization, lr_finder
+from lmcore.runs.store import Store
 
 FAST = ["--set", "locales=de_DE", "--set", "hidden=20"]
 
@@ -112,7 +114,7 @@ def test_a_finished_run_needs_more_steps() -> None:
 @pytest.mark.slow
 def test_the_module_runs_as_a_program() -> None:
     command = [sys.executable, "-m", "lmcore", "runs", "--json"]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True)
+    result = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3], check=True)
     assert json.loads(result.stdout) == []
 
 
@@ -288,3 +290,53 @@ def test_what_a_classifier_cannot_do_is_one_line(arguments: list[str], words: st
     code, _, err = run("train", "softmax-regression", *arguments)
     assert code == 2
     assert words in err.splitlines()[-1]
+
+
+# ---------------------------------------------------------------- texts
+
+
+def test_a_guessed_encoding_is_said_and_another_one_can_be_given(tmp_path: Path) -> None:
+    path = tmp_path / "names.txt"
+    path.write_bytes("Łukasz\nŻaneta\nMałgorzata\n".encode("cp1250") * 20)
+    code, out, said = run("count", "--data", str(path), "--score", "Łukasz", "--json")
+    assert code == 0
+    assert "guessed: cp1250" in said
+    assert "Łukasz" in json.loads(out)["scores"]
+    code, out, said = run("count", "--data", str(path), "--encoding", "windows-1252", "--score", "£ukasz", "--json")
+    assert (code, said) == (0, "")
+    code, _, said = run("count", "--data", str(path), "--encoding", "klingon")
+    assert code == 2
+    assert "encoding = 'klingon' does not fit" in said
+
+
+def test_the_encoding_is_part_of_a_run(tmp_path: Path) -> None:
+    path = tmp_path / "names.txt"
+    path.write_bytes("Łukasz\nŻaneta\nMałgorzata\n".encode("cp1250") * 20)
+    result = train("--data", str(path), "--steps", "2")
+    assert Store().load(str(result["run"])).config.corpus.encoding == "cp1250"
+    result = train("--data", str(path), "--steps", "2", "--encoding", "iso-8859-2")
+    assert Store().load(str(result["run"])).config.corpus.encoding == "iso-8859-2"
+
+
+def test_what_was_changed_in_a_text_is_said_and_a_document_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "names.txt"
+    path.write_bytes("Zoë\nJosé\n".encode() * 50 + b"caf\xe9\x01\n")
+    for command in (("count",), ("train", "mlp", "--steps", "1")):
+        code, _, said = run(*command, "--data", str(path))
+        assert code == 0
+        assert "1 byte was not valid utf-8" in said
+        assert "U+0001" in said
+    path.write_bytes(rb"{\rtf1\ansi Emma\par Olivia}")
+    code, _, said = run("train", "mlp", "--data", str(path))
+    assert code == 2
+    assert "rich text document" in said
+    assert said.count("\n") == 1
+
+
+def test_a_file_is_found_by_its_name_in_the_data_folder() -> None:
+    data_folder().mkdir(exist_ok=True)
+    (data_folder() / "mine.txt").write_text("emma\nolivia\nava\n" * 20)
+    assert run("count", "--data", "mine.txt")[0] == 0
+    assert run("count", "--data", "file:mine.txt")[0] == 0
+    (data_folder() / "mine.csv").write_text("a,b,y\n" + "\n".join(f"{i},{i * i % 7},{'xy'[i % 2]}" for i in range(40)))
+    assert run("train", "softmax-regression", "--data", "mine.csv", "--steps", "1")[0] == 0

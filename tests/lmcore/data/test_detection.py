@@ -118,3 +118,8 @@ def test_every_encoding_has_a_codec() -> None:
 def test_any_bytes_have_readings(data: bytes) -> None:
     assert detection.guess(data)
     detection.certain(data)
+
+
+def test_a_reading_shows_the_line_of_the_first_character_outside_ascii() -> None:
+    readings = detection.guess(b"a" * 1_000_000 + b"\nZo\xeb Emma\nJos\xe9\n")
+    assert readings[0].sample == "Zoë Emma"

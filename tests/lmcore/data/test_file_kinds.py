@@ -61,6 +61,7 @@ def database(path: Path) -> bytes:
         (b"\x7fELF\x02\x01", "program"),
         (b"\x80\x04\x95\x10", "binary"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",  # the same in every process
 )
 def test_a_file_that_is_no_plain_text_is_named_and_says_what_to_do(data: bytes, kind: str) -> None:
     with pytest.raises(UserError, match=rf"{kind}.*not plain text\. (Open|Unpack|Give|Export)"):

@@ -138,7 +138,8 @@ TEXT = "Der Käse, 3 Stück; WAS? Na-na na!\n  So  ist \u00e9s\u2026 naja,\tund 
 def test_the_text_is_read_as_the_run_read_it(
     units: str, cleaning: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = uploads.save(TEXT.encode(), "own")
+    others = "".join(f"Käse {'abcdefgh'[i % 8]}{'qrstuvwx'[i // 8]}\n" for i in range(64))
+    source = uploads.save((TEXT + others).encode(), "own")
     corpus = {"source": source, "locales": (), "units": units, "split_seed": 7} | cleaning
     run = train_run(config(corpus=corpus, steps=12))
     names = executed(run, tmp_path, monkeypatch)
