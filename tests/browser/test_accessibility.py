@@ -1,4 +1,4 @@
-"""What axe-core finds on every page, and the lesson of the README with the keyboard alone."""
+"""What axe-core finds on every page."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -9,27 +9,10 @@ from tests.browser.visitor import Visitor
 
 SERIOUS = {"serious", "critical"}
 
-STREAMLITS_OWN = [
-    "[data-testid='stHeader']",  # the menu bar, its menus and the menu of the app
-    "[data-testid='stSidebarHeader']",
-    "[data-testid='stDataFrame']",  # a canvas with a table for screen readers in it
-    "[role='tablist']",  # react-aria's scrolling row of tabs
-    "[data-testid='stSlider']",
-    "[data-testid='stMultiSelect']",
-    "[data-testid='stSelectbox']",
-    "[data-testid='stFileUploader']",
-    "[data-testid='stCode']",
-    "[data-testid='stTooltipIcon']",
-    "[data-testid='stMetric']",
-    "[data-testid='stAlert']",
-]
-"""Markup of Streamlit that no page can change; whatever else a rule names is ours."""
-
 
 def violations(visitor: Visitor) -> list[str]:
-    """Serious and critical violations in our own markup: rule, element and what is wrong."""
-    context = {"exclude": [[selector] for selector in STREAMLITS_OWN]}
-    found = Axe().run(visitor.page, context=context, options={"resultTypes": ["violations"]}).response["violations"]
+    """Serious and critical violations on the whole page: rule, element and what is wrong."""
+    found = Axe().run(visitor.page, options={"resultTypes": ["violations"]}).response["violations"]
     return [
         f"{rule['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
         for rule in found

@@ -18,14 +18,14 @@ def test_a_killed_server_leaves_a_run_that_the_page_resumes(own_server: Server, 
     run_id = re.search("run=([0-9a-f]{20})", visitor.page.url)
     assert run_id
     wait_for_next_checkpoint(own_server, run_id[1])
+    tab = visitor.page.context.new_page()  # of the same browser
+    visitor.page.close()
     own_server.stop(kill=True)
 
     own_server.start()
     somebody = new_visitor(own_server.url)
     somebody.open("/")
     expect(somebody.page.get_by_text("interrupted run")).to_have_count(0)
-    tab = visitor.page.context.new_page()
-    visitor.page.close()
     visitor = Visitor(tab, own_server.url)
     visitor.open("/")
     visitor.page.get_by_text("1 interrupted run").click()

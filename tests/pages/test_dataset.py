@@ -4,7 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lmcore.data import given_names
-from tests.pages.app_testing import visit
+from tests.pages.app_testing import parts, visit
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_pasted_text_is_used_and_never_read_as_markup(page: AppTest) -> None:
     assert page.selectbox(key="text").value.startswith("text:")
     assert "Pasted text" in page.text[0].value
     assert "utf-8" in page.text[0].value
-    assert "<script>" in page.code[0].value
+    assert "<script>" in parts(page, "text")[0]["text"]
     assert not any("<script>" in markdown.value for markdown in page.markdown)
 
 

@@ -6,6 +6,7 @@ from lmcore.errors import UserError
 from pages.data.dataset import encodings
 from ui import forms
 from ui.corpus_picker import keep_own_text, pick_corpus
+from ui.live_chart import Text, live
 from ui.show_code import show_code
 
 MAX_SHOWN = 1000  # characters of the vocabulary
@@ -73,7 +74,6 @@ with right:
     st.dataframe(summary.splits.style.format(thousands=","), hide_index=True)
     if remark := corpus_summary.repetition_remark(summary):
         st.caption(f"{remark} *Drop duplicates* in the text options keeps each document once.")
-    st.markdown("**Excerpt**")
-    st.code(corpus_summary.excerpt(corpus), language=None, height=150)
+    live(Text("Excerpt", corpus_summary.excerpt(corpus), height=150), key="excerpt")
 
 show_code(corpora.from_text, corpora.Corpus, corpus_summary.context_table)
