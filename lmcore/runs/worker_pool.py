@@ -60,6 +60,7 @@ class WorkerPool(Executor):
     def __init__(self, count: int, deadline: float, memory: int, niceness: int = 0) -> None:
         self._deadline, self._memory, self._niceness = deadline, memory, niceness
         self._threads = ThreadPoolExecutor(count)
+        self._lock = threading.Lock()  # held while workers are started or all of them are ended
         self._workers = {self._new_worker() for _ in range(count)}
         self._idle: queue.LifoQueue[_Worker] = queue.LifoQueue()
         for worker in self._workers:
@@ -81,14 +82,15 @@ class WorkerPool(Executor):
             return cancelled
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End all processes, whatever they compute."""
-        self._closed = True
+        """End all processes, whatever they compute, and wait for it."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for worker in list(self._workers):
-            worker.kill()
-        self._threads.shutdown(wait=wait)
-        for worker in list(self._workers):  # a thread may have replaced its worker meanwhile
-            worker.kill()
+        with self._lock:
+            self._closed = True
+            for worker in self._workers:
+                worker.kill()
+        self._threads.shutdown(wait=True)  # each thread notices that its worker has ended
+        for worker in self._workers:
+            worker.end()
 
     def _new_worker(self) -> "_Worker":
         return _Worker(self._memory, self._niceness)
@@ -110,12 +112,13 @@ class WorkerPool(Executor):
         return value
 
     def _replace(self, worker: "_Worker") -> "_Worker":
-        worker.kill()
-        if self._closed:
-            return worker
-        self._workers.discard(worker)
-        worker = self._new_worker()
-        self._workers.add(worker)
+        worker.end()
+        with self._lock:
+            if self._closed:
+                return worker
+            self._workers.remove(worker)
+            worker = self._new_worker()
+            self._workers.add(worker)
         return worker
 
 
@@ -147,7 +150,7 @@ class _Worker:
 
     def send(self, call: bytes) -> bool:
         """Whether the process could be sent a call."""
-        with suppress(ConnectionError):
+        with suppress(OSError):
             self._connection.send_bytes(call)
             return True
         return False
@@ -165,7 +168,11 @@ class _Worker:
         return answer
 
     def kill(self) -> None:
-        """End the process, whatever it does."""
+        """Let the process end, whatever it does; any thread may call this."""
+        self._process.kill()
+
+    def end(self) -> None:
+        """End the process and its pipe; only for the one thread that uses them."""
         self._process.kill()
         self._process.join()
         self._connection.close()

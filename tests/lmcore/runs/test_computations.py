@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def test_what_hung_is_tried_once_more_and_then_refused(hang: Callable[[], None])
 def test_two_computations_that_hang_do_not_block_a_third(tmp_path: Path) -> None:
     computations = Computations(3, deadline=faulty.HANG, memory=GIGABYTE)
     notes = [tmp_path / hang.__name__ for hang in faulty.HANGS]
-    with ThreadPoolExecutor() as visitors:
+    with ThreadPoolExecutor() as visitors, closing(computations):
         hanging = [
             visitors.submit(computations.compute, faulty.noted, str(note), hang)
             for note, hang in zip(notes, faulty.HANGS, strict=True)
@@ -79,7 +80,7 @@ def test_nobody_waits_for_ever_for_a_free_worker(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("lmcore.runs.computations.PATIENCE", 0.1 - faulty.HANG)
     computations = Computations(1, deadline=faulty.HANG, memory=GIGABYTE)
     hangs = tmp_path / "hangs"
-    with ThreadPoolExecutor() as visitors:
+    with ThreadPoolExecutor() as visitors, closing(computations):
         hanging = visitors.submit(computations.compute, faulty.noted, str(hangs), faulty.hang)
         until(hangs.exists)
         with pytest.raises(UserError, match="Every worker is busy"):
