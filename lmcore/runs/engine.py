@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError, Future, wait
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -51,6 +50,7 @@ class _Entry:
     encoding_seconds: float = 0.0  # that the last checkpoint took
     crashes: int = 0
     pausing: bool = False
+    is_on_disk: bool = True
 
 
 def _header_fields(run: Run) -> dict[str, Any]:
@@ -131,11 +131,8 @@ class Engine:
 
     def _admit(self, run: Run) -> str:
         entry = _Entry(run)
-        try:
-            self.store.create(run)
-            self._lock_on_disk(entry)
-        except UserError as error:
-            run.warning = f"This run cannot be saved: {error}"
+        entry.is_on_disk = False
+        self._create_on_disk(entry)
         with self._lock:
             self._entries[run.id] = entry
             if run.origin:
@@ -442,10 +439,10 @@ class Engine:
     # ------------------------------------------------------------ memory and disk
 
     def _save(self, entry: _Entry) -> None:
-        if entry.run.warning:  # perhaps it could not be created at its start, and now it can
-            with suppress(UserError):
-                self.store.create(entry.run)
         entry.saved = time.monotonic()
+        self._create_on_disk(entry)
+        if not entry.is_on_disk:
+            return
         content = entry.run.encode()
         entry.encoding_seconds = time.monotonic() - entry.saved
         self._writer.put(entry.run.id, content)
@@ -463,6 +460,17 @@ class Engine:
             if not self._writer.is_pending(entry.run.id):
                 self._unlock(entry)
                 del self._entries[entry.run.id]
+
+    def _create_on_disk(self, entry: _Entry) -> None:
+        """Write what the run was started with, unless that has been done."""
+        if entry.is_on_disk:
+            return
+        try:
+            self.store.create(entry.run)
+            entry.is_on_disk = True
+            self._lock_on_disk(entry)
+        except UserError as error:
+            entry.run.warning = f"This run cannot be saved: {error}"
 
     def _lock_on_disk(self, entry: _Entry) -> None:
         if entry.lock is None and not entry.run.warning:
