@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import pickle
 import threading
 from collections.abc import Callable, MutableMapping
 from concurrent.futures import CancelledError
@@ -12,7 +11,7 @@ import cachetools
 
 from lmcore.errors import UserError
 from lmcore.runs.executors import n_cores
-from lmcore.runs.worker_pool import GIGABYTE, DeadlineError, WorkerError, WorkerPool
+from lmcore.runs.worker_pool import GIGABYTE, DeadlineError, WorkerError, WorkerPool, encode_call
 
 DEADLINE = 30.0  # seconds that one computation may take
 MEMORY = 2 * GIGABYTE
@@ -56,10 +55,11 @@ class Computations:
                 is free for a long time.
         """
         self.start()
-        key = hashlib.blake2b(pickle.dumps((function, arguments))).digest()
+        call = encode_call(function, *arguments)
+        key = hashlib.blake2b(call).digest()
         while len(failures := self._failures.get(key, [])) < MAX_FAILURES:
             try:
-                return self._compute_once(function, *arguments)
+                return self._compute_once(call)
             except WorkerError as error:
                 with self._lock:
                     self._failures[key] = [*failures, str(error)]
@@ -67,8 +67,8 @@ class Computations:
                     raise UserError(f"{error}. {REMEDY}") from None
         raise UserError(f"{failures[-1]}. It happened twice, so it is not tried again for a while. {REMEDY}")
 
-    def _compute_once(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        future = self._pool.submit(function, *arguments)
+    def _compute_once(self, call: bytes) -> Any:
+        future = self._pool.submit_encoded(call)
         try:
             return future.result(PATIENCE + self._deadline)
         except TimeoutError:

@@ -47,6 +47,11 @@ class MemoryLimitError(WorkerError):
     """The call needed more memory than a worker may have."""
 
 
+def encode_call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> bytes:
+    """A call as bytes, as a worker gets it; equal calls have equal bytes."""
+    return pickle.dumps((function, args, kwargs), pickle.HIGHEST_PROTOCOL)
+
+
 class WorkerPool(Executor):
     """An executor over processes that cannot hurt each other. Calls are served first come, first served.
 
@@ -73,7 +78,10 @@ class WorkerPool(Executor):
         Besides what the function raises, the future raises a `WorkerError` if the call ended its worker. After
         `shutdown` it is a cancelled future.
         """
-        call = pickle.dumps((fn, args, kwargs), pickle.HIGHEST_PROTOCOL)
+        return self.submit_encoded(encode_call(fn, *args, **kwargs))
+
+    def submit_encoded(self, call: bytes) -> "Future[Any]":
+        """The same for what `encode_call` returned."""
         try:
             return self._threads.submit(self._call, call)
         except RuntimeError:  # shut down

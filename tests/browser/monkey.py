@@ -187,6 +187,8 @@ class Monkey:
     def _go_back(self) -> None:
         self._note("back", "")
         self.page.go_back(wait_until="commit") if self.random.random() < 0.7 else self.page.go_forward()
+        if self.page.url == "about:blank":  # where every tab begins
+            self.page.goto(self.server.url, wait_until="commit")
 
     def _reload(self) -> None:
         self._note("reload", "")
