@@ -128,8 +128,8 @@ class Monkey:
         self.actions.append(f"{kind} {what} on {self.page.url.removeprefix(self.server.url)[:200]}")
 
     def _any(self, selector: str) -> Locator | None:
-        found = [one for one in self.page.locator(selector).all() if one.is_visible()]
-        return self.random.choice(found) if found else None
+        found = self.page.locator(selector).locator("visible=true")
+        return found.nth(self.random.randrange(count)) if (count := found.count()) else None
 
     def _click(self) -> None:
         if target := self._any(CLICKABLE):
