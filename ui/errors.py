@@ -1,4 +1,4 @@
-"""What a visitor can correct is told where it happened."""
+"""Errors that a visitor can correct are shown where they happened."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
