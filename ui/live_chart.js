@@ -1,6 +1,6 @@
 // Updates DOM nodes that survive reruns. Charts use Plotly.react, which keeps zoom, hidden traces and camera.
 // No data leave the browser: plotly's button that uploads a chart is left out.
-const CONFIG = { responsive: true, displaylogo: false, showSendToCloud: false, modeBarButtonsToRemove: ["toImage"] };
+const CONFIG = { displaylogo: false, showSendToCloud: false, modeBarButtonsToRemove: ["toImage"] };
 let loading;
 
 function plotly(source) {
@@ -181,11 +181,18 @@ async function draw(node, chart, source) {
         node.clickable = true;
         node.on("plotly_click", (event) => chart.clicked(event.points[0]));
       }
+      followWidth(node);
     }
     if (chart.gone) Plotly.purge(node);
   } finally {
     chart.drawing = false;
   }
+}
+
+// The width of a chart also changes without one of the window: when the sidebar opens.
+function followWidth(node) {
+  const { clientWidth: width, _fullLayout: layout } = node;
+  if (width && layout?.autosize && Math.abs(layout.width - width) > 1) window.Plotly.Plots.resize(node);
 }
 
 function setHeight(node, height) {
@@ -262,13 +269,17 @@ export default function (component) {
     update[part.kind](node, part, component);
   });
   show();
-  for (const event of ["glassbox.presenting", "resize"]) {
-    removeEventListener(event, grid.show); // the listener of the previous update
-    addEventListener(event, show);
-  }
+  removeEventListener("glassbox.presenting", grid.show); // the listener of the previous update
+  addEventListener("glassbox.presenting", show);
   grid.show = show;
+  grid.observer ??= new ResizeObserver(() => {
+    grid.show();
+    [...grid.children].forEach(followWidth);
+  });
+  grid.observer.observe(grid);
   return () => {
-    for (const event of ["glassbox.presenting", "resize"]) removeEventListener(event, grid.show);
+    removeEventListener("glassbox.presenting", grid.show);
+    grid.observer.disconnect();
     [...grid.children].forEach(discard);
   };
 }

@@ -6,13 +6,12 @@ This component keeps its DOM nodes and calls ``Plotly.react``. Use it for everyt
 
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
-import streamlit as st
 
 from lmcore import figures
+from ui.component import component
 from ui.server import PLOTLY_PATH
 
 COLUMNS = 10  # of the grid that holds the parts; on a narrow screen every part is as wide as the page
@@ -65,14 +64,7 @@ class Text:
     columns: int = COLUMNS
 
 
-_here = Path(__file__).parent
-_component = st.components.v2.component(
-    "glassbox.live",
-    html='<div class="live"></div>',
-    css=(_here / "live_chart.css").read_text(encoding="utf-8"),
-    js=(_here / "live_chart.js").read_text(encoding="utf-8"),
-    isolate_styles=False,
-)
+_component = component(__file__, '<div class="live"></div>')
 
 
 class Click(NamedTuple):

@@ -48,7 +48,7 @@ class Sweeps:
     losses: Floats  # (S, K)
     done: bool
     diverged: bool
-    states: tuple[dict[str, NDArray[Any]], ...]  # (K,), state dicts to continue from
+    states: tuple[dict[str, NDArray[Any]], ...]  # (K,), state dicts to continue from; none when done
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +98,9 @@ def run_sweeps(
         if time.perf_counter() - began > seconds:
             break
     S = len(losses)
-    states = tuple(trainer.state_dict() for trainer in trainers)
-    return Sweeps(rates[:S], losses, diverged or len(rates) == S, diverged, states)
+    done = diverged or len(rates) == S
+    states = () if done else tuple(trainer.state_dict() for trainer in trainers)
+    return Sweeps(rates[:S], losses, done, diverged, states)
 
 
 def _trainers(

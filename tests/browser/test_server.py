@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.browser.conftest import NewVisitor
 from tests.browser.server import Server
@@ -36,3 +37,16 @@ def test_the_default_page_is_found_at_its_own_path_too(visitor: Visitor) -> None
     expect(visitor.field("mlp_hidden")).to_have_value("23")
     expect(visitor.page.get_by_role("dialog")).to_have_count(0)
     assert visitor.page.url == f"{visitor.url}/?mlp_hidden=23"
+
+
+def test_no_message_refers_to_one_that_the_browser_may_have_dropped(visitor: Visitor) -> None:
+    """Streamlit's client drops cached messages while a rerun that counts on them is on its way, and then gives up."""
+    frames: list[bytes] = []
+    visitor.page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(frame)))
+    visitor.open("/bigram")
+    for _ in range(2):
+        visitor.page.get_by_text("Logarithmic colors").click()
+        visitor.wait_until_idle()
+    kinds = [ForwardMsg.FromString(frame).WhichOneof("type") for frame in frames]
+    assert kinds.count("script_finished") >= 3
+    assert "ref_hash" not in kinds

@@ -54,6 +54,7 @@ def test_gradient_steps_on_a_word_lower_its_loss(page: AppTest) -> None:
     assert page.text[-1].value.startswith("Loss after 0 steps")
 
 
+@pytest.mark.slow
 def test_the_button_finds_the_penalty_closest_to_smoothing(page: AppTest) -> None:
     page.multiselect(key="locales").set_value(["de_DE"])
     open_tab(page, "nb", "Smoothing = weight decay")

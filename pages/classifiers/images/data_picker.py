@@ -45,13 +45,8 @@ def pick(page: str, options: dict[str, Any], fixed: bool) -> tuple[DataConfig, D
         st.stop()
     config = forms.parse(DataConfig, values | {"source": source})
     try:
-        return config, _load(config)
+        with st.spinner("Loading images…", show_time=True):
+            return config, datasets.load(config)
     except UserError as error:
         st.error(str(error))
         st.stop()
-
-
-@st.cache_resource(max_entries=4, show_spinner="Loading images…", show_time=True, hash_funcs={DataConfig: hash})
-def _load(config: DataConfig) -> Dataset:
-    """`datasets.load` with a spinner."""
-    return datasets.load(config)

@@ -1,20 +1,14 @@
 """A canvas to draw on with mouse, pen or finger."""
 
-from pathlib import Path
-
 import numpy as np
-import streamlit as st
 from numpy.typing import NDArray
+
+from ui.component import component
 
 SIDE = 56  # height and width of the result, in pixels
 
-_here = Path(__file__).parent
-_component = st.components.v2.component(
-    "glassbox.draw",
-    html='<div class="draw"><canvas width="280" height="280" tabindex="0"></canvas><button>Clear</button></div>',
-    css=(_here / "draw.css").read_text(encoding="utf-8"),
-    js=(_here / "draw.js").read_text(encoding="utf-8"),
-    isolate_styles=False,
+_component = component(
+    __file__, '<div class="draw"><canvas width="280" height="280" tabindex="0"></canvas><button>Clear</button></div>'
 )
 
 

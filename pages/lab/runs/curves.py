@@ -1,11 +1,11 @@
 """The tab Curves: the losses of the selected runs on one chart."""
 
-import functools
 from dataclasses import dataclass
 
 import streamlit as st
 
 from lmcore import figures
+from lmcore.cache import cached
 from lmcore.errors import UserError
 from lmcore.runs import comparison
 from lmcore.runs.divergence import Divergence, describe_divergence, find_divergence, fork_step
@@ -73,7 +73,7 @@ class _Search:
         return self.found is not None and self.found.step is not None and self.found.text_step is not None
 
 
-@functools.lru_cache(maxsize=256)
+@cached(max_bytes=1_000_000)
 def _search(one: str, other: str) -> _Search:
     """The search of a pair of run ids, shared by all visitors."""
     return _Search()

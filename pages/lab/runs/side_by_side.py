@@ -3,6 +3,7 @@
 import streamlit as st
 
 from lmcore import figures
+from lmcore.cache import cached
 from lmcore.errors import UserError
 from lmcore.runs import comparison
 from lmcore.runs.settings import settings_differences
@@ -76,10 +77,10 @@ def histograms(views: dict[str, RunView]) -> None:
     live(*charts, key=f"{PAGE}.histograms")
 
 
-@st.cache_data(max_entries=100, show_spinner=False)
-def _charts(ids: tuple[tuple[str, str], ...], step: int, _views: dict[str, RunView]) -> list[Chart]:
-    """One chart per run; names and run ids are the cache key."""
-    records = engine().compute(comparison.output_histograms, _views, step)
+@cached(max_bytes=20_000_000, key=lambda ids, step, views: (ids, step))
+def _charts(ids: tuple[tuple[str, str], ...], step: int, views: dict[str, RunView]) -> list[Chart]:
+    """One chart per run; names and run ids identify the views, which change with every look at a run."""
+    records = engine().compute(comparison.output_histograms, views, step)
     top = max(float(shares.max()) for record in records.values() for shares in record.shares.values())
     return [
         Chart.of(

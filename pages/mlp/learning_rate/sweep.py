@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from lmcore import figures
+from lmcore.cache import cached
 from lmcore.errors import UserError
 from lmcore.inspection import lr_finder
 from lmcore.inspection.lr_finder import Finding, SweepConfig, Sweeps
@@ -14,6 +15,7 @@ from ui.live_chart import Chart, live
 from ui.server import engine
 
 SLICE = 0.1  # seconds of sweeping between two updates of the chart
+SWEEP_BYTES = 1_000_000  # that sweeps are taken to occupy: they grow after they are cached
 
 
 @dataclass
@@ -33,7 +35,7 @@ class _SharedSweeps:
             return self.sweeps
 
 
-@st.cache_resource(max_entries=100)
+@cached(max_bytes=100_000_000, size_of=lambda shared: SWEEP_BYTES)
 def _shared(config: str, settings: str) -> _SharedSweeps:
     return _SharedSweeps(RunConfig.model_validate_json(config), SweepConfig.model_validate_json(settings))
 

@@ -112,6 +112,7 @@ def test_a_count_is_a_feature_where_it_does_not_follow_the_classes_or_there_is_n
     assert examples("size,y", [f"{i},{'ab'[i > 20]}" for i in range(30)]).feature_names == ("size",)
 
 
+@pytest.mark.slow
 def test_features_are_limited() -> None:
     rows = [",".join(["abcdefgh"[(i * j) % 8] for j in range(1, 200)] + ["xy"[i % 2]]) for i in range(40)]
     found = examples(",".join(f"c{j}" for j in range(199)) + ",y", rows)

@@ -232,6 +232,7 @@ CELLS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(
     st.one_of(
         st.text(max_size=300),
@@ -255,6 +256,7 @@ def test_no_table_raises_anything_but_a_user_error(text: str) -> None:
             continue
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"])), min_size=3, max_size=3), min_size=12))
 @settings(max_examples=100, deadline=None)
 def test_what_pandas_writes_is_read_again(rows: list[list[str]]) -> None:

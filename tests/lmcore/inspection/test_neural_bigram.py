@@ -103,6 +103,7 @@ def test_gradient_descent_converges_to_the_penalized_weights() -> None:
     assert np.abs(trained - found).max() < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [0.5, 10.0, 300.0])
 def test_the_equivalent_penalty_is_closer_than_its_neighbors(k: float) -> None:
     counts = small_counts()

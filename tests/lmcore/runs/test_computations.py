@@ -27,6 +27,7 @@ def computations() -> Iterator[Computations]:
     computations.close()
 
 
+@pytest.mark.slow
 def test_a_computation_has_normal_priority_and_its_errors_are_its_own(computations: Computations) -> None:
     assert computations.compute(os.nice, 0) == os.nice(0)
     with pytest.raises(UserError, match=r"^No\.$"):
@@ -35,6 +36,7 @@ def test_a_computation_has_normal_priority_and_its_errors_are_its_own(computatio
         computations.compute(divmod, 1, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [(fault, "crashed") for fault in faulty.CRASHES]
@@ -50,6 +52,7 @@ def test_what_ended_two_workers_is_refused(
     assert len(set(attempts.read_text().splitlines())) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hang", faulty.HANGS)
 def test_what_hung_is_tried_once_more_and_then_refused(hang: Callable[[], None]) -> None:
     computations = Computations(2, deadline=1, memory=GIGABYTE)

@@ -48,6 +48,7 @@ def train(engine: Engine, executor: InlineExecutor, run_id: str) -> None:
     assert engine.view(run_id).status == Status.FINISHED
 
 
+@pytest.mark.slow
 @faulty_disk
 def test_a_run_outlives_a_disk_that_fails_in_its_middle(
     inline: tuple[Engine, InlineExecutor], number: int, where: str
@@ -69,6 +70,7 @@ def test_a_run_outlives_a_disk_that_fails_in_its_middle(
     assert weights(Store().load(run_id).state) == straight(SHORT)
 
 
+@pytest.mark.slow
 @faulty_disk
 def test_a_run_that_starts_on_a_disk_that_fails_is_saved_when_it_works_again(
     inline: tuple[Engine, InlineExecutor], number: int, where: str
@@ -84,6 +86,7 @@ def test_a_run_that_starts_on_a_disk_that_fails_is_saved_when_it_works_again(
     assert weights(Store().load(run_id).state) == straight(SHORT)
 
 
+@pytest.mark.slow
 @faulty_disk
 def test_whatever_else_is_saved_is_refused_in_one_sentence(
     inline: tuple[Engine, InlineExecutor], number: int, where: str

@@ -214,6 +214,7 @@ def test_a_run_that_ends_its_workers_fails_alone(fault: str, message: str, monke
     assert {weights(Store().load(run_id).state) for run_id in siblings} == {straight(CONFIG)}
 
 
+@pytest.mark.slow
 def test_many_runs_share_the_workers_fairly(pooled: Engine) -> None:
     endless = CONFIG.updated(train={**CONFIG.train.model_dump(), "steps": 10**7})
     runs = [pooled.start(endless) for _ in range(6)]
@@ -321,6 +322,7 @@ def test_a_dask_cluster_trains_the_same_run_though_a_worker_dies(monkeypatch: py
                 process.wait()
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_does_not_answer_is_named() -> None:
     with pytest.raises(UserError, match="No dask scheduler"):
         executors.dask_cluster("tcp://127.0.0.1:1")

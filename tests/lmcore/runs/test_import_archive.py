@@ -176,6 +176,7 @@ def test_an_uploaded_text_is_imported_with_its_run(elsewhere: Callable[[], None]
     assert sources.read(run.config.corpus.source).text == UPLOAD
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "encoding"),
     [
@@ -214,6 +215,7 @@ def test_a_table_is_imported_with_its_run(elsewhere: Callable[[], None]) -> None
     assert advance(again.state, config, 60)[0] == advance(run.state, config, 60)[0]
 
 
+@pytest.mark.slow
 def test_equal_weights_can_be_exported_and_imported() -> None:
     run = small_run(family="mlp", hidden=2048, embedding=100, embedding_scheme="zeros", hidden_scheme="zeros")
     assert exported_and_imported(run).step == run.step

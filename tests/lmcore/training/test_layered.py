@@ -123,6 +123,7 @@ def test_the_penalty_is_part_of_the_gradient(corpus: Corpus) -> None:
         torch.testing.assert_close(trainer.model.parameters[name], p.detach() - 0.5 * p.grad, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=6))
 def test_the_numbers_do_not_depend_on_how_steps_are_cut(corpus: Corpus, cuts: list[int]) -> None:
@@ -346,6 +347,7 @@ def test_a_penalty_pulls_its_own_tensor_only(field: str, tensor: str, corpus: Co
         torch.testing.assert_close(gradients[1][name], expected)
 
 
+@pytest.mark.slow
 def test_one_batch_is_learned_down_to_what_its_contexts_leave_open(corpus: Corpus) -> None:
     trainer = trained(corpus, [], one_batch=True, steps=3000, learning_rate=0.5)
     losses = np.concatenate([trainer.train(500) for _ in range(6)])

@@ -66,6 +66,7 @@ DIVERGING: dict[str, tuple[dict[str, Any], str, set[str]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DIVERGING)
 def test_a_remedy_names_the_cause_and_works_at_once(name: str) -> None:
     settings, cause, changed = DIVERGING[name]
