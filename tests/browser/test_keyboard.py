@@ -2,10 +2,8 @@
 
 import re
 
-import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.conftest import NewVisitor
 from tests.browser.visitor import Visitor
 
 MAX_PRESSES = 200
@@ -33,17 +31,21 @@ def activate(visitor: Visitor, target: Locator) -> None:
     visitor.wait_until_idle()
 
 
+def move_to(visitor: Visitor, target: Locator) -> None:
+    """Presses the right arrow key until an element of the group that has the focus gets it."""
+    for _ in range(MAX_PRESSES):
+        if target.evaluate("node => node === document.activeElement"):
+            return
+        press(visitor, "ArrowRight")
+        visitor.wait_until_idle()
+    raise AssertionError(f"{MAX_PRESSES} times an arrow key do not lead to {target}.")
+
+
 def open_tab(visitor: Visitor, name: str) -> None:
-    """Moves along the row of tabs with the arrow keys."""
     tab = visitor.page.get_by_role("tab", name=name)
     reach(visitor, visitor.page.locator("[role=tab][aria-selected=true]").first)
-    for _ in range(visitor.page.get_by_role("tab").count()):
-        if tab.evaluate("node => node === document.activeElement"):
-            break
-        press(visitor, "ArrowRight")
-    press(visitor, "Enter")
+    move_to(visitor, tab)
     expect(tab).to_have_attribute("aria-selected", "true")
-    visitor.wait_until_idle()
 
 
 def slider(visitor: Visitor, key: str) -> Locator:
@@ -70,7 +72,8 @@ def test_data_and_counting_need_no_mouse(visitor: Visitor) -> None:
 def test_the_guessing_game_needs_no_mouse(visitor: Visitor) -> None:
     visitor.open("/sample")
     open_tab(visitor, "Guessing game")
-    reach(visitor, visitor.page.get_by_role("radio", name="a", exact=True))
+    reach(visitor, visitor.page.get_by_role("radio", name=".", exact=True))
+    move_to(visitor, visitor.page.get_by_role("radio", name="a", exact=True))
     press(visitor, "Space")
     activate(visitor, visitor.page.get_by_role("button", name="Guess"))
     visitor.wait_for_text(re.compile("a loss of .* nats"))
@@ -85,9 +88,24 @@ def test_training_and_looking_back_need_no_mouse(visitor: Visitor) -> None:
     expect(slider(visitor, "mlp.at")).to_have_attribute("aria-valuetext", "0")
 
 
-@pytest.mark.parametrize("path", ["/activations?locales=de_DE&act_steps=20"])
-def test_inside_and_sampling_need_no_mouse(new_visitor: NewVisitor, path: str) -> None:
-    visitor = new_visitor()
-    visitor.open(path)
+def test_a_network_that_is_too_large_needs_no_mouse(visitor: Visitor) -> None:
+    visitor.open("/activations?locales=de_DE&act_steps=20")
+    preset = visitor.page.get_by_role("combobox", name="Preset")
+    reach(visitor, preset)
+    before = preset.input_value()
+    press(visitor, "ArrowDown", "ArrowDown", "Enter")
+    expect(preset).not_to_have_value(before)
+    visitor.wait_until_idle()
     activate(visitor, visitor.button("act.go"))
     visitor.wait_for_text("finished", exact=True)
+
+
+def test_two_models_beside_each_other_need_no_mouse(visitor: Visitor) -> None:
+    visitor.open(MLP)
+    activate(visitor, visitor.button("mlp.go"))
+    visitor.wait_for_text("finished", exact=True)
+    visitor.open("/sample?locales=de_DE")
+    reach(visitor, visitor.page.get_by_role("combobox", name="Models"))
+    visitor.page.keyboard.type("trigram")
+    press(visitor, "Enter")
+    expect(visitor.widget("sample.new").get_by_text("New: ")).to_have_count(3)
