@@ -17,7 +17,7 @@ ConfigT = TypeVar("ConfigT", bound=Config)
 
 def label(name: str) -> str:
     """The label of a field's widget."""
-    return {"l2": "L2 penalty"}.get(name, name.replace("_", " ").capitalize())
+    return {"l2": "L2 penalty", "l2_reduction": "L2 reduction"}.get(name, name.replace("_", " ").capitalize())
 
 
 def plain(text: str) -> str:

@@ -51,7 +51,7 @@ def _loss(model: NGram, corpus: Corpus) -> float:
 
 def train_neural_bigram() -> Computed:
     """The neural bigram after 1,001 steps of full-batch gradient descent on all names."""
-    train = TrainConfig(steps=1001, learning_rate=50, full_batch=True, l2=0.01 / 27**2, seed=SEED)
+    train = TrainConfig(steps=1001, learning_rate=50, full_batch=True, l2=0.01, l2_reduction="mean", seed=SEED)
     trainer: LayeredTrainer = families.make_trainer(RunConfig(corpus=NAMES, model=NeuralBigramConfig(), train=train))
     splits = [trainer.corpus.windows(split, 1) for split in SPLITS]
     trainer.X = np.concatenate([split.X for split in splits])  # (N, 1)

@@ -106,6 +106,9 @@ class TrainConfig(BaseTrainConfig):
     l2: float = Field(
         0.0, ge=0, le=10, description="L2 penalty: adds this × the sum of all squared weights (not biases) to the loss."
     )
+    l2_reduction: Literal["sum", "mean"] = Field(
+        "sum", description="L2 reduction: the sum of the squared weights, or their mean over each weight matrix."
+    )
     l2_embedding: float = Field(0.0, ge=0, le=10, description="Additional L2 penalty of the embeddings.")
     l2_hidden: float = Field(0.0, ge=0, le=10, description="Additional L2 penalty of the hidden weights.")
     l2_output: float = Field(0.0, ge=0, le=10, description="Additional L2 penalty of the output and direct weights.")

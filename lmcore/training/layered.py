@@ -187,10 +187,12 @@ class LayeredTrainer(LanguageModelTrainer):
     def remedy(self) -> Remedy:
         """The likely cause of a divergence, and settings with which the training does not diverge."""
         settings, lower = self.config.train, super().remedy()
-        if settings.learning_rate * settings.l2 * 2 > 1:
+        smallest = min(self.model.parameters[name].numel() for name in self.model.matrices)
+        divisor = smallest if settings.l2_reduction == "mean" else 1
+        if settings.learning_rate * settings.l2 * 2 / divisor > 1:
             cause = f"The L2 penalty of {settings.l2:g} overshoots at this learning rate."
             rate = min(settings.learning_rate, safe_rate(settings.optimizer))
-            lower_penalty = {"l2": round_down(min(settings.l2 / 100, 0.01 / rate))}
+            lower_penalty = {"l2": round_down(min(settings.l2 / 100, 0.01 * divisor / rate))}
             return Remedy(cause, lower_penalty | ({"learning_rate": rate} if rate < settings.learning_rate else {}))
         if not np.isfinite(self.first_loss):
             return Remedy("The initial weights are already too large.", alternative="another initialization")

@@ -110,7 +110,10 @@ class AdaGrad:
 
 
 def l2_factors(config: TrainConfig, model: Sequential) -> Tensor | None:
-    """The factors that turn weights into the gradient of their L2 penalty, shape (P,); None without a penalty."""
+    """The factors that turn weights into the gradient of their L2 penalty, shape (P,); None without a penalty.
+
+    The penalty of a weight matrix W is λ sum(W²), or λ mean(W²); its gradient is 2 λ W, or 2 λ W / (size of W).
+    """
     own = {"embedding": config.l2_embedding, "hidden": config.l2_hidden, "output": config.l2_output}
     own["direct"] = own["output"]
     if not (config.l2 or any(own.values())):
@@ -119,5 +122,6 @@ def l2_factors(config: TrainConfig, model: Sequential) -> Tensor | None:
     for name, tensor in model.parameters.items():
         layer, _, kind = name.partition(".")
         penalty = config.l2 + own.get(layer.rstrip("0123456789"), 0.0) if kind == "weight" else 0.0
+        penalty /= tensor.numel() if config.l2_reduction == "mean" else 1
         pieces.append(torch.full((tensor.numel(),), 2 * penalty, dtype=tensor.dtype))
     return torch.cat(pieces)

@@ -14,7 +14,7 @@ from ui.tabs import draw_tabs
 
 PAGE = "nb"
 TRAIN = ["learning_rate", "steps", "full_batch", "batch_size"]
-MORE = ["l2", "seed", "evaluate_every", "minutes"]
+MORE = ["l2", "l2_reduction", "seed", "evaluate_every", "minutes"]
 DEFAULTS = {"learning_rate": 50.0, "steps": 3000, "full_batch": True, "evaluate_every": 500}
 
 st.title("Neural bigram")

@@ -17,7 +17,7 @@ MODEL = ["context", "embedding", "hidden", "hidden_layers", "activation", "direc
 TRAIN = ["learning_rate", "batch_size", "steps", "seed"]
 MORE = {
     "Optimizer and schedule": ["optimizer", "momentum", "weight_decay", "schedule", "factor", "decay_at", "warmup"],
-    "Regularization": ["l2", "l2_embedding", "l2_hidden", "l2_output", "clip", "clip_threshold"],
+    "Regularization": ["l2", "l2_reduction", "l2_embedding", "l2_hidden", "l2_output", "clip", "clip_threshold"],
     "More settings": ["one_batch", "evaluate_every", "minutes"],
 }
 

@@ -208,7 +208,7 @@ def test_a_config_survives_json() -> None:
 # ---------------------------------------------------------------- the neural bigram
 
 
-BIGRAM = {"family": "neural-bigram", "learning_rate": 50, "full_batch": True, "l2": 0.01 / 27**2}
+BIGRAM = {"family": "neural-bigram", "learning_rate": 50, "full_batch": True, "l2": 0.01, "l2_reduction": "mean"}
 
 
 def test_the_untrained_neural_bigram_is_the_published_one(names: Corpus) -> None:
@@ -320,6 +320,32 @@ def test_schedules_have_their_known_values() -> None:
     assert at([0, 50, 100], schedule="exponential") == pytest.approx([0.5, 0.05, 0.005])
     assert at([0, 50, 100], schedule="cosine") == pytest.approx([0.5, (0.5 + 0.005) / 2, 0.005])
     assert at([0, 1, 8, 9, 50], warmup=9) == pytest.approx([0.05, 0.1, 0.45, 0.5, 0.5])
+
+
+REDUCTIONS = {"sum": torch.sum, "mean": torch.mean}
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("family", ["mlp", "neural-bigram", "wavenet"])
+def test_the_gradient_of_the_penalty_is_that_of_autograd(family: str, reduction: str, corpus: Corpus) -> None:
+    strengths = {"l2": 0.2, "l2_embedding": 1.0, "l2_hidden": 2.0, "l2_output": 4.0}
+    gradients = []
+    for settings_used in ({}, strengths | {"l2_reduction": reduction}):
+        config = run_config_from_settings({"family": family, "learning_rate": 0.0} | settings_used)
+        trainer = make_trainer(config, corpus)
+        trainer.train(1)
+        gradients.append({name: g.clone() for name, g in trainer.model.gradients.items()})
+    weights = {name: p.clone().requires_grad_() for name, p in trainer.model.parameters.items()}
+    own = {"embedding": 1.0, "output": 4.0, "W": 0.0}
+    penalties = [
+        (0.2 + own.get(name.removesuffix(".weight"), 2.0)) * REDUCTIONS[reduction](weight**2)
+        for name, weight in weights.items()
+        if name.endswith(".weight")
+    ]
+    torch.stack(penalties).sum().backward()
+    for name, weight in weights.items():
+        expected = gradients[0][name] + (0.0 if weight.grad is None else weight.grad)
+        torch.testing.assert_close(gradients[1][name], expected)
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,11 @@ DIVERGING: dict[str, tuple[dict[str, Any], str, set[str]]] = {
     "rate with Adam": (MLP | {"learning_rate": 900, "optimizer": "adam"}, "too large", {"learning_rate"}),
     "start": (MLP | {"learning_rate": 200, "output_scale": 3}, "initial weights are too large", {"learning_rate"}),
     "penalty": (MLP | {"l2": 10, "hidden": 200}, "L2 penalty of 10 overshoots", {"l2"}),
+    "mean penalty": (
+        {"family": "neural-bigram", "locales": ("de_DE",), "l2": 10, "l2_reduction": "mean", "learning_rate": 900},
+        "L2 penalty of 10 overshoots",
+        {"l2", "learning_rate"},
+    ),
     "penalty and rate": (MLP | {"l2": 0.01, "learning_rate": 500}, "overshoots", {"l2", "learning_rate"}),
     "WaveNet": (MLP | {"family": "wavenet", "learning_rate": 900}, "too large", {"learning_rate"}),
     "no clipping": (
