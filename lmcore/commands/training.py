@@ -128,7 +128,7 @@ def train_to_end(run: Run, store: Store, as_json: bool) -> None:
 def _advance_to_end(run: Run, store: Store, show: bool) -> None:
     saved, shown = time.monotonic(), 0
     while run.status == Status.RUNNING:
-        run.fold(*advance(*run.next_slice(), 0.5, run.pause_at))
+        run.fold(*advance(*run.next_slice(), 0.5, run.next_stop))
         for snapshot in run.snapshots[shown:] if show else []:
             click.echo(_summary_line(snapshot))
         shown = len(run.snapshots)

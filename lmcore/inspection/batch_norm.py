@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
@@ -32,10 +32,12 @@ N_TIMINGS = 15
 """Forward passes of each model that are timed, in turn; the fastest counts."""
 
 
-def _batch_norm(n_features: int, gain: float = 1.0, bias: float = 0.0, momentum: float = 1.0) -> BatchNorm1d:
+def _batch_norm(
+    n_features: int, gain: float = 1.0, bias: float = 0.0, momentum: float = 1.0, positions: int = 1
+) -> BatchNorm1d:
     """A layer in float64; with momentum 1 its running statistics are those of the last batch."""
     gains, biases = (torch.full((n_features,), value, dtype=torch.float64) for value in (gain, bias))
-    return BatchNorm1d(gains, biases, momentum)
+    return BatchNorm1d(gains, biases, momentum, positions)
 
 
 # ---------------------------------------------------------------- one batch
@@ -203,7 +205,7 @@ class WrongAxis:
 def wrong_axis(config: RunConfig, corpus: Corpus | None = None) -> WrongAxis:
     """The first batch of an untrained model normalized both ways, and how much the means vary between batches.
 
-    Statistics over the first axis alone are those of T * F features: what BatchNorm does to (B, T * F).
+    Statistics over the first axis alone are those of T * F features.
 
     Args:
         config: of a WaveNet with batch normalization.
@@ -220,13 +222,13 @@ def wrong_axis(config: RunConfig, corpus: Corpus | None = None) -> WrongAxis:
         for layer in layers:
             x = layer.forward(x)
         inputs.append(x.double())  # (B, T, F)
-    B, T, F = inputs[0].shape
+    T, F = inputs[0].shape[1:]
     right, right_mean, right_spread = _normalize_first(inputs)
-    wrong, wrong_mean, wrong_spread = _normalize_first([x.view(B, T * F) for x in inputs])
+    wrong, wrong_mean, wrong_spread = _normalize_first(inputs, positions=T)
     return WrongAxis(
         inputs[0].numpy(),
         right.numpy(),
-        wrong.view(B, T, F).numpy(),
+        wrong.numpy(),
         right_mean.view(1, 1, F).numpy(),
         wrong_mean.view(1, T, F).numpy(),
         right_spread,
@@ -234,9 +236,9 @@ def wrong_axis(config: RunConfig, corpus: Corpus | None = None) -> WrongAxis:
     )
 
 
-def _normalize_first(batches: Sequence[Tensor]) -> tuple[Tensor, Tensor, float]:
+def _normalize_first(batches: Sequence[Tensor], positions: int = 1) -> tuple[Tensor, Tensor, float]:
     """The first batch normalized, its means, and the relative spread of the means over all batches."""
-    layer = _batch_norm(batches[0].shape[-1])
+    layer = _batch_norm(batches[0].shape[-1], positions=positions)
     collected = []
     for x in reversed(batches):  # so that the layer ends with the output of the first batch
         layer.forward(x)
@@ -266,11 +268,16 @@ def _fold_layers(layers: dict[str, Layer]) -> dict[str, Layer]:
         last = next(reversed(folded), "")
         if isinstance(layer, Parallel):
             folded[name] = Parallel({branch: _fold_layers(inner) for branch, inner in layer.branches.items()})
-        elif isinstance(layer, BatchNorm1d) and isinstance(linear := folded.get(last), Linear):
+        elif _is_foldable(layer) and isinstance(linear := folded.get(last), Linear):
             folded[last] = _merge(linear, layer)
         else:
             folded[name] = layer
     return folded
+
+
+def _is_foldable(layer: Layer) -> TypeGuard[BatchNorm1d]:
+    """Whether a layer is a BatchNorm with the same factors at every position, as a Linear has."""
+    return isinstance(layer, BatchNorm1d) and layer.positions == 1
 
 
 def _merge(linear: Linear, norm: BatchNorm1d) -> Linear:

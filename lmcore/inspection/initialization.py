@@ -30,6 +30,13 @@ PRESETS: dict[str, dict[str, Any]] = {
     "output × 0.01, hidden Kaiming": {},
     "output × 0.01, hidden Kaiming, BatchNorm": {"batch_norm": "hidden", "norm_momentum": 0.001},
     "output zero": {"output_scheme": "zeros"},
+    "all-positive inputs": {
+        "embedding_scheme": "uniform",
+        "hidden_scheme": "uniform",
+        "hidden_bias_scheme": "uniform",
+        "hidden_bias_scale": 1.0,
+        "output_scheme": "uniform",
+    },
     "PyTorch's default": {
         "hidden_scheme": "pytorch",
         "hidden_bias_scheme": "pytorch",

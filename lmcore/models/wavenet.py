@@ -28,6 +28,11 @@ class WaveNetConfig(Config):
     embedding: int = Field(10, ge=1, le=256, description="Dimension of the character embeddings.")
     hidden: int = Field(68, ge=1, le=1024, description="Number of units in each level.")
     batch_norm: bool = Field(True, description="Batch normalization of the pre-activations of each level.")
+    norm_axes: Literal["both", "batch"] = Field(
+        "both",
+        description="Axes that batch normalization averages over: both (batch and positions), or only the batch, "
+        "a common mistake.",
+    )
     norm_momentum: float = Field(
         0.1, gt=0, le=1, description="Momentum of the running statistics of batch normalization: weight of each batch."
     )
@@ -68,7 +73,9 @@ def build_wavenet(
         layers[f"flatten{number}"] = FlattenConsecutive(2)
         layers[f"hidden{number}"] = linear(2 * n_features, config.hidden, config.hidden_scale, not config.batch_norm)
         if config.batch_norm:
-            layers[f"norm{number}"] = BatchNorm1d.initialized(config.hidden, 1.0, config.norm_momentum, dtype)
+            positions = config.context // 2**level if config.norm_axes == "batch" else 1
+            norm = BatchNorm1d.initialized(config.hidden, 1.0, config.norm_momentum, dtype, positions)
+            layers[f"norm{number}"] = norm
         layers[f"tanh{number}"] = Tanh()
         n_features = config.hidden
 

@@ -157,25 +157,40 @@ class BatchNorm1d(Layer):
     not depend on the rest of its batch. Unlike PyTorch, which normalizes by the biased variance, this layer uses the
     unbiased one, as the makemore lectures do.
 
+    With ``positions`` = T each of T positions has statistics of its own, over the batch alone: what a mean over the
+    first axis of (B, T, F) computes. All positions share gain and bias.
+
     Source: Ioffe and Szegedy 2015, "Batch normalization", algorithm 1.
     """
 
     EPS = 1e-5
 
-    def __init__(self, gain: Tensor, bias: Tensor, momentum: float = 0.1) -> None:
+    def __init__(self, gain: Tensor, bias: Tensor, momentum: float = 0.1, positions: int = 1) -> None:
         super().__init__()
         self.parameters = {"gain": gain, "bias": bias}  # (F,) each
-        self.statistics = {"mean": torch.zeros_like(gain), "variance": torch.ones_like(gain)}
-        self.momentum = momentum
+        ones = torch.ones_like(gain).repeat(positions)  # (positions * F,)
+        self.statistics = {"mean": torch.zeros_like(ones), "variance": ones}
+        self.momentum, self.positions = momentum, positions
 
     @classmethod
-    def initialized(cls, n_features: int, gain: float, momentum: float, dtype: torch.dtype) -> "BatchNorm1d":
+    def initialized(
+        cls, n_features: int, gain: float, momentum: float, dtype: torch.dtype, positions: int = 1
+    ) -> "BatchNorm1d":
         """A new layer with the same ``gain`` for every feature and zero bias."""
-        return cls(torch.full((n_features,), gain, dtype=dtype), torch.zeros(n_features, dtype=dtype), momentum)
+        gains, biases = torch.full((n_features,), gain, dtype=dtype), torch.zeros(n_features, dtype=dtype)
+        return cls(gains, biases, momentum, positions)
+
+    def _per_statistic(self, name: str, parameters: dict[str, Tensor]) -> Tensor:
+        """Gain or bias, repeated for each position: (positions * F,)."""
+        return parameters[name] if self.positions == 1 else parameters[name].repeat(self.positions)
+
+    def _add_positions(self, name: str, sums: Tensor) -> None:
+        """The gradient of gain or bias: sums (positions * F,) to (F,)."""
+        torch.sum(sums.view(self.positions, -1), 0, out=self.gradients[name])
 
     def forward(self, x: Tensor) -> Tensor:
         # statistics of the batch, or the running ones
-        rows = _rows(x)  # (N, F)
+        rows = x.view(-1, len(self.statistics["mean"]))  # (N, F)
         if self.training:
             variance, mean = torch.var_mean(rows, 0)  # (F,), unbiased
             self.statistics["mean"].lerp_(mean, self.momentum)
@@ -190,38 +205,40 @@ class BatchNorm1d(Layer):
 
         # scale and shift
         out = self._buffer("out", x, *rows.shape)
-        torch.addcmul(self.parameters["bias"], self.normalized, self.parameters["gain"], out=out)
+        gain, bias = (self._per_statistic(name, self.parameters) for name in ("gain", "bias"))
+        torch.addcmul(bias, self.normalized, gain, out=out)
         self.out = out.view(x.shape)
         return self.out
 
     def backward(self, grad_out: Tensor) -> Tensor:
         self.grad_out = grad_out
-        rows, n = _rows(grad_out), self.normalized.shape[0]
+        rows, n = grad_out.view(self.normalized.shape), self.normalized.shape[0]
 
         # parameters: d_gain = sum of d_out * normalized, d_bias = sum of d_out
-        gain, bias = self.gradients["gain"], self.gradients["bias"]
         grad_x = torch.mul(rows, self.normalized, out=self._buffer("grad_x", rows, *rows.shape))
-        torch.sum(grad_x, 0, out=gain)
-        torch.sum(rows, 0, out=bias)
+        d_gain, d_bias = grad_x.sum(0), rows.sum(0)
+        self._add_positions("gain", d_gain)
+        self._add_positions("bias", d_bias)
 
         # input with fixed statistics: d_x = d_out * gain / deviation
-        slope = self.parameters["gain"] * self.inverse_deviation
+        slope = self._per_statistic("gain", self.parameters) * self.inverse_deviation
         if not self.training:
             return torch.mul(rows, slope, out=grad_x).view(grad_out.shape)
 
         # every example also shifts the mean and the variance, and through them all other outputs
-        torch.mul(self.normalized, gain / (n - 1), out=grad_x).add_(bias, alpha=1 / n)
+        torch.mul(self.normalized, d_gain / (n - 1), out=grad_x).add_(d_bias, alpha=1 / n)
         torch.sub(rows, grad_x, out=grad_x)
         return grad_x.mul_(slope).view(grad_out.shape)
 
     def functional_forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
-        rows = _rows(x)
+        rows = x.view(-1, len(self.statistics["mean"]))
         if self.training:
             mean, variance = rows.mean(0), rows.var(0)
         else:
             mean, variance = self.statistics["mean"], self.statistics["variance"]
         normalized = (rows - mean) / torch.sqrt(variance + self.EPS)
-        return (parameters["gain"] * normalized + parameters["bias"]).view(x.shape)
+        gain, bias = (self._per_statistic(name, parameters) for name in ("gain", "bias"))
+        return (gain * normalized + bias).view(x.shape)
 
 
 class Tanh(Layer):

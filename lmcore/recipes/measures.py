@@ -2,10 +2,12 @@
 
 from lmcore import families
 from lmcore.cache import cached
+from lmcore.data.corpora import Split
 from lmcore.inspection.activations import Activations, batch_activations, has_weights, is_saturated
 from lmcore.recipes.recipe import Computed, Evidence, Measure
 from lmcore.training.config import RunConfig
 from lmcore.training.history import Snapshot
+from lmcore.training.layered import LayeredTrainer
 
 
 def n_parameters(run: Evidence) -> float | None:
@@ -26,6 +28,16 @@ def train_loss(step: int) -> Measure:
 def dev_loss(step: int) -> Measure:
     """The dev loss at a step."""
     return lambda run: None if (snapshot := _snapshot(run, step)) is None else snapshot.loss("dev")
+
+
+def whole_loss(split: Split, step: int) -> Measure:
+    """The loss over a whole split at a step on the way, where a snapshot has measured only a part of it."""
+
+    def measure(run: Evidence) -> float | None:
+        snapshot = _snapshot(run, step)
+        return None if snapshot is None or not has_weights(snapshot) else _loss(run.config, snapshot, split)
+
+    return measure
 
 
 def test_loss(step: int) -> Measure:
@@ -67,6 +79,12 @@ def computed(name: str) -> Measure:
 
 def _snapshot(run: Evidence, step: int) -> Snapshot | None:
     return next((snapshot for snapshot in run.snapshots if snapshot.step == step), None)
+
+
+@cached(max_bytes=1_000_000)
+def _loss(config: RunConfig, snapshot: Snapshot, split: Split) -> float | None:
+    trainer: LayeredTrainer = families.load_trainer(config, snapshot)
+    return trainer.evaluate(split)
 
 
 @cached(max_bytes=50_000_000)

@@ -17,6 +17,8 @@ from lmcore.training.history import Change, History, Snapshot, TestEvaluation
 
 Verdict = Literal["reproduced", "differs", "pending"]
 
+MAX_QUICK_MINUTES = 2.0
+
 
 class Evidence(Protocol):
     """What a measure reads: a run, such as `runs.engine.RunView`, or its first step (`FirstStep`)."""
@@ -65,6 +67,7 @@ class PublishedNumber:
     kind: Literal["loss", "share", "count"] = "loss"  # a loss in nats, a share of 1, or a whole number
     step: int | None = None  # of a loss on the loss curve; None for all other numbers
     n_characters: int = 1  # over which a loss is summed
+    reason: str = ""  # why the tolerance is what it is, in a sentence
 
     def format(self, value: float) -> str:
         """A value as its kind is written, with as many digits as the tolerance justifies."""
@@ -92,10 +95,17 @@ class Recipe:
     description: str  # what it shows, in one or two sentences
     source: str
     numbers: tuple[PublishedNumber, ...]
+    minutes: float  # that it takes on one core, approximately
     config: RunConfig | None = None
+    changes: tuple[Change, ...] = ()  # of training settings, on the way
     compute: Callable[[], Computed] | None = None
     text: str = "names"  # the catalog text that it needs
     evaluates_test: bool = False  # whether a test loss was published
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether it takes two minutes at most."""
+        return self.minutes <= MAX_QUICK_MINUTES
 
 
 # ---------------------------------------------------------------- published against measured

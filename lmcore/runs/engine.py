@@ -10,7 +10,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Future, wait
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,7 +27,7 @@ from lmcore.runs.store import TRASH_DAYS, Header, Store
 from lmcore.runs.view import RunView
 from lmcore.runs.worker import advance, evaluate_on_test
 from lmcore.runs.worker_pool import DeadlineError, WorkerCrashedError, WorkerError
-from lmcore.training.history import TestEvaluation
+from lmcore.training.history import Change, TestEvaluation
 from lmcore.training.trainer import SliceReport
 
 SAVE_EVERY = 3.0  # seconds between two checkpoints of a running run, at least
@@ -107,12 +107,20 @@ class Engine:
 
     # ------------------------------------------------------------ commands
 
-    def start(self, config: AnyRunConfig, owner: str = "", step_once: bool = False) -> str:
+    def start(
+        self, config: AnyRunConfig, owner: str = "", step_once: bool = False, planned: Sequence[Change] = ()
+    ) -> str:
         """Start a run and return its id; with ``step_once`` it takes one step and pauses.
 
         If the disk cannot be written, the run gets a warning and continues in memory.
+
+        Args:
+            config: of the run.
+            owner: who may see it.
+            step_once: whether it pauses after one step.
+            planned: changes of training settings that it makes at their steps.
         """
-        run = Run(config, owner)
+        run = Run(config, owner, planned=planned)
         run.pause_at = 1 if step_once else None
         return self._admit(run)
 
@@ -345,7 +353,7 @@ class Engine:
         for _ in range(2):
             generation = self._generation
             try:
-                future = self._workers.executor.submit(advance, state, config, self.slice_seconds, entry.run.pause_at)
+                future = self._workers.executor.submit(advance, state, config, self.slice_seconds, entry.run.next_stop)
                 break
             except BrokenExecutor:
                 self._replace_workers(generation)

@@ -30,7 +30,7 @@ from lmcore.runs.archive import (
 from lmcore.runs.export import run_text, text_sha256
 from lmcore.runs.run import Run, Status
 from lmcore.runs.store import Store
-from lmcore.runs.validation import Record, first_problem, parse_checkpoint, validate
+from lmcore.runs.validation import ChangeRecord, first_problem, parse_checkpoint, validate
 from lmcore.training.checkpoint import BEST, WEIGHTS, Arrays, check_version
 from lmcore.training.config import RunConfig
 
@@ -138,15 +138,15 @@ def _load_data(config: AnyRunConfig, text: str | None) -> Corpus | Dataset:
 def _rebuild(config: AnyRunConfig, manifest: Manifest, content: bytes, data: Corpus | Dataset) -> Run:
     """The run of a checkpoint, after everything in it was checked."""
     record, arrays = parse_checkpoint(content)
-    changes = _parse_changes(config, record)
+    changes, planned = (_parse_changes(config, part) for part in (record.changes, record.planned))
     _check_size(config, data, arrays)
     trainer = families.make_trainer(config, data)
     validate(record, arrays, config, trainer)
     run = Run(config, created=min(manifest.created, time.time()))
     status = _imported_status(record.status)
     message = "The run had failed before it was exported. Change a setting and resume." if status == "failed" else ""
-    plain = {"status": status, "message": message, "n_parameters": trainer.n_parameters, "changes": changes}
-    run.decode(record.model_dump() | plain, dict(arrays))
+    checked = {"n_parameters": trainer.n_parameters, "changes": changes, "planned": planned}
+    run.decode(record.model_dump() | {"status": status, "message": message} | checked, dict(arrays))
     return run
 
 
@@ -154,10 +154,10 @@ def _imported_status(status: Status) -> Status:
     return Status.PAUSED if status.is_active or status == Status.INTERRUPTED else status
 
 
-def _parse_changes(config: AnyRunConfig, record: Record) -> list[dict[str, Any]]:
+def _parse_changes(config: AnyRunConfig, changes: list[ChangeRecord]) -> list[dict[str, Any]]:
     """The changes as plain data, with all values checked."""
     train, parsed = config.train, []
-    for change in record.changes:
+    for change in changes:
         if fixed := change.settings.keys() - type(train).live_fields():
             raise refusal(f"{min(fixed)[:40]!r} cannot change during a run.")
         train = train.updated(**change.settings)

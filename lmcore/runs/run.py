@@ -61,7 +61,8 @@ class Fork(NamedTuple):
 class Run:
     """A run as the engine holds it and the disk keeps it.
 
-    ``config`` is what it was started with and never changes; ``current`` is that with all changes applied.
+    ``config`` is what it was started with and never changes; ``current`` is that with all changes applied. ``planned``
+    are changes that it makes by itself when it reaches their steps; forks have the same plan.
     """
 
     config: AnyRunConfig
@@ -82,6 +83,7 @@ class Run:
     snapshots: list[Snapshot] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     diverged_losses: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    planned: Sequence[Change] = ()
 
     def __post_init__(self) -> None:
         self.current = self.config
@@ -101,13 +103,22 @@ class Run:
         self.pending |= settings
 
     def next_slice(self) -> tuple[bytes, dict[str, Any]]:
-        """The state and the config of the next slice. Pending changes take effect here."""
+        """The state and the config of the next slice. Pending and planned changes take effect here."""
+        if all(change.step != self.step for change in self.changes):  # after a crash the plan is not applied again
+            for change in self.planned:
+                self.pending = (change.settings if change.step == self.step else {}) | self.pending
         settings = {name: value for name, value in self.pending.items() if getattr(self.current.train, name) != value}
         self.pending = {}
         if settings:
             self.changes.append(Change(self.step, settings))
             self._apply(settings)
         return self.state, self.current.model_dump()
+
+    @property
+    def next_stop(self) -> int | None:
+        """The step at which the next slice must stop, to pause or to change settings; None if there is none."""
+        steps = [change.step for change in self.planned if change.step > self.step]
+        return min(steps if self.pause_at is None else [*steps, self.pause_at], default=None)
 
     def _apply(self, settings: dict[str, Any]) -> None:
         self.current = self.current.model_copy(update={"train": self.current.train.updated(**settings)})
@@ -206,7 +217,7 @@ class Run:
         step = self.step if step is None else step
         if step not in self.fork_steps:
             raise UserError(f"No state is kept at step {step:,}. Choose another snapshot.")
-        child = Run(self.config, owner, origin=Fork(self.id, step))
+        child = Run(self.config, owner, origin=Fork(self.id, step), planned=self.planned)
         child.step, child.n_parameters, child.history = step, self.n_parameters, self.history.until(step)
         child.state = self._state_at(step)
         child.wall_seconds, child.cpu_seconds = self._clocks_at(step)
@@ -244,6 +255,7 @@ class Run:
         """Everything but the config as one file (`lmcore.training.checkpoint`)."""
         record: dict[str, Any] = {name: getattr(self, name) for name in self.RECORD}
         record["changes"] = [asdict(change) for change in self.changes]
+        record["planned"] = [asdict(change) for change in self.planned]
         record["test_evaluations"] = [asdict(one) for one in self.test_evaluations]
         record["snapshots"] = [_snapshot_record(snapshot) for snapshot in self.snapshots]
         arrays = add_prefix("state/", decode_state(self.state)) if self.state else {}
@@ -264,6 +276,7 @@ class Run:
             TestEvaluation(entry["step"], stored_metrics(entry["metrics"])) for entry in record["test_evaluations"]
         ]
         self.changes = [Change(**entry) for entry in record["changes"]]
+        self.planned = [Change(**entry) for entry in record.get("planned", [])]  # older files have none
         for change in self.changes:
             self._apply(change.settings)
         self.snapshots = [_decode_snapshot(i, entry, arrays) for i, entry in enumerate(record["snapshots"])]

@@ -83,6 +83,7 @@ class Record(_Strict):
     wall_seconds: Seconds
     cpu_seconds: Seconds
     changes: Annotated[list[ChangeRecord], Field(max_length=10_000)]
+    planned: Annotated[list[ChangeRecord], Field(max_length=100)] = []
     test_evaluations: Annotated[list[TestEvaluationRecord], Field(max_length=10_000)]
     snapshots: Annotated[list[SnapshotRecord], Field(max_length=10_000)]
 

@@ -1,6 +1,6 @@
 """The controls of a run: Start, Pause, One step, Reset, and the settings that may change while it trains."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
 from lmcore.runs.run import Status
 from lmcore.runs.view import RunView
+from lmcore.training.history import Change
 from ui import forms, gate
 from ui.run import attach
 from ui.server import engine
@@ -32,15 +33,16 @@ REQUESTED, _CURRENT = "controls.requested", "controls.current"  # keys in the se
 # ---------------------------------------------------------------- buttons
 
 
-def buttons(page: str, config: AnyRunConfig, view: RunView | None) -> None:
+def buttons(page: str, config: AnyRunConfig, view: RunView | None, planned: Sequence[Change] = ()) -> None:
     """The buttons Start, Pause or Resume, One step, and Reset, with the status of the run.
 
     Args:
         page: prefix of the page's widget keys.
         config: of the run that Start begins.
         view: the run that the page shows.
+        planned: changes of training settings that the run makes by itself.
     """
-    _start_if_requested(page, config)
+    _start_if_requested(page, config, planned)
     st.session_state[_drawing(page)] = st.session_state.get(_drawing(page), 0) + 1
     active = view is not None and view.status.is_active and not view.pausing
     ended = view is not None and not active and view.step >= view.config.train.steps
@@ -145,7 +147,7 @@ def requests_expire() -> Iterator[None]:
         raise
 
 
-def _start_if_requested(page: str, config: AnyRunConfig) -> None:
+def _start_if_requested(page: str, config: AnyRunConfig, planned: Sequence[Change]) -> None:
     request: _Request | None = st.session_state.pop(_CURRENT, None)
     if request is None or request.page != page:
         return
@@ -153,7 +155,7 @@ def _start_if_requested(page: str, config: AnyRunConfig) -> None:
         config = config.model_copy(update={"train": config.train.updated(**request.train)})
         if (run_id := attach.run_id_of(page)) is not None:
             engine().pause(run_id)
-        attach.show(page, engine().start(config, gate.visitor(), request.step_once))
+        attach.show(page, engine().start(config, gate.visitor(), request.step_once, planned))
     except UserError as error:
         set_error(page, str(error))
         return

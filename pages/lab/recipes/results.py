@@ -37,7 +37,7 @@ def show(page: str, recipe: Recipe, view: RunView | None) -> None:
     if recipe.config is None:
         _show_computed(page, recipe)
         return
-    controls.buttons(page, recipe.config, view)
+    controls.buttons(page, recipe.config, view, recipe.changes)
     controls.show_error(page)
     active = view is not None and view.status.is_active
     st.fragment(_show_run, run_every=0.5 if active else None)(page, recipe, view.id if view else None, active)

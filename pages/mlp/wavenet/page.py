@@ -11,7 +11,7 @@ from ui.run import attach, controls, panel
 from ui.show_code import show_code
 
 PAGE = "wave"
-MODEL = ["context", "embedding", "hidden", "batch_norm", "output_scale"]
+MODEL = ["context", "embedding", "hidden", "batch_norm", "norm_axes", "output_scale"]
 TRAIN = ["steps", "batch_size", "learning_rate", "schedule", "optimizer", "seed"]
 
 st.title("WaveNet")

@@ -38,6 +38,7 @@ CONFIGS: dict[str, st.SearchStrategy[Any]] = {
         embedding=st.integers(1, 5),
         hidden=st.integers(1, 8),
         batch_norm=st.booleans(),
+        norm_axes=st.sampled_from(["both", "batch"]),
     ),
     "neural-bigram": st.just(NeuralBigramConfig()),
     "rnn": st.builds(RNNConfig, hidden=st.integers(1, 9), sequence=st.just(3)),

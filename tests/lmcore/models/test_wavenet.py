@@ -29,6 +29,19 @@ def test_a_pair_of_characters_affects_only_its_own_units_of_the_first_level() ->
     assert changed.tolist() == [False, True, False, False]
 
 
+def test_normalized_over_the_batch_alone_every_position_has_statistics_of_its_own() -> None:
+    generator = torch.Generator().manual_seed(0)
+    model = build_wavenet(WaveNetConfig(context=8, hidden=5, norm_axes="batch"), 7, generator)
+    model.forward(torch.randint(0, 7, (16, 8), generator=generator))
+    x, out = (model.leaves[name].out for name in ("hidden", "norm"))  # (B, T, F)
+    expected = (x - x.mean(0, keepdim=True)) / torch.sqrt(x.var(0, keepdim=True) + 1e-5)
+    torch.testing.assert_close(out, expected)
+    assert {name: len(layer.statistics["mean"]) for name, layer in model.leaves.items() if layer.statistics} == {
+        "norm": 20, "norm2": 10, "norm3": 5
+    }  # fmt: skip
+    assert len(model.theta) == wavenet.count_parameters(WaveNetConfig(context=8, hidden=5), 7)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.sampled_from([2, 4, 8, 16, 32]), st.integers(1, 30), st.integers(1, 100), st.booleans(), st.integers(2, 90))
 def test_the_parameter_matched_mlp_differs_by_less_than_one_hidden_unit(

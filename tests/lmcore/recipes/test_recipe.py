@@ -32,7 +32,7 @@ def number(value: float = 2.0, tolerance: float = 0.1, measure: Any = measures.f
 
 
 def recipe(*numbers: PublishedNumber) -> Recipe:
-    return Recipe("title", "description", "source", numbers)
+    return Recipe("title", "description", "source", numbers, 1)
 
 
 @pytest.mark.parametrize(

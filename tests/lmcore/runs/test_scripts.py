@@ -90,6 +90,7 @@ CASES: dict[str, RunConfig] = {
     "clipped by norm": config({"hidden_layers": 2}, clip="norm", clip_threshold=0.3),
     "clipped by value": config(clip="value", clip_threshold=0.01, optimizer="adam", learning_rate=0.01, l2=0.01),
     "wavenet": config({"family": "wavenet", "context": 8, "hidden": 12}, l2_hidden=0.001),
+    "wavenet, the batch alone": config({"family": "wavenet", "context": 8, "hidden": 12, "norm_axes": "batch"}),
     "wavenet plain": config({"family": "wavenet", "context": 4, "hidden": 12, "batch_norm": False}),
     "bigram": bigram_config(learning_rate=10, l2=0.001),
     "bigram full batch": bigram_config(learning_rate=50, full_batch=True, l2=1e-4),
