@@ -20,6 +20,9 @@ from lmcore.training.layered import LayeredTrainer
 SATURATION_THRESHOLD = 0.99
 """A tanh unit counts as saturated above this in absolute value; its slope is then below 0.02."""
 
+ALL_POSITIVE = "all-positive inputs"
+"""The preset whose embeddings, hidden weights and biases are uniform on [0, 1): every tanh unit is saturated at +1."""
+
 _NORMAL: dict[str, Any] = {"hidden_scheme": "normal", "hidden_bias_scale": 1.0}
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -30,7 +33,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "output × 0.01, hidden Kaiming": {},
     "output × 0.01, hidden Kaiming, BatchNorm": {"batch_norm": "hidden", "norm_momentum": 0.001},
     "output zero": {"output_scheme": "zeros"},
-    "all-positive inputs": {
+    ALL_POSITIVE: {
         "embedding_scheme": "uniform",
         "hidden_scheme": "uniform",
         "hidden_bias_scheme": "uniform",
@@ -54,6 +57,7 @@ class FirstBatch:
     """An untrained model on the first minibatch of its run."""
 
     guessing: float  # loss of guessing uniformly, ln V
+    unigram: float  # loss of knowing only how frequent each character is
     loss: float
     logits: NDArray[np.float32]  # (B * V,)
     probabilities: NDArray[np.float32]  # (B, V)
@@ -75,6 +79,7 @@ def first_batch(config: RunConfig, corpus: Corpus | None = None) -> FirstBatch:
     hidden = record.nonlinear_layers
     return FirstBatch(
         math.log(trainer.n_classes),
+        torch.distributions.Categorical(torch.bincount(trainer.Y).double()).entropy().item(),
         record.loss,
         logits.flatten().numpy().copy(),
         torch.softmax(logits, 1).numpy(),

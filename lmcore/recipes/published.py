@@ -8,7 +8,7 @@ from typing import Any
 
 from lmcore.data.corpora import CorpusConfig
 from lmcore.errors import UserError
-from lmcore.inspection.initialization import PRESETS, SATURATION_THRESHOLD
+from lmcore.inspection.initialization import ALL_POSITIVE, PRESETS, SATURATION_THRESHOLD
 from lmcore.models.mlp import MLPConfig
 from lmcore.models.numpy_rnn import RNNConfig
 from lmcore.models.wavenet import WaveNetConfig
@@ -135,7 +135,7 @@ PUBLISHED_BATCH, SMALLER_BATCH = 16_384, 1024
 """Batch sizes of the exercise: the published one, and one with which the long runs take minutes instead of hours."""
 
 ALL_NORMAL, SMALL_OUTPUT, UNIFORM = (
-    PRESETS[name] for name in ("everything standard normal", "output × 0.01", "all-positive inputs")
+    PRESETS[name] for name in ("everything standard normal", "output × 0.01", ALL_POSITIVE)
 )
 
 NO_SEED = "The batches were drawn without a seed, and seeds differ by this much."

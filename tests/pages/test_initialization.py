@@ -26,8 +26,18 @@ def test_the_first_loss_depends_on_the_preset_or_the_custom_initialization(page:
     assert float(page.metric[1].value) > expected + 10
 
 
+def test_all_positive_inputs_are_saturated(page: AppTest) -> None:
+    page.selectbox(key="init_preset").select("all-positive inputs").run()
+    assert not page.exception
+    shown = {metric.label: metric.value for metric in page.metric}
+    assert float(shown["Saturated units (tanh)"].rstrip("%")) > 99
+    assert 2 < float(shown["Unigram loss (nats)"]) < float(shown["Expected loss, ln V (nats)"])
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("compared", "n_runs"), [("initializations", 5), ("direct connections", 2)])
+@pytest.mark.parametrize(
+    ("compared", "n_runs"), [("initializations", 5), ("direct connections", 2), ("positive inputs", 2)]
+)
 def test_the_racers_differ_in_their_models_only(page: AppTest, engine: Engine, compared: str, n_runs: int) -> None:
     page.multiselect(key="locales").set_value(["de_DE"])
     page.number_input(key="init_hidden").set_value(20)

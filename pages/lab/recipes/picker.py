@@ -41,7 +41,7 @@ def pick(page: str) -> Recipe:
         )
         recipe = RECIPES[name]
         st.write(recipe.description)
-        st.caption(f"Source: {recipe.source}.")
+        st.caption(f"Source: {recipe.source}. About {recipe.minutes:g} minutes on one core.")
         _show_settings(recipe)
     st.query_params[RECIPE] = name
     return recipe
@@ -60,3 +60,6 @@ def _show_settings(recipe: Recipe) -> None:
         for part in (recipe.config.corpus, recipe.config.model, recipe.config.train):
             for name, value in part.model_dump(exclude_defaults=True).items():
                 st.text(f"{name.replace('_', ' ')}: {value}")
+        for change in recipe.changes:
+            for name, value in change.settings.items():
+                st.text(f"{name.replace('_', ' ')} from step {change.step:,}: {value}")

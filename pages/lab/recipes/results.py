@@ -143,6 +143,7 @@ def _numbers(recipe: Recipe, checks: list[Check], view: RunView | None) -> tuple
 
 
 def _table(checks: list[Check]) -> pd.DataFrame:
+    reasons = [check.published.reason for check in checks]
     measured = [None if one.measured is None else one.published.format(one.measured) for one in checks]
     return pd.DataFrame(
         {
@@ -151,4 +152,5 @@ def _table(checks: list[Check]) -> pd.DataFrame:
             "measured": [text or "–" for text in measured],
             "published": [str(check.published) for check in checks],
         }
+        | ({"tolerance": reasons} if any(reasons) else {})
     )

@@ -1,7 +1,7 @@
 import streamlit as st
 
 from lmcore.inspection import initialization
-from lmcore.inspection.initialization import PRESETS
+from lmcore.inspection.initialization import ALL_POSITIVE, PRESETS
 from lmcore.models.mlp import MLPConfig, build_mlp
 from lmcore.nn.initialization import initial_values
 from lmcore.nn.losses import cross_entropy
@@ -50,14 +50,20 @@ def name_of(config: RunConfig) -> str:
 untrained_model.first_minibatch(run_config(preset), corpus)
 
 st.subheader("Race")
-compared = st.segmented_control(
-    "Compare", ["initializations", "direct connections"], default="initializations", required=True, key="init_kind"
-)
+KINDS = ["initializations", "direct connections", "positive inputs"]
+compared = st.segmented_control("Compare", KINDS, default=KINDS[0], required=True, key="init_kind")
 if compared == "initializations":
     names = st.multiselect(
         "Initializations", [*PRESETS, CUSTOM], list(PRESETS)[:5], max_selections=race.MAX_RUNS, key="init_entrants"
     )
     entrants = {name: run_config(name) for name in names}
+elif compared == "positive inputs":
+    st.write(
+        "A sum of positive numbers is large, so every tanh outputs 1 for every context and passes no gradient: only "
+        "the output layer learns, and the loss stays at that of **unigrams**. The histograms above show it for the "
+        f"preset “{ALL_POSITIVE}”."
+    )
+    entrants = {name: run_config(name) for name in (ALL_POSITIVE, "output × 0.01")}
 else:
     st.write("Bengio et al. 2003, equation 1: the embeddings also connect directly to the logits.")
     entrants = {DIRECT[direct]: run_config(preset, direct) for direct in (False, True)}

@@ -27,6 +27,8 @@ SATURATION = {
 """Label and description of the share of saturated units, by activation function."""
 
 
+UNIGRAM = "Loss of a model that ignores the context and knows only how frequent each character is"
+
 _first_batch = computed(initialization.first_batch, 50_000_000)
 
 
@@ -44,6 +46,7 @@ def first_minibatch(config: RunConfig, corpus: Corpus) -> None:
         st.metric(
             "First loss (nats)", f"{record.loss:.4f}", f"{record.loss - record.guessing:+.4f}", "inverse", width=190
         )
+        st.metric("Unigram loss (nats)", f"{record.unigram:.4f}", help=UNIGRAM, width=190)
         for layer, share in record.saturated.items():
             st.metric(f"{label} ({layer})", f"{share:.1%}", help=description, width=190)
     _pictures(record, corpus)

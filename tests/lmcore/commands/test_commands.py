@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from lmcore.commands.main import commands
 from lmcore.data.files import data_folder
 from lmcore.inspection import initialization, lr_finder
+from lmcore.recipes.published import RECIPES
 from lmcore.runs.store import Store
 
 FAST = ["--set", "locales=de_DE", "--set", "hidden=20"]
@@ -217,6 +218,38 @@ def test_a_recipe_runs_and_reports_which_numbers_it_reproduces() -> None:
     assert "reproduced loss without smoothing: 2.454014" in run("recipes", "counting")[1]
     code, _, error = run("recipes", "cake")
     assert (code, "no recipe 'cake'" in error) == (2, True)
+
+
+@pytest.mark.usefixtures("names_here")
+def test_all_recipes_are_repeated_and_the_table_is_written(tmp_path: Path) -> None:
+    page = tmp_path / "RESULTS.md"
+    code, out, _ = run("recipes", "--all", "--quick", "--steps", "1", "--results", str(page))
+    assert code == 0
+    quick = [name for name, recipe in RECIPES.items() if recipe.is_quick]
+    assert [line.split(":")[0] for line in out.splitlines() if line.split(":")[0] in RECIPES] == quick
+    assert "differs" not in out
+    assert "reproduced first loss: 27.8817, published 27.8817 ± 0.0001" in out
+    assert "Over 23 seeds the first loss ranges" in out  # the reason of a tolerance
+    assert "minutes." in out
+    text = page.read_text()
+    assert "| **counting** | bigrams | 228,146 | 228,146 | ✓ |" in text
+    assert "| mlp-naive | MLP, everything standard normal | about 1.5 |" in text  # its run is not finished
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [(["--quick"], "Add --all"), (["counting", "--all"], "but not both"), (["cake"], "no recipe")],
+)
+def test_options_of_recipes_that_do_not_fit_are_explained(given: list[str], sentence: str) -> None:
+    code, _, error = run("recipes", *given)
+    assert (code, sentence in error) == (2, True)
+
+
+def test_a_recipe_whose_text_is_missing_does_not_stop_the_others() -> None:
+    code, _, error = run("recipes", "--all", "--quick", "--steps", "1")
+    assert code == 0
+    assert "mlp-naive: " in error
+    assert "wavenet-flat-3: " in error
 
 
 def test_a_classifier_trains_pauses_and_resumes() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from lmcore.data.corpora import Corpus
 from lmcore.families import make_trainer
-from lmcore.inspection.initialization import PRESETS, first_batch
+from lmcore.inspection.initialization import ALL_POSITIVE, PRESETS, first_batch
 from lmcore.models import MLPConfig
 from lmcore.training.config import RunConfig
 
@@ -30,3 +30,10 @@ def test_an_output_layer_of_zeros_guesses_uniformly(corpus: Corpus) -> None:
     record = first_batch(RunConfig(model=MLPConfig(output_scheme="zeros")), corpus)
     assert record.loss == pytest.approx(record.guessing, abs=1e-6)
     assert np.allclose(record.probabilities, 1 / len(corpus.vocabulary))
+
+
+def test_all_positive_inputs_saturate_every_unit_at_one(names: Corpus) -> None:
+    record = first_batch(RunConfig(model=MLPConfig(**PRESETS[ALL_POSITIVE])), names)
+    assert record.saturated["tanh"] > 0.99
+    assert record.activations["tanh"].min() > 0.95
+    assert record.unigram == pytest.approx(2.82, abs=0.005)

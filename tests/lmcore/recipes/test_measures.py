@@ -37,6 +37,19 @@ def test_nothing_is_known_of_a_run_that_has_not_started() -> None:
     assert measures.saturation("tanh", 0.97)(run) is None
 
 
+def test_the_loss_of_a_whole_split_is_computed_from_the_weights_of_the_snapshot() -> None:
+    config = run_config_from_settings({"source": "given-names", "steps": 20, "hidden": 10})
+    run = Run(config)
+    run.fold(*advance(*run.next_slice(), 1.0, 20))
+    trainer = make_trainer(config)
+    trainer.train(10)
+    whole = trainer.evaluate("dev")
+    assert whole != run.snapshots[4].loss("dev")  # that of a part
+    assert run.snapshots[4].step == 10
+    assert measures.whole_loss("dev", 10)(run) == pytest.approx(whole, abs=1e-6)
+    assert measures.whole_loss("dev", 11)(run) is None
+
+
 def test_saturation_is_that_of_the_minibatch_after_the_step() -> None:
     config = run_config_from_settings({"source": "given-names", "hidden_scheme": "normal", "steps": 20, "hidden": 30})
     run = Run(config)

@@ -20,6 +20,7 @@ from lmcore.runs.executors import Workers
 from lmcore.runs.run import Status
 from lmcore.runs.store import Store, runs_folder
 from lmcore.runs.worker_pool import GIGABYTE
+from lmcore.training.history import Change
 from tests.lmcore.runs import faulty
 from tests.lmcore.runs.training_runs import CONFIG, InlineExecutor, compute, straight, weights
 from tests.waiting import until
@@ -40,6 +41,16 @@ def test_pause_resume_and_single_steps(inline: tuple[Engine, InlineExecutor]) ->
     assert executor.waiting == []
     engine.resume(run_id, step_once=True)
     assert compute(engine, executor, run_id).step == paused.step + 1
+
+
+def test_planned_changes_are_made_at_their_steps(inline: tuple[Engine, InlineExecutor]) -> None:
+    engine, executor = inline
+    planned = [Change(30, {"learning_rate": 0.02}), Change(75, {"batch_size": 9})]
+    run_id = engine.start(CONFIG.with_train(steps=120), planned=planned)
+    while engine.view(run_id).status.is_active:
+        compute(engine, executor, run_id)
+    assert engine.view(run_id).changes == tuple(planned)
+    assert engine.view(run_id).step == 120
 
 
 def test_a_change_acts_on_the_next_slice_and_is_remembered(inline: tuple[Engine, InlineExecutor]) -> None:

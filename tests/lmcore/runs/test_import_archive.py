@@ -27,7 +27,7 @@ from lmcore.runs.run import Run, Status
 from lmcore.runs.store import Store
 from lmcore.runs.worker import advance
 from lmcore.training.checkpoint import FORMAT_VERSION
-from lmcore.training.history import TestEvaluation
+from lmcore.training.history import Change, TestEvaluation
 from lmcore.training.trainer import NO_UPDATE_RATIOS, SliceReport
 from tests.lmcore.runs.example_runs import (
     GERMAN_NAMES,
@@ -96,6 +96,18 @@ def test_changes_of_settings_are_imported(run: Run) -> None:
     assert again.changes == run.changes
     assert again.status == Status.FINISHED
     assert again.current.train.optimizer == "adam"
+
+
+def test_planned_changes_are_imported_and_checked() -> None:
+    planned = [Change(10, {"learning_rate": 0.5}), Change(20, {"optimizer": "adam"})]
+    run = Run(run_config_from_settings(GERMAN_NAMES), planned=planned)
+    assert exported_and_imported(run).planned == planned
+    run.planned = [Change(10, {"learning_rate": -0.5})]
+    with pytest.raises(UserError, match="learning_rate"):
+        exported_and_imported(run)
+    run.planned = [Change(10, {"seed": 7})]
+    with pytest.raises(UserError, match="'seed' cannot change"):
+        exported_and_imported(run)
 
 
 def test_test_evaluations_are_imported() -> None:

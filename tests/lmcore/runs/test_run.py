@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from lmcore.errors import UserError
-from lmcore.families import run_config_from_settings
+from lmcore.families import make_trainer, run_config_from_settings
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Fork, Run, Status
 from lmcore.runs.store import Store
 from lmcore.runs.worker import advance
 from lmcore.training.checkpoint import decode_run
+from lmcore.training.history import Change
 from tests.lmcore.runs.training_runs import CONFIG, InlineExecutor, assert_same, compute, go_on, trained, weights
 
 # ---------------------------------------------------------------- one run
@@ -52,6 +53,45 @@ def test_the_same_changes_at_the_same_steps_give_the_same_weights() -> None:
         return weights(run.state)
 
     assert trained(interrupt=True) == trained(interrupt=False)
+
+
+PLAN = (Change(60, {"learning_rate": 0.2}), Change(150, {"learning_rate": 0.05, "batch_size": 7}))
+
+
+def go_to(run: Run, step: int) -> Run:
+    run.status, run.pause_at = Status.RUNNING, step
+    while run.step < step:
+        run.fold(*advance(*run.next_slice(), 0.01, run.next_stop))
+    return run
+
+
+def test_planned_changes_are_made_at_their_steps_whatever_happens_between() -> None:
+    trainer = make_trainer(CONFIG)
+    trainer.train(60)
+    for change, steps in zip(PLAN, (90, 50), strict=True):
+        trainer.config = trainer.config.with_train(**change.settings)
+        trainer.train(steps)
+    expected = trainer.state_dict()["weights"].tobytes()
+
+    run, store = Run(CONFIG, planned=PLAN), Store()
+    store.create(run)
+    go_to(run, 60)
+    assert run.changes == []  # due, but no further step is taken yet
+    store.save(run.id, run.encode())
+    run = go_to(store.load(run.id), 170)
+    assert run.changes == list(PLAN)
+    assert weights(go_to(run, 200).state) == expected
+    fork = run.fork(100)
+    assert fork.changes == [PLAN[0]]
+    assert weights(go_to(fork, 200).state) == expected
+
+
+def test_a_plan_is_made_once_though_a_slice_is_submitted_again() -> None:
+    run = go_to(Run(CONFIG, planned=PLAN), 60)
+    run.next_slice()
+    run.change({"learning_rate": 0.3})
+    assert run.next_slice()[1]["train"]["learning_rate"] == 0.3
+    assert run.next_slice()[1]["train"]["learning_rate"] == 0.3
 
 
 def test_only_training_settings_change_during_a_run() -> None:
