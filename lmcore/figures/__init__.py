@@ -39,6 +39,7 @@ from lmcore.figures.ngrams import (
 from lmcore.figures.predictions import initial_predictions, next_character
 from lmcore.figures.receptive_field import receptive_field
 from lmcore.figures.recipes import recipe_deviations
+from lmcore.figures.recurrent_activations import gate_saturation, state_gradients
 from lmcore.figures.sampled_words import known_word_shares
 from lmcore.figures.sampling import class_probabilities, probability_bars
 from lmcore.figures.saturation import saturation, unit_activity, unit_response
@@ -69,6 +70,7 @@ __all__ = [
     "escape",
     "folded_logits",
     "folding_differences",
+    "gate_saturation",
     "gradient_check",
     "gradient_through_time",
     "histograms",
@@ -101,6 +103,7 @@ __all__ = [
     "scored_samples",
     "scored_text",
     "single_image",
+    "state_gradients",
     "tensor_view",
     "truncation_and_rounding",
     "unit_activity",

@@ -18,9 +18,18 @@ class Histograms:
     shares: dict[str, NDArray[np.float64]]  # (K,) each; values beyond the edges are not counted
 
 
-def histograms(arrays: Mapping[str, Floats], limit: float | None = None, n_bins: int = 80) -> Histograms:
-    """Histograms over bins from -limit to limit, or over the range of all values if there is no limit."""
-    low, high = value_range(arrays) if limit is None else (-limit, limit)
+def histograms(
+    arrays: Mapping[str, Floats], limit: float | None = None, n_bins: int = 80, low: float | None = None
+) -> Histograms:
+    """Histograms over shared bins.
+
+    Args:
+        arrays: by name.
+        limit: where the bins end; they begin at -limit, or at ``low``. None for the range of all values.
+        n_bins: K.
+        low: where the bins begin, if there is a limit.
+    """
+    low, high = value_range(arrays) if limit is None else (-limit if low is None else low, limit)
     edges = np.linspace(low, high, n_bins + 1)
     return Histograms(
         edges, {name: np.histogram(values, edges)[0] / max(1, values.size) for name, values in arrays.items()}

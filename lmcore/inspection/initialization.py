@@ -79,7 +79,7 @@ def first_batch(config: RunConfig, corpus: Corpus | None = None) -> FirstBatch:
     hidden = record.nonlinear_layers
     return FirstBatch(
         math.log(trainer.n_classes),
-        torch.distributions.Categorical(torch.bincount(trainer.Y).double()).entropy().item(),
+        torch.special.entr(torch.bincount(trainer.Y) / len(trainer.Y)).sum().item(),
         record.loss,
         logits.flatten().numpy().copy(),
         torch.softmax(logits, 1).numpy(),

@@ -138,8 +138,8 @@ ALL_NORMAL, SMALL_OUTPUT, UNIFORM = (
     PRESETS[name] for name in ("everything standard normal", "output × 0.01", ALL_POSITIVE)
 )
 
-NO_SEED = "The batches were drawn without a seed, and seeds differ by this much."
-ONE_MINIBATCH = "The published loss is that of one minibatch, the reached one that of 5,000 training examples."
+NO_SEED = "No seed was published; seeds differ by this much."
+ONE_MINIBATCH = "Published for one minibatch, reached on 5,000 training examples."
 ONE_DRAW = "Over 23 seeds the first loss ranges from 17.1 to 21.5: the published one is one draw of it."
 
 

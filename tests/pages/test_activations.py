@@ -3,6 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from lmcore.families import run_config_from_settings
 from lmcore.models import WaveNetConfig
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Status
@@ -120,3 +121,47 @@ def test_a_run_of_another_layered_model_can_be_inspected(page: AppTest, engine: 
     page.run()
     assert not page.exception
     assert [trace["name"] for trace in chart(page, OUTPUTS)["data"]] == ["tanh", "tanh2", "tanh3"]
+
+
+# ---------------------------------------------------------------- recurrent networks
+
+
+def open_recurrent(app: AppTest) -> AppTest:
+    app.session_state["act_tab"] = "Recurrent networks"
+    visit(app, "inside/activations")
+    app.multiselect(key="locales").set_value(["de_DE"])
+    return app.run()
+
+
+def test_an_untrained_lstm_is_shown_with_its_gates(app: AppTest) -> None:
+    open_recurrent(app)
+    assert not app.exception
+    assert app.selectbox(key="act.recurrent.network").value == "untrained LSTM"
+    assert set(app.dataframe[0].value["gate"]) == {"input", "forget", "output"}
+    assert len(chart(app, "Norm of the gradient of the last loss")["data"]) == 2
+    assert len(chart(app, "Histograms of the values of each gate")["data"]) == 3
+    app.selectbox(key="act.recurrent.network").select("untrained RNN").run()
+    assert not app.exception
+    assert len(app.dataframe) == 0
+    assert len(charts(app)) == 2
+
+
+@pytest.mark.slow
+def test_a_recurrent_run_of_the_visitor_is_shown_at_every_snapshot(app: AppTest, engine: Engine) -> None:
+    small = {"locales": ("de_DE",), "hidden": 9, "sequence": 10, "steps": 30, "evaluate_every": 100}
+    config = run_config_from_settings({"family": "recurrent", "cell": "gru", "learning_rate": 0.05} | small)
+    run_id = engine.start(config, "somebody else")
+    until(lambda: engine.view(run_id).status == Status.FINISHED)
+    open_recurrent(app)
+    label = "GRU, 9 hidden units on given-names, step 30"
+    assert label not in app.selectbox(key="act.recurrent.network").options
+    app.session_state["known_runs"] = {run_id}  # as after a link to it
+    app.run()
+    assert label in app.selectbox(key="act.recurrent.network").options
+    app.selectbox(key="act.recurrent.network").select(run_id).run()
+    assert not app.exception
+    assert list(app.dataframe[0].value["gate"]) == ["reset", "update"]
+    last = chart(app, "Histogram of the hidden states")["data"]
+    app.select_slider(key="act.recurrent.at").set_value(0).run()
+    assert not app.exception
+    assert chart(app, "Histogram of the hidden states")["data"] != last

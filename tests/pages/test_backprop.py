@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from lmcore.inspection.backprop_exam import QUESTIONS
 from lmcore.inspection.backprop_rules import BACKWARD
-from tests.pages.app_testing import chart, charts, visit
+from tests.pages.app_testing import ROOT, chart, charts, visit
 
 PAGE = "inside/backprop"
 
@@ -92,6 +92,18 @@ def test_correct_answers_are_counted_once(exam: AppTest) -> None:
     assert "rounding" in exam.success[0].value
     assert progress(exam).startswith("2 of 28")
     assert exam.caption[-1].value == "Solved: dlogprobs, dprobs"
+
+
+def test_what_was_solved_survives_a_reload(exam: AppTest) -> None:
+    answer(exam, "-F.one_hot(Yb, V) / n")
+    assert exam.query_params["bp_solved"] == "dlogprobs"
+    again = AppTest.from_file(ROOT / "ui" / "frame.py", default_timeout=60)
+    again.query_params["bp_solved"] = ["dlogprobs", "dC", "<b>no question</b>"]
+    again.session_state["bp_tab"] = "Exam"
+    visit(again, PAGE)
+    assert progress(again).startswith("2 of 28")
+    assert again.caption[-1].value == "Solved: dlogprobs, dC"
+    assert again.query_params["bp_solved"] == ["dlogprobs", "dC"]
 
 
 def test_a_wrong_answer_shows_the_largest_difference_and_its_index(exam: AppTest) -> None:

@@ -1,15 +1,16 @@
 import streamlit as st
 
-from lmcore.inspection import activations, saturation, updates
+from lmcore.inspection import activations, recurrent_activations, saturation, updates
 from lmcore.inspection.treatments import HEALTHY
 from lmcore.models.mlp import MLPConfig
 from lmcore.nn import layers
 from lmcore.training.config import RunConfig, TrainConfig
-from pages.inside.activations import one_change, pictures, presets
+from pages.inside.activations import one_change, pictures, presets, recurrent
 from ui import forms
 from ui.corpus_picker import pick_corpus
 from ui.run import attach, controls, panel
 from ui.show_code import show_code
+from ui.tabs import draw_tabs
 
 PAGE = "act"
 MODEL = ["hidden_layers", "hidden", "activation", "batch_norm", "hidden_scheme", "hidden_bias_scale", "output_scale"]
@@ -35,8 +36,20 @@ with st.sidebar:
 
 config = RunConfig(corpus=corpus_config, model=forms.parse(MLPConfig, model), train=forms.parse(TrainConfig, train))
 controls.buttons(PAGE, config, view)
-panel.show(PAGE, config, corpus, view, extra=pictures.drawer(PAGE, config), language_model=False)
-one_change.show(PAGE, config, view)
+
+
+def layers_of_a_network() -> None:
+    panel.show(PAGE, config, corpus, view, extra=pictures.drawer(PAGE, config), language_model=False)
+    one_change.show(PAGE, config, view)
+
+
+draw_tabs(
+    {
+        "MLP & WaveNet": layers_of_a_network,
+        "Recurrent networks": lambda: recurrent.show(PAGE, corpus_config),
+    },
+    key="act_tab",
+)
 
 show_code(
     activations.batch_activations,
@@ -48,4 +61,6 @@ show_code(
     layers.BatchNorm1d,
     layers.Tanh,
     layers.ReLU,
+    recurrent_activations.gru_step,
+    recurrent_activations.lstm_step,
 )

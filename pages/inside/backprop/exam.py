@@ -8,14 +8,18 @@ from lmcore.inspection import expressions
 from lmcore.inspection.backprop import BackpropPass
 from lmcore.inspection.backprop_exam import QUESTIONS, Grade, Question, allowed_names, grade
 from lmcore.inspection.expression_functions import FUNCTION_NAMES
+from ui import address
 from ui.server import engine
+
+SOLVED = "bp_solved"
+"""Key in the session state and in the address: the titles of the solved questions."""
 
 
 def show(record: BackpropPass) -> None:
-    """One question, a field for the answer, and the visitor's progress."""
-    solved: set[str] = st.session_state.setdefault("bp.solved", set())
+    """One question, a field for the answer, and the visitor's progress, which the address keeps through a reload."""
     questions = {question.title: question for question in QUESTIONS}
     titles = list(questions)
+    solved = {*st.session_state.get(SOLVED, ()), *address.newly_named(SOLVED)}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         title = st.selectbox("Gradient", titles, key="bp.question", persist_state="session", width=260)
         next_title = titles[(titles.index(title) + 1) % len(titles)]
@@ -25,10 +29,13 @@ def show(record: BackpropPass) -> None:
     st.code("\n".join(question.forward_lines), language="python", wrap_lines=True)
     if _answer(record, question):
         solved.add(title)
+    in_order = [title for title in titles if title in solved]
+    st.session_state[SOLVED] = in_order
+    address.write(SOLVED, in_order, [])
     _help(question)
-    st.progress(len(solved) / len(QUESTIONS), f"{len(solved)} of {len(QUESTIONS)} gradients solved")
-    if solved:
-        st.caption(f"Solved: {', '.join(title for title in titles if title in solved)}")
+    st.progress(len(in_order) / len(QUESTIONS), f"{len(in_order)} of {len(QUESTIONS)} gradients solved")
+    if in_order:
+        st.caption(f"Solved: {', '.join(in_order)}")
     with st.expander("What an answer may contain", icon=":material/list:"):
         _show_names(record, question)
 
