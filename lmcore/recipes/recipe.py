@@ -99,7 +99,7 @@ class Recipe:
     config: RunConfig | None = None
     changes: tuple[Change, ...] = ()  # of training settings, on the way
     compute: Callable[[], Computed] | None = None
-    text: str = "names"  # the catalog text that it needs
+    text: str = "names"  # the catalog text that it needs; "" if it needs none
     evaluates_test: bool = False  # whether a test loss was published
 
     @property

@@ -3,11 +3,13 @@
 import os
 import platform
 import re
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from lmcore.errors import UserError
 from lmcore.recipes.published import RECIPES, matching_recipe
 from lmcore.recipes.recipe import Check, Recipe, check
 from lmcore.runs.run import Run, Status
@@ -24,12 +26,20 @@ class Outcome:
     recipe: Recipe
     checks: Sequence[Check] = ()
     minutes: float = 0.0  # of training
+    missing: str = ""  # why it cannot be run here, in a sentence
 
 
 def outcomes(store: Store) -> list[Outcome]:
     """All recipes with the latest finished run of each; those without a run are computed."""
     runs = _finished_runs(store)
-    return [outcome(name, runs.get(name)) for name in RECIPES]
+    return [_outcome_or_reason(name, runs.get(name)) for name in RECIPES]
+
+
+def _outcome_or_reason(name: str, run: Run | None) -> Outcome:
+    try:
+        return outcome(name, run)
+    except UserError as error:
+        return Outcome(name, RECIPES[name], missing=str(error))
 
 
 def outcome(name: str, run: Run | None) -> Outcome:
@@ -38,10 +48,15 @@ def outcome(name: str, run: Run | None) -> Outcome:
     Args:
         name: of the recipe.
         run: that followed it; None if there is none, or if it needs none.
+
+    Raises:
+        UserError: if its data are not on this computer.
     """
     recipe = RECIPES[name]
     if recipe.compute is not None:
-        return Outcome(name, recipe, check(recipe, recipe.compute()))
+        began = time.perf_counter()
+        computed = recipe.compute()
+        return Outcome(name, recipe, check(recipe, computed), (time.perf_counter() - began) / 60)
     if run is None:
         return Outcome(name, recipe)
     return Outcome(name, recipe, check(recipe, run), run.wall_seconds / 60)
@@ -83,8 +98,8 @@ def markdown(results: Sequence[Outcome], day: date) -> str:
     ):
         lines += ["", "## Tolerances", "", *(f"- {reason}" for reason in reasons)]
     if not_run:
-        rows = [(one.name, one.recipe.title, f"about {one.recipe.minutes:g}") for one in not_run]
-        lines += ["", "## Not run", "", *_table(["recipe", "title", "minutes"], rows)]
+        rows = [(one.name, one.recipe.title, f"about {one.recipe.minutes:g}", one.missing) for one in not_run]
+        lines += ["", "## Not run", "", *_table(["recipe", "title", "minutes", ""], rows)]
     return "\n".join(lines) + "\n"
 
 

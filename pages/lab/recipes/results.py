@@ -27,8 +27,8 @@ MARKS = {"reproduced": "✓ reproduced", "differs": "≠ differs", "pending": "�
 
 def show(page: str, recipe: Recipe, view: RunView | None) -> None:
     """The buttons of the run and its numbers; a download button if the text is missing."""
-    source = next(source for source in sources.catalog() if source.name == recipe.text)
-    if not source.is_available:
+    source = next((source for source in sources.catalog() if source.name == recipe.text), None)
+    if source is not None and not source.is_available:
         download = st.container()
         _show_checks(page, recipe, recipes.check(recipe, None), None)
         with download:
@@ -81,10 +81,15 @@ def _curve(evidence: Evidence) -> LossCurve:
 
 
 def _show_computed(page: str, recipe: Recipe) -> None:
-    st.caption("This recipe is not a training run: its numbers are computed directly from all names.")
+    st.caption("This recipe is not a training run: its numbers are computed at once, from all examples.")
     assert recipe.compute is not None
-    with st.spinner("Computing…"):
-        result = _compute(recipe.compute)
+    try:
+        with st.spinner("Computing…"):
+            result = _compute(recipe.compute)
+    except UserError as error:
+        st.warning(str(error))
+        _show_checks(page, recipe, recipes.check(recipe, None), None)
+        return
     checks = recipes.check(recipe, result)
     curve = None
     if result.history.steps:

@@ -79,7 +79,14 @@ def test_the_page_shows_what_was_reached_and_what_was_not_run() -> None:
     assert f"| **small** | parameters | 11,897 | 11,897 | ✓ | {run.wall_seconds / 60:.1f} |" in lines
     assert "|  | loss at 30 | 3.0 ± 0.1 | – | … |  |" in lines
     assert f"- first loss: {REASON}" in lines
-    assert lines[-1] == "| long | long | about 90 |"
+    assert lines[-1] == "| long | long | about 90 |  |"
+
+
+def test_a_recipe_whose_data_are_missing_says_what_to_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "RECIPES", {"cifar-10": published.RECIPES["cifar-10"]})
+    (one,) = outcomes(Store())
+    assert (one.checks, "Download https://" in one.missing) == ((), True)
+    assert markdown([one], DAY).splitlines()[-1].endswith(f"{one.missing} |")
 
 
 def test_the_machine_is_named_by_its_cores_and_its_processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
