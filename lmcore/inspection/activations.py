@@ -22,6 +22,7 @@ from lmcore.training.checkpoint import WEIGHTS
 from lmcore.training.config import RunConfig
 from lmcore.training.history import Snapshot
 from lmcore.training.layered import LayeredTrainer
+from lmcore.training.optimizers import l2_penalty
 
 Floats = NDArray[np.float32]
 
@@ -84,6 +85,15 @@ def trainer_at(config: RunConfig, snapshot: Snapshot | None = None, corpus: Corp
         families.make_trainer(config, corpus) if snapshot is None else families.load_trainer(config, snapshot, corpus)
     )
     return trainer
+
+
+def penalty(config: RunConfig, snapshot: Snapshot) -> float:
+    """The L2 penalty of a snapshot's weights under the settings of a config, in nats.
+
+    Raises:
+        UserError: if the snapshot has no weights.
+    """
+    return l2_penalty(config.train, trainer_at(config, snapshot).model)
 
 
 def probe_rows(trainer: LayeredTrainer) -> Tensor:

@@ -113,6 +113,11 @@ class TrainConfig(BaseTrainConfig):
     l2_hidden: float = Field(0.0, ge=0, le=10, description="Additional L2 penalty of the hidden weights.")
     l2_output: float = Field(0.0, ge=0, le=10, description="Additional L2 penalty of the output and direct weights.")
 
+    @property
+    def is_penalized(self) -> bool:
+        """Whether there is an L2 penalty."""
+        return any((self.l2, self.l2_embedding, self.l2_hidden, self.l2_output))
+
 
 class RunConfig(BaseRunConfig):
     """A language model's run: the text, the model and the training."""

@@ -116,7 +116,7 @@ def l2_factors(config: TrainConfig, model: Sequential) -> Tensor | None:
     """
     own = {"embedding": config.l2_embedding, "hidden": config.l2_hidden, "output": config.l2_output}
     own["direct"] = own["output"]
-    if not (config.l2 or any(own.values())):
+    if not config.is_penalized:
         return None
     pieces = []
     for name, tensor in model.parameters.items():
@@ -125,3 +125,9 @@ def l2_factors(config: TrainConfig, model: Sequential) -> Tensor | None:
         penalty /= tensor.numel() if config.l2_reduction == "mean" else 1
         pieces.append(torch.full((tensor.numel(),), 2 * penalty, dtype=tensor.dtype))
     return torch.cat(pieces)
+
+
+def l2_penalty(config: TrainConfig, model: Sequential) -> float:
+    """The L2 penalty of a model, in nats: part of what the gradient descends, but not of the loss that is reported."""
+    factors = l2_factors(config, model)
+    return 0.0 if factors is None else float((model.theta**2 * factors).sum() / 2)

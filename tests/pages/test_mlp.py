@@ -231,3 +231,15 @@ def test_a_start_that_the_page_could_not_carry_out_is_not_made_up_for_later(page
     page.selectbox(key="text").set_value("given-names").run()
     assert page.button(key="mlp.go").label == "Start"
     assert engine.headers() == []
+
+
+@pytest.mark.slow
+def test_the_penalty_is_shown_beside_the_losses_that_do_not_include_it(app: AppTest) -> None:
+    visit(app, "mlp/mlp")
+    assert not any("L2 penalty" in text.value for text in app.text)
+    app.number_input(key="mlp_l2").set_value(0.5).run()
+    app.selectbox(key="mlp_l2_reduction").select("mean").run()
+    assert not app.exception
+    (shown,) = [text.value for text in app.text if "L2 penalty" in text.value]
+    # 0.5 × (1 + (5/3)² / 30 + 0.01²) for embeddings, hidden and output weights
+    assert float(shown.split()[2]) == pytest.approx(0.546, abs=0.05)

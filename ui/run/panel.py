@@ -13,12 +13,15 @@ from lmcore.cache import cached
 from lmcore.data.corpora import Corpus, isolate
 from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
+from lmcore.inspection import activations
 from lmcore.runs.run import Status
 from lmcore.runs.view import RunView
+from lmcore.training.config import RunConfig
 from lmcore.training.history import History, Snapshot
 from lmcore.training.language_model import MAX_PREDICTION_CHARACTERS
 from lmcore.training.loss_curve import loss_curve
 from ui import errors, forms
+from ui.computed import computed
 from ui.live_chart import Chart, Numbers, Text, live
 from ui.run import controls
 from ui.run.time_slider import is_playing, time_slider, untrained_snapshot
@@ -118,12 +121,25 @@ def _pictures(panel: _Panel, view: RunView | None, snapshots: list[Snapshot]) ->
         samples = Text("Samples, with the same random draws at every step", _samples(snapshots, shown))
         parts += [loss_chart(panel.data, view, snapshots, log_axes), _predictions(shown, panel.data), samples]
     live(*parts, key=f"{page}.live")
+    if shown:
+        _show_penalty(panel.config, shown)
     if panel.extra and shown:
         with errors.told():
             panel.extra(shown, panel.data, view)
 
 
 # ---------------------------------------------------------------- parts
+
+
+def _show_penalty(config: AnyRunConfig, snapshot: Snapshot) -> None:
+    """The L2 penalty, if there is one: it is not part of the losses shown."""
+    if not isinstance(config, RunConfig) or not config.train.is_penalized or not families.is_layered(config):
+        return
+    if activations.has_weights(snapshot):
+        st.text(f"L2 penalty: {_penalty(config, snapshot):.4f} nats. The losses shown do not include it.")
+
+
+_penalty = computed(activations.penalty, 1_000_000)
 
 
 def _numbers(panel: _Panel, view: RunView | None, snapshots: list[Snapshot]) -> Numbers:

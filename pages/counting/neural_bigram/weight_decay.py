@@ -37,6 +37,8 @@ def against_smoothing(corpus: Corpus) -> None:
         st.error(message)
     with st.spinner("Training to convergence…"):
         penalized = _penalized(corpus, l2)
+    n_weights = penalized.size
+    st.caption(f"{l2:.2g} × the sum of all squared weights is {l2 * n_weights:.2g} × their mean (L2 reduction: mean).")
     if found:
         st.text(f"An L2 penalty of {l2:.2g} comes closest to k = {k:g}.")
     _losses(corpus, k, penalized)

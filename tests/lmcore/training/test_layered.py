@@ -15,6 +15,7 @@ from lmcore.inspection import initialization, one_batch
 from lmcore.models.mlp import MLPConfig, build_mlp
 from lmcore.training.config import RunConfig, TrainConfig
 from lmcore.training.layered import LayeredTrainer
+from lmcore.training.optimizers import l2_penalty
 from lmcore.training.schedules import learning_rates
 from lmcore.training.trainer import DivergedError
 
@@ -343,6 +344,7 @@ def test_the_gradient_of_the_penalty_is_that_of_autograd(family: str, reduction:
         if name.endswith(".weight")
     ]
     torch.stack(penalties).sum().backward()
+    assert l2_penalty(config.train, trainer.model) == pytest.approx(sum(p.item() for p in penalties), rel=1e-5)
     for name, weight in weights.items():
         expected = gradients[0][name] + (0.0 if weight.grad is None else weight.grad)
         torch.testing.assert_close(gradients[1][name], expected)
