@@ -9,6 +9,7 @@ import torch
 
 from lmcore.data import corpora, encoding, files
 from lmcore.data.corpora import Corpus
+from lmcore.runs import worker
 from tests.required import missing
 
 hypothesis.settings.register_profile("suite", deadline=None)  # a busy machine is not a failure
@@ -48,10 +49,11 @@ def names(names_path: Path) -> Corpus:
 
 @pytest.fixture
 def names_here(names_path: Path) -> Iterator[None]:
-    """names.txt is where a download puts it; afterwards no cache remembers it."""
+    """names.txt is where a download puts it; afterwards no cache remembers it, and no idle trainer."""
     (files.data_folder() / "names.txt").write_bytes(names_path.read_bytes())
     yield
     corpora.load.cache_clear()
+    worker._idle.clear()
 
 
 @pytest.fixture(scope="session")
