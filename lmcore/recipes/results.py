@@ -86,10 +86,10 @@ def markdown(results: Sequence[Outcome], day: date) -> str:
     lines = [
         "# Results",
         "",
-        f"Published experiments, repeated on {day:%d %B %Y} on {machine()}: {reached} of {len(checks)} published "
-        "numbers were reached. `python -m lmcore recipes --all --results docs/RESULTS.md` repeats all of them and "
-        "writes this page. Minutes are those of training on one core, while the machine also did other work; losses "
-        "are in nats.",
+        f"Published experiments, repeated on {machine()}. As of {day:%d %B %Y}, {len(run)} of {len(results)} recipes "
+        f"were run, and they reached {reached} of their {len(checks)} published numbers. `python -m lmcore recipes "
+        "--all --results docs/RESULTS.md` repeats all of them and writes this page. Minutes are those that passed "
+        "while one core trained, and the machine also did other work; losses are in nats.",
         "",
         *_table(["recipe", "number", "published", "reached", "", "minutes"], _rows(run)),
     ]

@@ -73,8 +73,8 @@ def test_the_page_shows_what_was_reached_and_what_was_not_run() -> None:
     run = finished(store)
     page = markdown(outcomes(store), DAY)
     lines = page.splitlines()
-    assert "repeated on 25 November 2026" in page
-    assert "1 of 3 published numbers were reached" in page
+    assert "As of 25 November 2026, 1 of 2 recipes were run" in page
+    assert "they reached 1 of their 3 published numbers" in page
     assert machine() in page
     assert f"| **small** | parameters | 11,897 | 11,897 | ✓ | {run.wall_seconds / 60:.1f} |" in lines
     assert "|  | loss at 30 | 3.0 ± 0.1 | – | … |  |" in lines
