@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmcore.cache import cached
+from lmcore.data import tables
 from lmcore.data.table_cells import MIN_NUMERIC_SHARE, MISSING_NUMBERS, DecimalSign, missing, numbers
 from lmcore.data.tables import MAX_NAME, MIN_EXAMPLES, Table
 from lmcore.errors import UserError
@@ -126,6 +127,12 @@ def default_label(table: Table) -> str:
     if n_distinct <= MAX_CLASSES or (n_distinct <= len(cells) / 2 and np.isnan(numbers(cells.unique().tolist())).all()):
         return last
     return table.header[0] if table.header[0] in possible else [last, *possible][-1]
+
+
+def label_columns(source: str) -> tuple[tuple[str, ...], str]:
+    """The columns of a table, and the one that most likely has the classes. Errors as for `tables.read`."""
+    table = tables.read(source)
+    return table.header, default_label(table)
 
 
 def possible_labels(table: Table) -> list[str]:

@@ -33,7 +33,7 @@ with st.sidebar:
         with preset:
             presets.pick(PAGE, view, model | train)
 
-config = RunConfig(corpus=corpus_config, model=forms.parse(MLPConfig, model), train=forms.parse(TrainConfig, train))
+config = RunConfig(corpus=corpus_config, model=MLPConfig.parse(model), train=TrainConfig.parse(train))
 controls.buttons(PAGE, config, view)
 panel.show(PAGE, config, corpus, view, extra=pictures.drawer(PAGE, config), language_model=False)
 one_change.show(PAGE, config, view)
