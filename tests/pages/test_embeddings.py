@@ -51,7 +51,7 @@ def test_embeddings_that_are_all_equal_are_a_sentence(app: AppTest, engine: Engi
     visit(app, "mlp/embeddings")
     app.segmented_control(key="emb.method").set_value("t-SNE")
     app.select_slider(key="emb.at").set_value(0).run()
-    assert [message.value for message in app.error] == [
+    assert [plain(message.value) for message in app.error] == [
         "All characters lie on one point, so there is nothing to draw. Train the model first."
     ]
 
