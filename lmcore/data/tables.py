@@ -261,7 +261,7 @@ def _read_cells(text: str, separator: str, width: int, title: str, n_above: int)
             sep=r"\s+" if separator_ == SPACES else separator_,
             header=None,
             dtype=str,
-            usecols=[*range(min(width, MAX_COLUMNS) - 1), width - 1],
+            usecols=[*range(MAX_COLUMNS - 1), width - 1] if width > MAX_COLUMNS else None,
             na_filter=False,
             skipinitialspace=True,
         )
