@@ -2,20 +2,26 @@
 
 import streamlit as st
 
-from lmcore.data import corpora, encoding, given_names, sources, uploads
+from lmcore.data import encoding, given_names, sources, uploads
 from lmcore.data.corpora import Corpus, CorpusConfig
 from lmcore.errors import UserError
-from ui import address, download, forms
+from ui import address, download, forms, load
+from ui.errors import Ended
+from ui.server import engine
 
 SOURCE = "text"  # key of the picker, and its name in the address
 HELP = "Text to learn from. Upload or paste your own on the page Dataset."
 
 
 def pick_corpus(fixed: bool = False) -> tuple[CorpusConfig, Corpus]:
-    """The text of a page, chosen in the sidebar. The page stops with a message if there is none.
+    """The text of a page, chosen in the sidebar.
 
     Args:
         fixed: whether the page shows a run, whose text cannot change.
+
+    Raises:
+        UserError: if it cannot be read.
+        Ended: if it must be downloaded first.
     """
     listed = {source.name: source for source in [*sources.sources(), *_own_texts()]}
     address.read_choice(SOURCE, listed)
@@ -35,15 +41,11 @@ def pick_corpus(fixed: bool = False) -> tuple[CorpusConfig, Corpus]:
     address.write(SOURCE, name, CorpusConfig().source, bound=not fixed)
     if not listed[name].is_available:
         offer_download(listed[name])
-        st.stop()
-    try:
-        config = CorpusConfig.parse({"source": name} | options)
-        config = config.updated(**sources.locate(name, config.encoding)._asdict())
-        with st.spinner("Reading the text…", show_time=True):
-            return config, corpora.load(config)
-    except UserError as error:
-        st.error(str(error))
-        st.stop()
+        raise Ended
+    config = CorpusConfig.parse({"source": name} | options)
+    with st.spinner("Reading the text…", show_time=True):
+        config = config.updated(**load.locate(name, config.encoding)._asdict())
+        return config, load.corpus(config)
 
 
 def _options(name: str, fixed: bool) -> dict[str, object]:
@@ -87,16 +89,16 @@ def _forget_encoding() -> None:
     st.session_state["encoding"] = CorpusConfig().encoding
 
 
-def keep_own_text(data: bytes, title: str) -> None:
+def keep_own_text(content: bytes, title: str) -> None:
     """Saves a visitor's text and chooses it. For callbacks, because the picker must not be drawn yet."""
     try:
-        decoded = encoding.decode(data)
-        name = uploads.save(data, title)
+        encoding.check_size(len(content), title)
+        name, found = engine().compute(uploads.save_text, content, title)
     except UserError as error:
         st.session_state["own_text_error"] = str(error)
         return
     st.session_state.setdefault("own_texts", {})[name] = title
-    st.session_state["own_text_read"] = f"{title} is selected; its encoding is {decoded.encoding}."
+    st.session_state["own_text_read"] = f"{title} is selected; its encoding is {found}."
     st.session_state[SOURCE] = name
     _forget_encoding()
 

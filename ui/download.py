@@ -7,7 +7,6 @@ from streamlit.delta_generator import DeltaGenerator
 
 from lmcore.data import downloads
 from lmcore.data.downloads import RemoteFile
-from lmcore.errors import UserError
 
 
 def offer(file: RemoteFile, description: str, key: str = "download") -> None:
@@ -17,15 +16,14 @@ def offer(file: RemoteFile, description: str, key: str = "download") -> None:
         file: what to download.
         description: what is in it, how large it is, and its license.
         key: of the button.
+
+    Raises:
+        UserError: if the download fails.
     """
     st.info(description, icon=":material/download:")
     if st.button("Download", key=key, type="primary"):
         bar = st.progress(0.0, "Connecting…")
-        try:
-            downloads.download(file, functools.partial(_show_progress, bar))
-        except UserError as error:
-            st.error(str(error))
-            st.stop()
+        downloads.download(file, functools.partial(_show_progress, bar))
         st.rerun()
 
 

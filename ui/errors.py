@@ -1,11 +1,27 @@
 """Errors that a visitor can correct are shown where they happened."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import streamlit as st
 
 from lmcore.errors import UserError
+from ui import forms
+
+
+def show(error: UserError | str, element: Callable[[str], Any] = st.error) -> None:
+    """Shows the sentence of an error, as text: it may quote what somebody typed or uploaded.
+
+    Args:
+        error: the error, or its sentence.
+        element: what shows it, such as `st.error` or `st.info`.
+    """
+    element(forms.plain(str(error)))
+
+
+class Ended(Exception):
+    """Raise it where nothing more can be drawn. After `st.stop`, nothing else could be said on the page either."""
 
 
 @contextmanager
@@ -14,4 +30,6 @@ def told() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        st.error(str(error))
+        show(error)
+    except Ended:
+        pass

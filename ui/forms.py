@@ -3,16 +3,13 @@
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
 from pydantic.fields import FieldInfo
 
 from lmcore.config import Config
-from lmcore.errors import UserError
 from ui import address
-
-ConfigT = TypeVar("ConfigT", bound=Config)
 
 
 def label(name: str) -> str:
@@ -68,15 +65,6 @@ def fixed(config: Config, names: list[str], *, prefix: str = "") -> dict[str, An
         address.bind(key, type(config).model_fields[name].default)
         st.session_state[key] = value
     return values
-
-
-def parse(config: type[ConfigT], values: Mapping[str, Any]) -> ConfigT:
-    """The config with the widgets' values. The page stops with an error if they are not allowed."""
-    try:
-        return config.parse(values)
-    except UserError as error:
-        st.error(str(error))
-        st.stop()
 
 
 def widget(

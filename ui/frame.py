@@ -25,5 +25,5 @@ page = st.navigation(
 present.button()
 navigation.enter(page.url_path)
 gate.use_key()
-with links.checked(), controls.requests_expire(), errors.told():
+with errors.told(), links.checked(), controls.requests_expire():
     page.run()

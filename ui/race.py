@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from lmcore import families, figures
+from lmcore import figures
 from lmcore.data.corpora import Corpus
 from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
@@ -14,7 +14,7 @@ from lmcore.inspection import advice
 from lmcore.runs.run import Status
 from lmcore.runs.view import RunView
 from lmcore.training.loss_curve import LossCurve, loss_curve, rescale
-from ui import gate
+from ui import errors, forms, gate, load
 from ui.live_chart import Chart, live
 from ui.run import attach
 from ui.server import engine
@@ -65,7 +65,7 @@ def race(
             "Over time", by_time, key=f"{page}.race_time", help="Training time in seconds instead of steps."
         )
     if message := st.session_state.pop(f"{page}.race_error", None):
-        st.error(message)
+        errors.show(message)
     draw_race = draw or functools.partial(_draw_language_models, over_time=over_time)
     st.fragment(_live, run_every=0.5 if active else None)(page, ids, name_of, active, log, draw_race)
 
@@ -132,7 +132,7 @@ def _live(page: str, ids: list[str], name_of: Callable[[Any], str], was_active: 
         named[f"{name} ({len(named) + 1})" if name in named else name] = view
     for name, view in named.items():
         if view.status == Status.FAILED:
-            st.warning(f"{name}: {view.message}")
+            errors.show(f"{name}: {view.message}", st.warning)
     draw(page, named, log)
     if views:
         _show_result(named)
@@ -157,7 +157,7 @@ def _draw_language_models(page: str, views: dict[str, RunView], log: bool, over_
 
 
 def _curve(view: RunView, over_time: bool) -> LossCurve:
-    corpus = families.load_data(view.config)
+    corpus = load.data_of(view.config)
     assert isinstance(corpus, Corpus)
     n_classes = len(corpus.vocabulary)
     curve = loss_curve(view.history, view.snapshots, n_classes, diverged=view.diverged_losses)
@@ -170,4 +170,5 @@ def _show_result(views: dict[str, RunView]) -> None:
     losses = {name: loss for name, loss in reached.items() if loss is not None}
     if losses and not any(view.status.is_active for view in views.values()):
         order = sorted(losses, key=lambda name: losses[name])
-        st.success("  ·  ".join(f"{name} → {losses[name]:.4f}" for name in order), icon=":material/sports_score:")
+        result = "  ·  ".join(f"{name} → {losses[name]:.4f}" for name in order)
+        st.success(forms.plain(result), icon=":material/sports_score:")

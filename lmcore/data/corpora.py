@@ -10,7 +10,7 @@ import random
 import re
 import sys
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -186,7 +186,7 @@ class Corpus:
         """The documents; empty for running text."""
         return tuple(self.lines.split("\n")) if self.lines else ()
 
-    @property
+    @functools.cached_property
     def n_documents(self) -> int:
         """Number of documents; 0 for running text."""
         return self.lines.count("\n") + 1 if self.lines else 0
@@ -214,10 +214,14 @@ class Corpus:
             raise UserError(f"{self.boundary!r} marks the end of a document. Leave it out.")
         return self.vocabulary.encode(text)
 
+    @functools.cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """How often each character occurs, shape (V,)."""
+        return np.bincount(self.stream, minlength=len(self.vocabulary))
+
     def most_frequent(self, n: int) -> NDArray[np.int64]:
         """Indices of the ``n`` most frequent characters, in the order of the vocabulary."""
-        counts = np.bincount(self.stream, minlength=len(self.vocabulary))
-        return np.sort(np.argsort(-counts, kind="stable")[:n])
+        return np.sort(np.argsort(-self.counts, kind="stable")[:n])
 
     @functools.cached_property
     def document_splits(self) -> dict[Split, NDArray[np.int64]]:
@@ -296,12 +300,12 @@ def _document_windows(padded: Ids, context: int) -> Windows:
 # ---------------------------------------------------------------- from text
 
 
-def _n_bytes(corpus: Corpus) -> int:
+def n_bytes(corpus: Corpus) -> int:
     """Memory of a corpus: the stream, its splits, and the documents."""
     return 2 * corpus.stream.nbytes + 2 * sys.getsizeof(corpus.lines) + 60 * corpus.n_documents
 
 
-@cached(max_bytes=600_000_000, size_of=_n_bytes)
+@cached(max_bytes=600_000_000, size_of=n_bytes)
 def load(config: CorpusConfig) -> Corpus:
     """The corpus of a config; the same object for an equal config, as long as the cache keeps it.
 
@@ -317,6 +321,29 @@ def load(config: CorpusConfig) -> Corpus:
     corpus = from_text(read.text, title=title, config=config)
     name = title if known else f"{config.source}.{config.encoding}"
     return replace(corpus, name=name, remarks=read.remarks, config=original)
+
+
+def parts(config: CorpusConfig) -> dict[str, Any]:
+    """The corpus of a config in parts, from which another process can `assemble` it. Errors as for `load`."""
+    corpus = load(config)
+    stream = corpus.stream.astype(np.min_scalar_type(len(corpus.vocabulary)))  # a quarter of the bytes, most often
+    return {field.name: getattr(corpus, field.name) for field in fields(Corpus)} | {
+        "stream": stream,
+        "counts": corpus.counts,
+        "n_documents": corpus.n_documents,
+    }
+
+
+def assemble(parts: dict[str, Any]) -> Corpus:
+    """The corpus that another process sent in `parts`."""
+    corpus = object.__new__(Corpus)
+    vars(corpus).update(parts | {"stream": parts["stream"].astype(np.int32)})
+    return corpus
+
+
+def split_sizes(corpus: Corpus) -> dict[Split, int]:
+    """Characters of each split, boundaries included."""
+    return {split: len(corpus.streams[split]) for split in SPLITS}
 
 
 def from_text(text: str, title: str = "Text", config: CorpusConfig | None = None) -> Corpus:
@@ -406,5 +433,6 @@ def _index(text: str, max_vocabulary: int, documents: bool) -> tuple[Vocabulary,
 def example(corpus: Corpus, length: int = 30) -> str:
     """A typical document, or the beginning of a running text, to start with."""
     if corpus.is_documents:
-        return "emma" if "emma" in corpus.documents else corpus.documents[corpus.n_documents // 2][:length]
+        lines, middle = f"\n{corpus.lines}\n", len(corpus.lines) // 2 + 1
+        return "emma" if "\nemma\n" in lines else lines[lines.rindex("\n", 0, middle) + 1 :][:length].split("\n")[0]
     return corpus.vocabulary.decode(corpus.stream[:length]).replace("\n", " ").strip()

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmcore.cache import cached
-from lmcore.data.corpora import SPLITS, Corpus, document_windows
+from lmcore.data.corpora import SPLITS, Corpus, document_windows, split_sizes
 
 
 @dataclass(frozen=True)
@@ -20,24 +20,25 @@ class Summary:
     n_dev_in_train: int  # documents in the dev split that are in the training split as well
     n_characters: int  # without boundaries
     vocabulary: pd.DataFrame  # one row per character: character, index, count, share
-    lengths: NDArray[np.int64]  # characters per document, or per line of running text
+    lengths: NDArray[np.int64]  # (L,), the different lengths of documents, or of lines of running text, ascending
+    n_of_length: NDArray[np.int64]  # (L,), how many documents or lines have each
     splits: pd.DataFrame  # one row per split: split, documents (not for running text), characters
 
 
 @cached(max_bytes=50_000_000)
 def summarize(corpus: Corpus) -> Summary:
     """Character counts, lengths of documents, and sizes of the splits of a corpus."""
-    counts = np.bincount(corpus.stream, minlength=len(corpus.vocabulary))
-    labels = corpus.vocabulary.labels
+    counts, labels = corpus.counts, corpus.vocabulary.labels
     vocabulary = pd.DataFrame(
         {"character": labels, "index": np.arange(len(labels)), "count": counts, "share": counts / counts.sum()}
     )
     n_documents = corpus.n_documents
-    splits = pd.DataFrame({"split": SPLITS, "characters": [len(corpus.streams[split]) for split in SPLITS]})
+    splits = pd.DataFrame({"split": SPLITS, "characters": list(split_sizes(corpus).values())})
     if n_documents:
         splits.insert(1, "documents", [len(corpus.document_splits[split]) for split in SPLITS])
-    repetitions = _repetitions(corpus)
-    return Summary(n_documents, *repetitions, len(corpus.stream) - n_documents, vocabulary, _lengths(corpus), splits)
+    lengths = np.unique(_lengths(corpus), return_counts=True)
+    n_characters = len(corpus.stream) - n_documents
+    return Summary(n_documents, *_repetitions(corpus), n_characters, vocabulary, *lengths, splits)
 
 
 def _repetitions(corpus: Corpus) -> tuple[int, int, int]:

@@ -56,6 +56,26 @@ Encoding = Literal[
     "cp857",
     "cp862",
     "cp866",
+    "johab",
+    "hz",
+    "iso-8859-3",
+    "iso-8859-4",
+    "iso-8859-10",
+    "iso-8859-14",
+    "iso-8859-16",
+    "cp720",
+    "cp775",
+    "cp855",
+    "cp861",
+    "cp869",
+    "cp1125",
+    "mac-iceland",
+    "kz1048",
+    "ptcp154",
+    "koi8-t",
+    "cp037",
+    "cp273",
+    "cp500",
 ]
 """Names of encodings; auto means that it is detected."""
 
@@ -65,10 +85,13 @@ GUESSED: tuple[Encoding, ...] = (
     *("iso-8859-15", "iso-8859-2", "iso-8859-5", "iso-8859-6", "iso-8859-7", "iso-8859-8", "iso-8859-9", "iso-8859-13"),
     *("koi8-r", "koi8-u", "mac-roman", "mac-latin2", "mac-cyrillic", "mac-greek", "mac-turkish"),
     *("cp437", "cp850", "cp852", "cp866", "cp737", "cp857", "cp862"),
+    *("iso-8859-16", "iso-8859-4", "iso-8859-3", "iso-8859-10", "iso-8859-14", "mac-iceland", "johab"),
+    *("cp855", "cp869", "cp775", "cp720", "cp861", "cp1125", "kz1048", "ptcp154", "koi8-t", "cp037", "cp500", "cp273"),
 )
 """Encodings that no bytes show for certain; of equally plausible ones, the first is preferred."""
 
 _FREQUENT = GUESSED[:15]
+_RARE = GUESSED[GUESSED.index("iso-8859-16") :]
 _SUPERSETS = {
     "shift-jis": "cp932",
     "euc-jp": "euc_jis_2004",
@@ -88,7 +111,11 @@ _BOMS: tuple[tuple[bytes, Encoding], ...] = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _WIDE: tuple[Encoding, ...] = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
-_ESCAPES: tuple[tuple[bytes, Encoding], ...] = ((rb"\x1b\$\)C", "iso-2022-kr"), (rb"\x1b\$[@B]|\x1b\(J", "iso-2022-jp"))
+_ESCAPES: tuple[tuple[bytes, Encoding], ...] = (
+    (rb"\x1b\$\)C", "iso-2022-kr"),
+    (rb"\x1b\$[@B]|\x1b\(J", "iso-2022-jp"),
+    (rb"~\{(?:[!-w][!-~])+~\}", "hz"),
+)
 
 _HIGH = re.compile(rb"[\x80-\xff]")
 
@@ -196,7 +223,7 @@ def guess(data: bytes) -> list[Reading]:
     scores: dict[Encoding, float] = {}
     for encoding in GUESSED:
         plausible = 1 - _implausible(decode_marked(b"\n".join(words[:N_WORDS]), encoding), n_other <= len(sample) / 10)
-        prior = 1.3 if encoding == "cp1252" else 1.0 if encoding in _FREQUENT else 0.97
+        prior = 1.3 if encoding == "cp1252" else 1.0 if encoding in _FREQUENT else 0.9 if encoding in _RARE else 0.97
         # a few characters among ASCII say too little for statistics
         scores[encoding] = prior * plausible**2 * (1 if n_other < len(sample) / 100 else confidence[encoding])
     return _distinct(data, sorted(GUESSED, key=lambda encoding: -scores[encoding]))

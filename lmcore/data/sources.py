@@ -83,6 +83,11 @@ def sources() -> list[Source]:
     return [*BUILT_IN, *catalog(), *dropped]
 
 
+def is_built_in(name: str) -> bool:
+    """Whether a text is neither an upload nor a file: built in, or in the catalog."""
+    return any(source.name == name for source in (*BUILT_IN, *catalog()))
+
+
 def locate(name_or_path: str, encoding: Encoding = "auto") -> Located:
     """The source that a user means, and its encoding: a source, a file in the data folder, or a path.
 
@@ -92,17 +97,24 @@ def locate(name_or_path: str, encoding: Encoding = "auto") -> Located:
     Raises:
         UserError: if there is neither a source nor a file of that name.
     """
-    known = {source.name for source in sources()}
-    if name_or_path in known and not name_or_path.startswith("file:"):
-        return Located(name_or_path, "auto")
     name = name_or_path
+    if is_built_in(name):
+        return Located(name, "auto")
     if not name.startswith(uploads.PREFIX):
+        known = {source.name for source in sources()}
         path = data_folder() / name.removeprefix("file:") if name in known else find_file(name)
         if path is None:
             choices = ", ".join(sorted(known))
             raise UserError(f"There is no text or file {name!r}. Give a path, or choose from: {choices}.")
-        name = uploads.save_file(path, encoding)
+        status = path.stat()
+        name = _stored(path, encoding, (status.st_mtime_ns, status.st_size))
     return Located(name, _guessed_encoding(name) if encoding == "auto" else encoding)
+
+
+@cached(max_bytes=1_000_000)
+def _stored(path: Path, encoding: Encoding, version: tuple[int, int]) -> str:
+    """The name of the upload that a file becomes; ``version`` changes with the file."""
+    return uploads.save_file(path, encoding)
 
 
 @cached(max_bytes=1_000_000)

@@ -17,11 +17,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmcore.cache import cached
+from lmcore.data import tables
 from lmcore.data.table_cells import MIN_NUMERIC_SHARE, MISSING_NUMBERS, DecimalSign, missing, numbers
 from lmcore.data.tables import MAX_NAME, MIN_EXAMPLES, Table
 from lmcore.errors import UserError
 
 MAX_CLASSES = 10
+OTHER = "other"
+"""Name of the class that rare classes become where there are more than `MAX_CLASSES`."""
+
 MAX_FEATURES = 500
 MAX_VALUES = 20
 """Different values of a text column that becomes one-hot; on average, each must occur at least twice."""
@@ -36,6 +40,10 @@ _ROW_NUMBER_NAMES = re.compile(
     r"column \d+|unnamed: ?\d+|#|(.*[ _.-])?(id|index|idx|nr\.?|no\.?|row|row[ _.-]?(names?|num(ber)?)|number)|"
     r"s\.?no\.?|serial|obs\.?|observation|case|record",
     re.IGNORECASE,
+)
+
+_DATE = re.compile(
+    r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ]\d{1,2}:\d\d.*)?|\d{1,2}:\d\d(:\d\d.*)?( ?[AP]M)?", re.IGNORECASE
 )
 
 Floats = NDArray[np.float64]
@@ -85,6 +93,7 @@ def labeled_examples(table: Table, label: str, row_numbers: bool = False) -> Lab
     """
     labels = table.column(label)
     labels = labels[~missing(labels)]
+    labels, on_classes = _with_rare_ones_grouped(labels)
     _check_classes(len(_classes(labels)[1]), table, label)  # most often the label column is the wrong one
     cells = table.cells.loc[labels.index]
     columns = [_read_column(cells[name], table.decimal_sign) for name in table.header if name != label]
@@ -95,7 +104,7 @@ def labeled_examples(table: Table, label: str, row_numbers: bool = False) -> Lab
     columns = _leave_out_constant([replace(column, array=column.array[complete]) for column in columns])
     columns = _leave_out_beyond_limit(columns)
     uses = {column.name: _describe(column) for column in columns} | {label: "class"}
-    remarks = table.remarks + _row_remark(len(table.cells) - int(complete.sum()), len(table.cells))
+    remarks = table.remarks + on_classes + _row_remark(len(table.cells) - int(complete.sum()), len(table.cells))
     labels = labels[complete]
     features = {name: values for column in columns for name, values in _expand(column).items()}
     if not features or len(labels) < MIN_EXAMPLES:
@@ -128,6 +137,12 @@ def default_label(table: Table) -> str:
     return table.header[0] if table.header[0] in possible else [last, *possible][-1]
 
 
+def label_columns(source: str) -> tuple[tuple[str, ...], str]:
+    """The columns of a table, and the one that most likely has the classes. Errors as for `tables.read`."""
+    table = tables.read(source)
+    return table.header, default_label(table)
+
+
 def possible_labels(table: Table) -> list[str]:
     """The columns with 2 to `MAX_CLASSES` different values."""
     distinct = {name: table.cells[name][~missing(table.cells[name])].nunique() for name in table.header}
@@ -143,6 +158,18 @@ def _classes(labels: "pd.Series[str]") -> tuple[NDArray[np.int64], tuple[str, ..
     names = {index[keys[text]]: text for text in reversed(distinct)}
     y: NDArray[np.int64] = np.array([index[keys[text]] for text in labels], np.int64)
     return y, tuple(_short(names[i]) for i in range(len(index)))
+
+
+def _with_rare_ones_grouped(labels: "pd.Series[str]") -> tuple["pd.Series[str]", tuple[str, ...]]:
+    """Labels of at most `MAX_CLASSES` kinds, and a remark if there were more words, of which few are frequent."""
+    counts = labels.value_counts()
+    rare = counts.index[MAX_CLASSES - 1 :]
+    is_word = np.isnan(numbers(counts.index.tolist())).all()
+    if len(counts) <= MAX_CLASSES or not is_word or counts[rare].sum() > len(labels) / 2:
+        return labels, ()
+    what = f"The column {labels.name!r} has {len(counts):,} different values"
+    grouped = labels.mask(labels.isin(rare), OTHER)
+    return grouped, (f"{what}; the {len(rare):,} rarest are one class, {OTHER!r}.",)
 
 
 def _check_classes(n: int, table: Table, label: str) -> None:
@@ -178,7 +205,8 @@ def _read_column(cells: "pd.Series[str]", sign: DecimalSign) -> _Column:
     if n_numbers and odd.sum() <= (1 - MIN_NUMERIC_SHARE) * (n_numbers + odd.sum()):
         return _Column(name, values, note=_describe_odd(cells, odd))
     if len(distinct) > min(MAX_VALUES, (~is_missing).sum() // 2):
-        return _Column(name, values, left_out=f"text with {len(distinct):,} different values")
+        kind = "dates or times" if distinct.str.fullmatch(_DATE).mean() >= MIN_NUMERIC_SHARE else "text"
+        return _Column(name, values, left_out=f"{kind} with {len(distinct):,} different values")
     order = np.argsort(distinct.to_numpy(object))
     ranks = np.append(np.argsort(order).astype(float), math.nan)
     return _Column(name, ranks[codes], tuple(_short(distinct[i]) for i in order))
@@ -296,7 +324,6 @@ def _row_remark(n_left_out: int, n: int) -> tuple[str, ...]:
 def _too_little(n_rows: int, n_features: int, uses: dict[str, str], remarks: Sequence[str]) -> str:
     """Why nothing can be learned from a table."""
     columns = "; ".join(f"{name}: {use}" for name, use in list(uses.items())[:MAX_CLASSES])
-    return (
-        f"Too little of the table can be used: {n_rows:,} rows with {n_features} features. {' '.join([*remarks])} "
-        f"Columns: {columns}."
+    return f"Too little of the table can be used: {n_rows:,} rows with {n_features} features. " + " ".join(
+        [*remarks, f"Columns: {columns}."]
     )

@@ -31,6 +31,11 @@ SPACES, ALIGNED = " ", "  "
 SEPARATORS = ("\t", ";", "|", ",", ALIGNED, SPACES)
 """What may separate the columns; `ALIGNED` stands for two or more spaces, `SPACES` for one or more."""
 
+UNUSUAL_SEPARATORS = ("^", "~", ":", "，")
+"""What is tried where nothing usual separates columns."""
+
+_CONTROL_SEPARATORS = (b"\x1f", b"\x01")  # of databases; as characters of a text, they would be dropped
+
 _FORMATS = {
     b"PK\x03\x04": "a spreadsheet workbook (such as .xlsx or .ods) or another zip file",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)",
@@ -44,8 +49,12 @@ _FORMATS = {
 _TEXT_FORMATS = {
     "a web page or XML": re.compile(rb"\s*(<!doctype html|<html|<table|<\?xml)", re.IGNORECASE),
     "JSON": re.compile(rb"\s*[\[{]\s*[\[{\"]"),
+    "LIBSVM data": re.compile(rb"([^\s,;:]+( +\d+:[^\s,;:]+)+ *\r?\n){3}"),
     "an ARFF file": re.compile(rb"(\s*%.*\n)*\s*@relation\b", re.IGNORECASE),
 }
+_SINGLE_QUOTED = re.compile(r"(?m)(^|[,;\t|])( *)'([^'\"\n]*)'(?= *(?:[,;\t|]|$))")
+_ESCAPED_QUOTE = re.compile(r"\\\"(?![,;\t|]|\s*$)", re.MULTILINE)
+_TEXT_FORMULA = re.compile(r"(?m)(^|[,;\t|])=(\"[^\"\n]*\")(?=[,;\t|]|$)")
 _COMMENTS = re.compile(r"(?:\s*# .*\n)+")
 
 
@@ -89,8 +98,7 @@ def save(data: bytes, title: str) -> str:
         UserError: if it is not a table.
     """
     _refuse_other_formats(data, title)
-    decoded = decode(data)
-    parse(decoded.text, title)
+    parse(_decode(data), title)
     return uploads.save(data, title)
 
 
@@ -109,10 +117,18 @@ def read(name: str) -> Table:
     if not is_table(name):
         raise UserError(f"There is no data set {name!r}. Choose another one, or upload a table.")
     try:
-        text = decode(uploads.read(name)).text
+        text = _decode(uploads.read(name))
     except UserError:
         raise UserError("This table is not on this computer. Upload it again.") from None
     return parse(text, uploads.title_of(name))
+
+
+def _decode(data: bytes) -> str:
+    """The text of a table, in which tabs stand for separators that are control characters."""
+    for separator in _CONTROL_SEPARATORS:
+        if b"\0" not in data and data.count(separator) >= max(1, data.count(b"\n")):
+            data = data.replace(separator, b"\t")
+    return decode(data).text
 
 
 def _refuse_other_formats(data: bytes, title: str) -> None:
@@ -136,11 +152,11 @@ def parse(text: str, title: str) -> Table:
     Raises:
         UserError: if it is not a table, or too small or too large.
     """
-    separator, body, n_above = _find_separator(text)
+    separator, body, n_above = _find_separator(_with_plain_quotes(text))
     sample = _split(body, separator)
     width = max(len(sample[0]), Counter(map(len, sample)).most_common(1)[0][0])
     if width < MIN_COLUMNS:
-        raise _too_small(title, f"{width} columns")
+        raise _too_small(title, "one column")
     cells = _read_cells(body, separator, width, title, n_above)
     cells = _tidy(cells, is_shifted=_header_lacks_a_name(sample))
     has_header = len(cells) > 0 and _has_header(cells)
@@ -149,8 +165,22 @@ def parse(text: str, title: str) -> Table:
     cells = cells[1:] if has_header else cells
     if len(cells) < MIN_EXAMPLES or cells.shape[1] < MIN_COLUMNS:
         raise _too_small(title, f"{len(cells):,} rows and {cells.shape[1]} columns")
-    remarks = () if has_header else (f"The table has no header; its columns are called x1 to x{cells.shape[1]}.",)
-    return Table(title, cells.reset_index(drop=True), _usual_decimal_sign(cells, separator), remarks)
+    remarks = []
+    if not has_header:
+        remarks.append(f"The table has no header; its columns are called x1 to x{cells.shape[1]}.")
+    if width > MAX_COLUMNS:
+        remarks.append(f"{MAX_COLUMNS} of {width:,} columns, the first {MAX_COLUMNS - 1} and the last, are read.")
+    return Table(title, cells.reset_index(drop=True), _usual_decimal_sign(cells, separator), tuple(remarks))
+
+
+def _with_plain_quotes(text: str) -> str:
+    """The text with cells quoted as CSV has it, where they are quoted by apostrophes, ``\\"`` or ``="…"``."""
+    sample = text[:MAX_SAMPLE]
+    if '"' not in sample and len(_SINGLE_QUOTED.findall(sample)) >= max(1, sample.count("\n") // 2):
+        text = _SINGLE_QUOTED.sub(r'\1\2"\3"', text)
+    if '""' not in sample and _ESCAPED_QUOTE.search(sample):
+        text = _ESCAPED_QUOTE.sub('""', text)
+    return _TEXT_FORMULA.sub(r"\1\2", text) if _TEXT_FORMULA.search(sample) else text
 
 
 def _too_small(title: str, size: str) -> UserError:
@@ -167,7 +197,10 @@ def _find_separator(text: str) -> tuple[str, str, int]:
         return separator, body, n_above + match[0].count("\n")
     if match := re.match(r"\s*\"?sep=(.)\"?[^\S\t\n]*\n", text, re.IGNORECASE):
         return match[1], text[match.end() :], match[0].count("\n")
-    return max(SEPARATORS, key=lambda separator: _plausibility(_split(text, separator))), text, 0
+    plausibility = {separator: _plausibility(_split(text, separator)) for separator in SEPARATORS}
+    if not any(plausibility.values()):
+        plausibility = {separator: _plausibility(_split(text, separator)) for separator in UNUSUAL_SEPARATORS}
+    return max(plausibility, key=lambda separator: plausibility[separator]), text, 0
 
 
 def _split(text: str, separator: str) -> list[list[str]]:
@@ -190,7 +223,9 @@ def _records(text: str, separator: str, limit: int) -> Iterator[list[str]]:
 
 
 def _with_tabs(text: str, separator: str) -> tuple[str, str]:
-    """The same table, with tabs instead of several spaces between its columns."""
+    """The same table, with tabs instead of separators of several spaces or of more than one byte."""
+    if not separator.isascii():
+        return text.replace(separator, "\t"), "\t"
     return (re.sub(r"(?<=\S) {2,}(?=\S)", "\t", text), "\t") if separator == ALIGNED else (text, separator)
 
 
@@ -217,9 +252,7 @@ def _fitness(cell: str) -> float:
 
 
 def _read_cells(text: str, separator: str, width: int, title: str, n_above: int) -> pd.DataFrame:
-    """All cells; lines that are too short are filled up with empty ones."""
-    if width > MAX_COLUMNS:
-        raise UserError(f"{title} has {width:,} columns; at most {MAX_COLUMNS} are allowed. Leave some of them out.")
+    """The cells of up to `MAX_COLUMNS` columns; lines that are too short are filled up with empty ones."""
     text_, separator_ = _with_tabs(text, separator)
     first = separator_.join(["-"] * width)  # pandas takes the number of columns from the first line
     try:
@@ -228,6 +261,7 @@ def _read_cells(text: str, separator: str, width: int, title: str, n_above: int)
             sep=r"\s+" if separator_ == SPACES else separator_,
             header=None,
             dtype=str,
+            usecols=[*range(MAX_COLUMNS - 1), width - 1] if width > MAX_COLUMNS else None,
             na_filter=False,
             skipinitialspace=True,
         )

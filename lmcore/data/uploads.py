@@ -40,6 +40,16 @@ def save(content: bytes, title: str) -> str:
     return name
 
 
+def save_text(content: bytes, title: str) -> tuple[str, str]:
+    """Store a text that somebody uploads or pastes; returns its name, and the encoding that it seems to have.
+
+    Raises:
+        UserError: if it is too large or not text, or the disk is full.
+    """
+    encoding = decode(content).encoding
+    return save(content, title), encoding
+
+
 def save_file(path: Path, encoding: Encoding = "auto") -> str:
     """Store a copy of a text file and return its name.
 

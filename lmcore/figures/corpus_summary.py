@@ -15,7 +15,7 @@ def length_histogram(summary: Summary) -> go.Figure:
     name = "documents" if summary.n_documents else "lines"
     longest = int(summary.lengths.max(initial=0))
     width = max(1, -(-longest // MAX_BINS))
-    counts = np.bincount(summary.lengths // width)
+    counts = np.bincount(summary.lengths // width, weights=summary.n_of_length).astype(int)
     first, last = np.arange(len(counts)) * width, np.arange(1, len(counts) + 1) * width - 1
     bars = {
         "type": "bar",

@@ -37,12 +37,34 @@ class Uniform:
         return torch.zeros(len(x), self.vocabulary_size)
 
 
+@dataclass(frozen=True)
+class CountModel:
+    """The n-grams of a text, counted when they are first asked for in a process: another one gets no table."""
+
+    corpus: Corpus
+    config: CountConfig
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Log-probabilities as logits: see `NGram.forward`."""
+        return _count_model(self.corpus, self.config).forward(x)
+
+
+def baseline_names(corpus: Corpus) -> tuple[str, ...]:
+    """The names of the baselines of a text; without those whose tables would be too large."""
+    return (UNIFORM, *_count_models(corpus))
+
+
+def baseline_reader(corpus: Corpus, name: str) -> Reader:
+    """The reader of one of the `baseline_names`."""
+    if name == UNIFORM:
+        return WindowReader(Uniform(len(corpus.vocabulary)), 0)
+    config = COUNT_CONFIGS[name]
+    return WindowReader(CountModel(corpus, config), config.order - 1)
+
+
 def baseline_readers(corpus: Corpus) -> dict[str, Reader]:
-    """Uniform guessing and the n-grams of a text, by name; without those whose tables would be too large."""
-    readers: dict[str, Reader] = {UNIFORM: WindowReader(Uniform(len(corpus.vocabulary)), 0)}
-    return readers | {
-        name: WindowReader(model, model.config.order - 1) for name, model in _count_models(corpus).items()
-    }
+    """Uniform guessing and the n-grams of a text, by name."""
+    return {name: baseline_reader(corpus, name) for name in baseline_names(corpus)}
 
 
 def baseline_losses(corpus: Corpus, split: Split = "dev") -> dict[str, float]:

@@ -5,8 +5,9 @@ Dimensions: N examples, D features, K classes, R points along an axis.
 """
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,19 +23,39 @@ from lmcore.training.history import Snapshot
 
 Floats = NDArray[np.floating[Any]]
 Ids = NDArray[np.int64]
+Result = TypeVar("Result")
 
 N_POINTS = 70
 """Points along each axis of the plane at which probabilities are computed."""
 
 
-def load_classifier(config: ClassifierRunConfig, snapshot: Snapshot) -> tuple[Classifier, Dataset]:
-    """The classifier of a snapshot, and its data.
+def load_classifier(
+    config: ClassifierRunConfig, snapshot: Snapshot, data: Dataset | None = None
+) -> tuple[Classifier, Dataset]:
+    """The classifier of a snapshot, and its data, which are loaded as the config says if None.
 
     Raises:
         UserError: if the data cannot be loaded, or the snapshot has no weights.
     """
-    trainer: ClassifierTrainer = families.load_trainer(config, snapshot)
+    trainer: ClassifierTrainer = families.load_trainer(config, snapshot, data)
     return trainer.model, trainer.data
+
+
+def inspect(
+    function: Callable[..., Result], config: ClassifierRunConfig, snapshot: Snapshot, *arguments: Any
+) -> Result:
+    """What a function of a classifier and its data returns for a snapshot, so that neither must be sent to a worker.
+
+    Args:
+        function: of a classifier, its data and the ``arguments``.
+        config: of the run.
+        snapshot: of the run.
+        arguments: further ones of the function.
+
+    Raises:
+        UserError: as `load_classifier` and the function do.
+    """
+    return function(*load_classifier(config, snapshot), *arguments)
 
 
 def class_probabilities(model: Classifier, X: Floats) -> Floats:
@@ -59,6 +80,10 @@ class Points:
         """The positions of the misclassified examples."""
         positions: Floats = self.positions[self.classes != self.predictions]
         return positions
+
+    def first(self, n: int | None) -> "Points":
+        """The first ``n`` examples; all if None."""
+        return Points(self.positions[:n], self.classes[:n], self.predictions[:n])
 
 
 @dataclass(frozen=True)
@@ -109,8 +134,17 @@ def projection_plane(data: Dataset) -> Plane:
     return Plane(mean, directions[:2], (titles[0], titles[1]), data.scale)
 
 
-def decision_regions(model: Classifier, data: Dataset, n_points: int = N_POINTS) -> DecisionRegions:
-    """Predictions and probabilities on a grid in the projection plane, and the examples projected onto it."""
+def decision_regions(
+    model: Classifier, data: Dataset, n_points: int = N_POINTS, max_examples: int | None = None
+) -> DecisionRegions:
+    """Predictions and probabilities on a grid in the projection plane, and the examples projected onto it.
+
+    Args:
+        model: the classifier.
+        data: its data, which the plane and its limits are made for.
+        n_points: R.
+        max_examples: of each split in the result, the first ones; they are in random order. All if None.
+    """
     plane = projection_plane(data)
     points = _points_by_split(model, data, plane)
     positions = np.concatenate([one.positions for one in points.values()])
@@ -131,7 +165,7 @@ def decision_regions(model: Classifier, data: Dataset, n_points: int = N_POINTS)
         prediction.reshape(shape),
         ranked[:, -1].reshape(shape),
         (p - rivals).T.reshape(-1, *shape),
-        points,
+        {split: one.first(max_examples) for split, one in points.items()},
         data.classes,
         plane.axis_titles,
     )
@@ -179,8 +213,12 @@ class DecisionPlanes:
     axis_titles: tuple[str, ...]
 
 
-def decision_planes(model: LinearClassifier, data: Dataset, n_points: int = 60) -> DecisionPlanes:
+def decision_planes(
+    model: LinearClassifier, data: Dataset, n_points: int = 60, max_examples: int | None = None
+) -> DecisionPlanes:
     """The examples and the separating planes of a linear classifier in three dimensions.
+
+    Arguments as for `decision_regions`.
 
     Raises:
         UserError: if the data do not have three features.
@@ -192,7 +230,8 @@ def decision_planes(model: LinearClassifier, data: Dataset, n_points: int = 60) 
     pairs = itertools.combinations(range(weights.shape[1]), 2)
     planes = [_boundary_plane(weights, pair, low, high, n_points) for pair in pairs]
     found = tuple(_in_raw_units(plane, data) for plane in planes if plane is not None)
-    return DecisionPlanes(_points_by_split(model, data), found, data.classes, data.features)
+    points = {split: one.first(max_examples) for split, one in _points_by_split(model, data).items()}
+    return DecisionPlanes(points, found, data.classes, data.features)
 
 
 def class_weights(model: LinearClassifier) -> Floats:

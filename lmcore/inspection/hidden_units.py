@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmcore.data.corpora import Ids
+from lmcore.data.corpora import Corpus, Ids
 from lmcore.generation.reader import RecurrentModel
 
 Floats = NDArray[np.float64]
@@ -26,6 +26,12 @@ def hidden_states(model: RecurrentModel, ids: Ids) -> Floats:
     _, states, _ = model.read(ids, model.initial_state(1))
     result: Floats = states.astype(np.float64)
     return result
+
+
+def held_out_text(corpus: Corpus, length: int = 1200) -> str:
+    """The beginning of the dev split, without characters that cannot be typed in again."""
+    text = corpus.vocabulary.decode(corpus.streams["dev"][:length]).replace(corpus.boundary or "\0", " ")
+    return "".join(character for character in text if character in corpus.vocabulary.index)
 
 
 # ---------------------------------------------------------------- units that follow a feature of the text

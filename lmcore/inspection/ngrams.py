@@ -11,8 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lmcore.cache import cached
 from lmcore.data.corpora import SPLITS, Corpus, Split
 from lmcore.errors import UserError
+from lmcore.generation.reader import WindowReader
+from lmcore.generation.sampling import SampleConfig, Samples, draw_in_turn, sample_in_turn
 from lmcore.models.ngram import (
     MAX_CELLS,
     CountConfig,
@@ -36,6 +39,7 @@ MAX_VOCABULARY = 500
 """Characters of a text whose pairs are all counted."""
 
 
+@cached(max_bytes=20_000_000)
 def count_pairs(corpus: Corpus, split: Literal["all"] | Split = "all") -> Counts:
     """The bigram counts of a corpus or of one of its splits, shape (V, V).
 
@@ -100,6 +104,32 @@ def pair_table(corpus: Corpus, counts: Counts) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
+class FoundPairs:
+    """The pairs that a search found, or the first of them."""
+
+    seen: pd.DataFrame  # rows of `pair_table`, most frequent first
+    n_seen: int
+    unseen: pd.DataFrame  # pair, first, second
+    n_unseen: int
+
+
+def find_pairs(
+    corpus: Corpus, counted: Literal["all", "train"], searched: str = "", max_rows: int = 1000
+) -> FoundPairs:
+    """The pairs that contain a text, at most ``max_rows`` that occur and of others. Errors as for `count_pairs`."""
+    table = pair_table(corpus, count_pairs(corpus, counted))
+    found = table[table["pair"].str.contains(searched, regex=False)] if searched else table
+    seen, unseen = found[found["count"] > 0], found[found["count"] == 0][["pair", "first", "second"]]
+    return FoundPairs(seen.head(max_rows), len(seen), unseen.head(max_rows), len(unseen))
+
+
+def pairs_csv(corpus: Corpus, counted: Literal["all", "train"]) -> str:
+    """All pairs as comma-separated values. Errors as for `count_pairs`."""
+    text: str = pair_table(corpus, count_pairs(corpus, counted)).to_csv(index=False)
+    return text
+
+
+@dataclass(frozen=True)
 class CountComparison:
     """A model's probabilities compared with the counts of the training split."""
 
@@ -138,8 +168,12 @@ class LossDerivation:
     table: pd.DataFrame  # one row per model: guessing, unigram, bigram; one column for all text and for each split
 
 
-def derive_loss(corpus: Corpus, counts: Counts, smoothing: float) -> LossDerivation:
-    """The loss of a bigram model on the pairs it has counted, with those of guessing and of a unigram model."""
+def derive_loss(corpus: Corpus, counted: Literal["all", "train"], smoothing: float) -> LossDerivation:
+    """The loss of a bigram model on the pairs it has counted, with those of guessing and of a unigram model.
+
+    Errors as for `count_pairs`.
+    """
+    counts = count_pairs(corpus, counted)
     bigram = normalize(counts, smoothing)
     unigram = np.broadcast_to(normalize(counts.sum(axis=0)), counts.shape)
     uniform = np.full(counts.shape, 1 / len(counts))
@@ -190,6 +224,15 @@ def _ranked(model: NGram, corpus: Corpus, text: str) -> tuple[str, float | None,
 
 
 # ---------------------------------------------------------------- samples
+
+
+def draw_texts(model: NGram, corpus: Corpus, settings: SampleConfig) -> tuple[Samples, pd.DataFrame]:
+    """The draws of the first text, and the `sample_table` of all texts and the greedy one."""
+    reader = WindowReader(model, model.config.order - 1)
+    first, *_ = draw_in_turn(reader, corpus, settings)
+    random = sample_in_turn(reader, corpus, settings)
+    (greedy,) = sample_in_turn(reader, corpus, settings.updated(count=1, temperature=0))
+    return first, sample_table(corpus, random, greedy)
 
 
 def sample_table(corpus: Corpus, random: Sequence[str], greedy: str) -> pd.DataFrame:

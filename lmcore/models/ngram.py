@@ -118,7 +118,7 @@ def table_size(corpus: Corpus, order: int, counted: Literal["all", "train"] = "a
     """Size of the table of counts of one order, computed without building the table."""
     V = len(corpus.vocabulary)
     contexts, following = _examples(corpus, order, counted)
-    codes = np.unique(contexts * V + following)
+    codes, _ = _tally(contexts * V + following, V**order)
     n_contexts = len(np.unique(codes // V))
     return TableSize(order, n_contexts, V ** (order - 1), n_contexts * V, len(codes))
 
@@ -146,7 +146,8 @@ class NGram:
 
         # count how often each character follows each context
         contexts, following = _examples(corpus, config.order, config.counted)
-        self.contexts, rows = np.unique(contexts, return_inverse=True)  # (M,), (N,)
+        self.contexts, _ = _tally(contexts, self.V ** (config.order - 1))  # (M,)
+        rows = np.searchsorted(self.contexts, contexts)  # (N,)
         flat = np.bincount(rows * self.V + following, minlength=size.cells)
         self.counts: Counts = flat.reshape(len(self.contexts), self.V)  # (M, V)
 
@@ -199,7 +200,7 @@ class NGram:
             return None
 
         # evaluate each distinct n-gram once, weighted by how often it occurs
-        ngrams, counts = np.unique(contexts * V + following, return_counts=True)
+        ngrams, counts = _tally(contexts * V + following, V**self.config.order)
         total = 0.0
         for part, count in zip(_chunks(ngrams), _chunks(counts), strict=True):
             p = self.probabilities(_decode(part // V, self.config.order - 1, V))
@@ -224,6 +225,15 @@ def _examples(corpus: Corpus, order: int, counted: Literal["all", "train"] | Spl
     parts = [corpus.windows(split, order - 1) for split in (SPLITS if counted == "all" else (counted,))]
     codes = [_encode(part.X[:], V) for part in parts]
     return np.concatenate(codes), np.concatenate([part.Y for part in parts]).astype(np.int64)
+
+
+def _tally(codes: Counts, possible: int) -> tuple[Counts, Counts]:
+    """The different numbers among codes below ``possible``, ascending, and how often each occurs."""
+    if possible > MAX_CELLS:
+        return np.unique(codes, return_counts=True)
+    counts = np.bincount(codes)  # takes no sorting
+    distinct = np.flatnonzero(counts)
+    return distinct, counts[distinct]
 
 
 def _encode(contexts: Ids, V: int) -> Counts:

@@ -1,6 +1,9 @@
 """Imported once, by the process that workers are forked from: what they need, and the text that pages open with."""
 
+import lmcore.inspection.confusion
+import lmcore.inspection.ngrams
 import lmcore.runs.worker  # noqa: F401
-from lmcore.data import corpora
+from lmcore.data import corpora, corpus_summary
 
-corpora.load(corpora.CorpusConfig())
+corpora.split_sizes(corpora.load(corpora.CorpusConfig()))
+corpus_summary.summarize(corpora.load(corpora.CorpusConfig()))

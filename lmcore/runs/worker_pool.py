@@ -168,9 +168,10 @@ class _Worker:
         try:
             if not self._connection.poll(deadline):
                 raise DeadlineError(f"No answer came within {deadline:g} s")
-            answer: tuple[bool, Any] = pickle.loads(self._connection.recv_bytes())
+            received = self._connection.recv_bytes()
         except (EOFError, OSError):
             raise WorkerCrashedError("The computation crashed") from None
+        answer: tuple[bool, Any] = pickle.loads(received)
         if answer == (False, None):
             raise MemoryLimitError(f"The computation needs more memory than allowed ({self._memory / GIGABYTE:.3g} GB)")
         return answer
@@ -197,20 +198,31 @@ def _serve(connection: Connection, memory: int, niceness: int) -> None:
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     with suppress(EOFError, ConnectionError):
         while True:
-            function, args, kwargs = pickle.loads(connection.recv_bytes())
-            connection.send_bytes(_answer(function, args, kwargs))
+            connection.send_bytes(_answer(connection.recv_bytes()))
 
 
-def _answer(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+def _answer(call: bytes) -> bytes:
     """A pickled pair: whether the function returned, and its result or exception; None if memory ran out."""
     try:
+        function, args, kwargs = pickle.loads(call)  # may read the visitor's text, which can fail
         return pickle.dumps((True, function(*args, **kwargs)), pickle.HIGHEST_PROTOCOL)
     except Exception as error:
         if _is_out_of_memory(error):
             return pickle.dumps((False, None))
         if not isinstance(error, UserError):
             error.add_note(traceback.format_exc())
-        return pickle.dumps((False, error))
+        return _pickled_error(error)
+
+
+def _pickled_error(error: Exception) -> bytes:
+    """The answer of a call that raised an exception; of one that does not survive pickling, only the words remain."""
+    try:
+        answer = pickle.dumps((False, error))
+        pickle.loads(answer)
+    except Exception:
+        words = "".join(traceback.format_exception(error))
+        return pickle.dumps((False, RuntimeError(f"The computation raised an exception that cannot be sent: {words}")))
+    return answer
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -10,6 +10,7 @@ from lmcore.cache import cached
 from lmcore.data.corpora import SPLITS, Split
 from lmcore.data.datasets import Dataset
 from lmcore.errors import UserError
+from lmcore.inspection import decision_regions
 from lmcore.inspection.confusion import confusion as confusion_matrix
 from lmcore.inspection.decision_regions import load_classifier
 from lmcore.inspection.learning_curve import learning_curve
@@ -18,7 +19,8 @@ from lmcore.training.classifier import Classifier
 from lmcore.training.config import ClassifierRunConfig, ClassifierTrainConfig
 from lmcore.training.history import History, Snapshot
 from lmcore.training.loss_curve import XAxis
-from ui import forms
+from ui import forms, load
+from ui.computed import computed
 from ui.live_chart import Chart, live
 from ui.run import controls, time_slider
 from ui.server import engine
@@ -53,7 +55,7 @@ def without_live_settings(config: ClassifierRunConfig) -> ClassifierRunConfig:
 
 @cached(max_bytes=200_000_000, size_of=lambda loaded: loaded[0].theta.nbytes)
 def _classifier(config: ClassifierRunConfig, snapshot: Snapshot) -> tuple[Classifier, Dataset]:
-    return load_classifier(config, snapshot)
+    return load_classifier(config, snapshot, load.dataset(config.data))
 
 
 def classifier(config: ClassifierRunConfig, snapshot: Snapshot) -> tuple[Classifier, Dataset]:
@@ -61,17 +63,25 @@ def classifier(config: ClassifierRunConfig, snapshot: Snapshot) -> tuple[Classif
     return _classifier(without_live_settings(config), snapshot)
 
 
+inspect_classifier = computed(decision_regions.inspect, 100_000_000)
+"""See `decision_regions.inspect`; leave the live settings out of the config, so that more results can be kept."""
+
+
 def selected_classifier(
     page: str, config: ClassifierRunConfig, view: RunView | None
 ) -> tuple[Classifier, Dataset, Snapshot]:
     """The classifier at the step that the page's slider selects; the untrained one if there is no run."""
+    config_of_run, snapshot = selected_snapshot(page, config, view)
+    return (*classifier(config_of_run, snapshot), snapshot)
+
+
+def selected_snapshot(
+    page: str, config: ClassifierRunConfig, view: RunView | None
+) -> tuple[ClassifierRunConfig, Snapshot]:
+    """The config of the run and the snapshot that the page's slider selects; the untrained one if there is no run."""
     config_of_run, snapshot = time_slider.selected_snapshot(page, config, view)
     assert isinstance(config_of_run, ClassifierRunConfig)
-    try:
-        return (*classifier(config_of_run, snapshot), snapshot)
-    except UserError as error:
-        st.info(forms.plain(str(error)))
-        st.stop()
+    return config_of_run, snapshot
 
 
 def metrics(snapshot: Snapshot | None) -> tuple[tuple[str, str], ...]:
@@ -186,13 +196,13 @@ def pick_split(page: str, data: Dataset, view: RunView | None) -> Split:
     return chosen if chosen is not None and chosen in options else default
 
 
-def confusion(page: str, model: Classifier, data: Dataset, snapshot: Snapshot, split: Split) -> None:
+def confusion(page: str, config: ClassifierRunConfig, snapshot: Snapshot, split: Split) -> None:
     """The confusion matrix of a split, with precision and recall of each class."""
     st.write(
         "Rows are the **true** classes, columns the **predicted** ones: correct predictions are on the diagonal. "
         "*Precision*: share of a column that is correct. *Recall*: share of a row that is correct."
     )
-    record = confusion_matrix(model, data, split)
+    record = inspect_classifier(confusion_matrix, without_live_settings(config), snapshot, split)
     left, right = st.columns([3, 2])
     with left:
         alt = f"Confusion matrix of the {split} split, accuracy {record.accuracy:.0%}."

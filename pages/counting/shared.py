@@ -1,24 +1,16 @@
 """Shared by the pages on counting."""
 
-from typing import Any, Literal
+from typing import Any
 
 import streamlit as st
 
-from lmcore.data.corpora import Corpus
-from lmcore.errors import UserError
 from lmcore.inspection import ngrams
-from lmcore.models.ngram import Counts
+from ui.computed import computed
 
 SMOOTHING = [0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0]
 
 
-def pairs_or_stop(corpus: Corpus, counted: Literal["all", "train"]) -> Counts:
-    """The bigram counts of a text, shape (V, V). The page stops with a message if there are too many characters."""
-    try:
-        return ngrams.count_pairs(corpus, counted)
-    except UserError as error:
-        st.error(str(error))
-        st.stop()
+count_pairs = computed(ngrams.count_pairs, 20_000_000, "Counting…")
 
 
 def smoothing_slider(default: float, *, zero: bool = True, **options: Any) -> float:

@@ -7,7 +7,6 @@ import streamlit as st
 
 from lmcore import families, figures
 from lmcore.cache import cached, default_key
-from lmcore.data import corpora
 from lmcore.data.corpora import Corpus
 from lmcore.errors import UserError
 from lmcore.generation import sampling, surprise
@@ -20,6 +19,7 @@ from lmcore.runs.view import RunView
 from lmcore.training.checkpoint import BEST
 from lmcore.training.config import RunConfig
 from lmcore.training.history import Snapshot
+from ui import errors, load
 from ui.computed import computed
 from ui.live_chart import Chart, live
 from ui.run import panel, time_slider
@@ -55,7 +55,7 @@ def look(page: str, config: RunConfig, view: RunView | None) -> tuple[RunConfig,
     """The snapshot that a tab looks into, and the config and the text of its run."""
     looked, snapshot = time_slider.selected_snapshot(page, config, view)
     assert isinstance(looked, RunConfig)
-    return looked, snapshot, corpora.load(looked.corpus)
+    return looked, snapshot, load.corpus(looked.corpus)
 
 
 def reader_of(config: RunConfig, snapshot: Snapshot, which: str = "") -> RecurrentReader | None:
@@ -69,7 +69,7 @@ def reader_of(config: RunConfig, snapshot: Snapshot, which: str = "") -> Recurre
     try:
         reader = _reader(config, snapshot, which)
     except UserError as error:
-        st.info(str(error))
+        errors.show(error, st.info)
         return None
     assert isinstance(reader, RecurrentReader)
     return reader
@@ -77,7 +77,7 @@ def reader_of(config: RunConfig, snapshot: Snapshot, which: str = "") -> Recurre
 
 @cached(max_bytes=200_000_000, key=lambda config, snapshot, which: default_key(snapshot, which))
 def _reader(config: RunConfig, snapshot: Snapshot, which: str) -> Reader:
-    return families.make_reader(config, snapshot, which=which)
+    return families.make_reader(config, snapshot, load.corpus(config.corpus), which)
 
 
 # ---------------------------------------------------------------- a passage
@@ -156,7 +156,7 @@ def words(page: str, config: RunConfig, view: RunView | None) -> None:
         return
     st.write("A network that has learned to spell samples **real words**, about as often as they occur in its text.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        frequent = " ".join(sampled_words.frequent_words(corpus))
+        frequent = " ".join(_frequent_words(corpus))
         given = st.text_input(
             "Words of interest", frequent, max_chars=300, key=f"{page}.words.{corpus.name}", width=420
         )
@@ -190,6 +190,7 @@ def _known_words_over_time(page: str, config: RunConfig, snapshots: tuple[Snapsh
     live(Chart.of(figures.known_word_shares(shares), alt), key=f"{page}.known")
 
 
+_frequent_words = computed(sampled_words.frequent_words, 1_000_000)
 _count_words = computed(
     sampled_words.count_words, 5_000_000, "Sampling…", key=lambda config, *arguments: default_key(*arguments)
 )
@@ -213,12 +214,12 @@ def units(page: str, config: RunConfig, view: RunView | None) -> None:
     st.write(
         "Each hidden unit is one number that persists from character to character; look for units with a **meaning**."
     )
-    text = st.text_area("Text", _dev_text(corpus), height=100, max_chars=2000, key=f"{page}.text.{corpus.name}")
+    text = st.text_area("Text", _held_out(corpus), height=100, max_chars=2000, key=f"{page}.text.{corpus.name}")
     text = corpus.vocabulary.composed(text)
     try:
         ids = corpus.encode(text, allow_boundary=True)
     except UserError as error:
-        st.error(str(error))
+        errors.show(error)
         return
     states = engine().compute(hidden_units.hidden_states, reader.model, ids)  # (L, H)
     left, right = st.columns(2)
@@ -238,11 +239,7 @@ def units(page: str, config: RunConfig, view: RunView | None) -> None:
     live(Chart.of(figure, f"The text colored by the activation of unit {unit}."), key=f"{page}.units")
 
 
-def _dev_text(corpus: Corpus) -> str:
-    """The beginning of the dev split, without characters that cannot be typed in again."""
-    text = corpus.vocabulary.decode(corpus.streams["dev"][:1200]).replace(corpus.boundary or "\0", " ")
-    known = set(corpus.vocabulary.characters)
-    return "".join(character for character in text if character in known)
+_held_out = computed(hidden_units.held_out_text, 5_000_000)
 
 
 def _unit_of_feature(key: str, text: str, states: hidden_units.Floats) -> int:

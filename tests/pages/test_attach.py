@@ -11,7 +11,7 @@ from lmcore.families import FAMILIES, AnyRunConfig, run_config_from_settings
 from lmcore.runs.engine import Engine
 from lmcore.runs.executors import Workers
 from lmcore.runs.run import Run, Status
-from tests.pages.app_testing import ROOT, follow, visit
+from tests.pages.app_testing import ROOT, follow, plain, visit
 from tests.waiting import until
 from ui import gate, navigation, server
 from ui.navigation import ALL, Page
@@ -94,7 +94,7 @@ def explains(app: AppTest, config: AnyRunConfig) -> bool:
     assert own is not None
     assert "run" not in app.query_params
     (link,) = app.get("page_link")
-    return app.warning[0].value == f"This run belongs to the page {own.title}." and own.title in link.value
+    return plain(app.warning[0].value) == f"This run belongs to the page {own.title}." and own.title in link.value
 
 
 def test_every_family_has_a_page() -> None:
@@ -223,7 +223,7 @@ def test_the_settings_of_a_run_win_over_those_in_its_link(mlp: Page, runs: dict[
         RATE,
     ]
     assert app.query_params == {"run": runs["mlp"]}
-    assert "the run that it opens has 17" in app.warning[0].value.replace("\\", "")
+    assert "the run that it opens has 17" in plain(app.warning[0].value).replace("\\", "")
 
 
 def test_an_update_on_its_way_does_not_bring_back_the_run_that_was_left(mlp: Page, runs: dict[str, str]) -> None:
@@ -262,7 +262,7 @@ def test_a_deleted_run_is_named_and_the_page_starts_afresh(mlp: Page, runs: dict
     app = open_run(fresh(), mlp, runs["mlp"])
     engine.delete(runs["mlp"])
     app.run()
-    assert runs["mlp"] in app.warning[0].value
+    assert runs["mlp"] in plain(app.warning[0].value)
     assert app.button(key="mlp.go").label == "Start"
     assert "run" not in app.query_params
     assert not app.run().warning

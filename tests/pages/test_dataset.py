@@ -4,7 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lmcore.data import given_names
-from tests.pages.app_testing import parts, visit
+from tests.pages.app_testing import parts, plain, visit
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_the_table_has_the_windows_that_a_model_learns_from(page: AppTest) -> No
     page.slider(key="context").set_value(5).run()
     assert page.dataframe[0].value["context"][0] == "....."
     page.text_input(key="piece.Given names").set_value("émile").run()
-    assert "é" in page.error[0].value
+    assert "é" in plain(page.error[0].value)
 
 
 def test_pasted_text_is_used_and_never_read_as_markup(page: AppTest) -> None:
@@ -41,13 +41,13 @@ def test_pasted_text_is_used_and_never_read_as_markup(page: AppTest) -> None:
 @pytest.mark.parametrize(("text", "reason"), [("", "empty"), ("aaaa", "one distinct"), ("\0\0", "empty")])
 def test_an_unusable_text_is_refused_with_a_reason(page: AppTest, text: str, reason: str) -> None:
     paste(page, text)
-    assert reason in page.error[0].value
+    assert reason in plain(page.error[0].value)
 
 
 def test_a_text_that_is_not_here_can_be_downloaded(page: AppTest) -> None:
     page.selectbox(key="text").select("names").run()
     assert page.button(key="download").label == "Download"
-    assert "MIT" in page.info[0].value
+    assert "MIT" in plain(page.info[0].value)
 
 
 @pytest.mark.slow
@@ -96,7 +96,7 @@ def test_the_page_says_what_was_changed_in_a_text(page: AppTest) -> None:
 
 def test_a_document_that_is_no_plain_text_is_refused_with_a_reason(page: AppTest) -> None:
     upload(page, rb"{\rtf1\ansi Emma\par Olivia}", "names.txt")
-    assert "rich text" in page.error[0].value
+    assert "rich text" in plain(page.error[0].value)
 
 
 def test_two_uploads_of_one_name_can_be_told_apart_and_share_no_state(page: AppTest) -> None:
@@ -105,7 +105,7 @@ def test_two_uploads_of_one_name_can_be_told_apart_and_share_no_state(page: AppT
     options = page.selectbox(key="text").options
     assert "input.txt" in options
     assert "input.txt (2)" in options
-    assert next(field.value for field in page.text_input if field.label == "Text") == "анна"
+    assert next(field.value for field in page.text_input if field.label == "Text") == "иван"
     page.selectbox(key="text").select_index(options.index("input.txt")).run()
     assert next(field.value for field in page.text_input if field.label == "Text") == "emma"
 

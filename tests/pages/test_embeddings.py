@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from lmcore.families import run_config_from_settings
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Status
-from tests.pages.app_testing import charts, finish, trace_names, visit
+from tests.pages.app_testing import charts, finish, plain, trace_names, visit
 from tests.waiting import until
 
 
@@ -40,7 +40,7 @@ def test_the_projection_can_be_chosen(page: AppTest) -> None:
         assert not page.exception
         assert not page.info
     page.segmented_control(key="emb.dimensions").set_value(3).run()
-    assert "cannot be drawn in 3" in page.error[0].value
+    assert "cannot be drawn in 3" in plain(page.error[0].value)
 
 
 def test_embeddings_that_are_all_equal_are_a_sentence(app: AppTest, engine: Engine) -> None:
@@ -51,7 +51,7 @@ def test_embeddings_that_are_all_equal_are_a_sentence(app: AppTest, engine: Engi
     visit(app, "mlp/embeddings")
     app.segmented_control(key="emb.method").set_value("t-SNE")
     app.select_slider(key="emb.at").set_value(0).run()
-    assert [message.value for message in app.error] == [
+    assert [plain(message.value) for message in app.error] == [
         "All characters lie on one point, so there is nothing to draw. Train the model first."
     ]
 

@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Status
-from tests.pages.app_testing import charts, finish, open_tab, visit
+from tests.pages.app_testing import charts, finish, open_tab, plain, visit
 from tests.waiting import until
 
 
@@ -51,7 +51,7 @@ def test_cells_race_with_the_same_number_of_parameters(page: AppTest, engine: En
     sizes = [engine.view(run_id).n_parameters for run_id in ids]
     assert max(sizes) < 1.1 * min(sizes)
     page.run()
-    assert "LSTM with 16 units" in page.success[0].value
+    assert "LSTM with 16 units" in plain(page.success[0].value)
     assert charts(page)[0]["layout"]["xaxis"]["title"]["text"].lower().startswith("step")
 
 

@@ -4,7 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.mlp.learning_rate import sweep
-from tests.pages.app_testing import figure, values, visit
+from tests.pages.app_testing import figure, plain, values, visit
 
 
 @pytest.fixture
@@ -57,6 +57,6 @@ def test_a_suggested_rate_is_used_on_the_mlp_page(page: AppTest) -> None:
 def test_a_range_that_never_diverges_is_reported(page: AppTest) -> None:
     page.number_input(key="lr_highest").set_value(0.001)
     run_until_swept(page)
-    assert "never diverged" in page.warning[0].value
+    assert "never diverged" in plain(page.warning[0].value)
     page.number_input(key="lr_lowest").set_value(0.5).run()
-    assert "below the highest" in page.error[0].value
+    assert "below the highest" in plain(page.error[0].value)

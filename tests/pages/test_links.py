@@ -63,6 +63,18 @@ def test_an_unknown_name_is_shown_as_text(app: AppTest) -> None:
     assert app.query_params == {"mlp_hidden": "50"}
 
 
+@pytest.mark.parametrize("text", ["names", "text:000000000000000000000000-gone"])
+def test_what_a_link_cannot_set_is_said_even_if_the_page_ends_early(app: AppTest, text: str) -> None:
+    opened(app, text=text, alphabet="greek", visitor="x", mlp_hidden="33", mlp_optimizer="magic", hiden="100")
+    assert [name for name in ("visitor", "greek") if any(name in one for one in warnings(app))] == ["visitor"]
+    assert len(warnings(app)) == 1  # nobody knows yet whether the page has a setting "hiden"
+    app.selectbox(key="text").select("given-names").run()
+    assert app.number_input(key="mlp_hidden").value == 33
+    assert len(warnings(app)) == 3
+    assert all(any(name in one for one in warnings(app)) for name in ("hiden", "magic", "greek"))
+    assert not app.run().warning
+
+
 def test_a_text_in_the_address_is_chosen_on_every_visit(app: AppTest) -> None:
     opened(app, text="python-reference")
     assert app.selectbox(key="text").value == "python-reference"

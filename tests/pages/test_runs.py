@@ -10,7 +10,7 @@ from lmcore.families import run_config_from_settings
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Status
 from lmcore.runs.store import Annotations
-from tests.pages.app_testing import charts, visit
+from tests.pages.app_testing import charts, plain, visit
 from tests.waiting import until
 from ui import gate
 
@@ -59,7 +59,7 @@ def texts(app: AppTest) -> str:
 
 def test_without_runs_the_page_says_what_to_do_and_shows_the_baselines(app: AppTest) -> None:
     visit(app, PAGE)
-    assert "Press Start" in app.info[0].value
+    assert "Press Start" in plain(app.info[0].value)
     shown = charts(app)
     assert [chart["layout"]["xaxis"]["title"]["text"] for chart in shown] == ["Parameters", "Training time (seconds)"]
     assert [trace["name"].partition(":")[0] for trace in shown[0]["data"]] == [
@@ -87,7 +87,7 @@ def test_the_table_lists_and_filters_runs(app: AppTest, engine: Engine) -> None:
     app.toggle(key="runs.starred").set_value(True).run()
     assert [row["name"] for row in rows(app)] == ["mine"]
     app.multiselect(key="runs.family").set_value(["rnn"]).run()
-    assert "No run matches" in app.info[0].value
+    assert "No run matches" in plain(app.info[0].value)
     assert second in {header.id for header in engine.headers()}
 
 
@@ -117,11 +117,11 @@ def test_two_runs_are_compared_in_every_tab(app: AppTest, engine: Engine) -> Non
 def test_incomparable_runs_get_a_warning(app: AppTest, engine: Engine) -> None:
     one, other = finished(engine), finished(engine, locales=("fr_FR",), family="rnn", hidden=12)
     select(app, one, other)
-    assert "different data" in app.warning[0].value
+    assert "different data" in plain(app.warning[0].value)
     select(app, one, other, tab="Histograms")
     assert any("made of layers" in info.value for info in app.info)
     select(app, one, tab="Settings")
-    assert "two runs" in app.info[0].value
+    assert "two runs" in plain(app.info[0].value)
 
 
 def test_a_fork_is_compared_with_its_parent_from_the_step_where_they_diverge(app: AppTest, engine: Engine) -> None:
@@ -147,7 +147,7 @@ def test_a_fork_without_steps_left_is_refused_in_words(app: AppTest, engine: Eng
     select(app, parent, tab="Fork")
     app.select_slider(key=next(s.key for s in app.select_slider if "fork_at" in s.key)).set_value(300)
     press(app, "runs.fork_go", "Fork")
-    assert "Raise the number of steps" in app.error[0].value
+    assert "Raise the number of steps" in plain(app.error[0].value)
 
 
 def test_a_name_a_note_and_a_star_are_kept_and_shown_as_text(app: AppTest, engine: Engine) -> None:
@@ -185,7 +185,7 @@ def test_a_run_in_training_is_not_deleted(app: AppTest, engine: Engine) -> None:
     run_id = engine.start(run_config_from_settings({"locales": ("de_DE",), "hidden": 20}), "me")
     select(app, run_id)
     app.button(key="runs.delete").click().run()
-    assert "Pause it" in app.error[0].value
+    assert "Pause it" in plain(app.error[0].value)
     engine.pause(run_id)
     until(lambda: not engine.view(run_id).status.is_active)
     assert len(engine.headers()) == 1
@@ -212,7 +212,7 @@ def test_a_visitor_from_elsewhere_sees_only_their_own_runs_and_those_they_have_t
     monkeypatch.setattr("ui.gate.sees_all_runs", lambda: False)
     linked, hidden = finished(engine), finished(engine)
     visit(app, PAGE)
-    assert "no runs yet" in app.info[0].value
+    assert "no runs yet" in plain(app.info[0].value)
     select(app, linked, tab="Disk")
     assert len(rows(app)) == 1
     own = engine.start(

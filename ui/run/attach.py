@@ -20,7 +20,7 @@ from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
 from lmcore.runs.store import Header
 from lmcore.runs.view import RunView
-from ui import address, forms, gate, navigation
+from ui import address, errors, forms, gate, navigation
 from ui.address import RUN
 from ui.navigation import Page
 from ui.server import engine
@@ -136,7 +136,7 @@ def _view_or_explain(run_id: str, shows: Shows) -> RunView | None:
     try:
         view = engine().view(run_id)
     except UserError as error:
-        st.warning(f"{error} Start a new one.")
+        errors.show(f"{error} Start a new one.", st.warning)
         return None
     if shows(view.config):
         return view

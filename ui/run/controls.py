@@ -13,7 +13,7 @@ from lmcore.families import AnyRunConfig
 from lmcore.runs.run import Status
 from lmcore.runs.view import RunView
 from lmcore.training.history import Change
-from ui import forms, gate
+from ui import errors, forms, gate
 from ui.run import attach
 from ui.server import engine
 
@@ -188,7 +188,7 @@ def set_error(page: str, message: str) -> None:
 def show_error(page: str) -> None:
     """Shows the error of the last callback, once."""
     if message := st.session_state.pop(f"{page}.error", None):
-        st.error(message)
+        errors.show(message)
 
 
 # ---------------------------------------------------------------- settings

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from lmcore import families, figures
+from lmcore import figures
 from lmcore.cache import cached
 from lmcore.data.corpora import Corpus, isolate
 from lmcore.errors import UserError
@@ -20,7 +20,7 @@ from lmcore.training.config import RunConfig
 from lmcore.training.history import History, Snapshot
 from lmcore.training.language_model import MAX_PREDICTION_CHARACTERS
 from lmcore.training.loss_curve import loss_curve
-from ui import errors, forms
+from ui import errors, load
 from ui.computed import computed
 from ui.live_chart import Chart, Numbers, Text, live
 from ui.run import controls
@@ -103,8 +103,8 @@ def _live(panel: _Panel, run_id: str | None, was_active: bool) -> None:
     if was_active and not view.status.is_active:
         st.rerun()  # once, when the run stops: the buttons change and polling ends
     for text in filter(None, (view.message, view.warning)):
-        (st.error if view.status == Status.FAILED else st.warning)(forms.plain(text))
-    panel = replace(panel, config=view.config, data=families.load_data(view.config))
+        errors.show(text, st.error if view.status == Status.FAILED else st.warning)
+    panel = replace(panel, config=view.config, data=load.data_of(view.config))
     # Until its first slice is back, a run looks like the untrained model, so that nothing flickers.
     _pictures(panel, view, list(view.snapshots) or [untrained_snapshot(view.config)])
 

@@ -4,22 +4,26 @@ from typing import Any
 
 import streamlit as st
 
-from lmcore.data import cifar10, datasets
+from lmcore.data import cifar10
 from lmcore.data.datasets import IMAGES, DataConfig, Dataset
-from lmcore.errors import UserError
 from pages.classifiers import shared
-from ui import address, download, forms
+from ui import address, download, forms, load
+from ui.errors import Ended
 
 TITLES = {"digits": "Handwritten digits, 8 × 8", "cifar-10": "CIFAR-10 photographs, 32 × 32"}
 
 
 def pick(page: str, options: dict[str, Any], fixed: bool) -> tuple[DataConfig, Dataset]:
-    """Widgets in the sidebar; returns the data that they describe. The page stops with a message if there are none.
+    """Widgets in the sidebar; returns the data that they describe.
 
     Args:
         page: prefix of the widget keys.
         options: as for `forms.form`.
         fixed: whether the data can no longer be changed.
+
+    Raises:
+        UserError: if the settings are not allowed.
+        Ended: if the images must be downloaded first.
     """
     prefix = f"{page}_data"
     address.read_choice(f"{prefix}_source", IMAGES)
@@ -42,11 +46,7 @@ def pick(page: str, options: dict[str, Any], fixed: bool) -> tuple[DataConfig, D
             f"teaching. If you already have {archive.filename}, put it into the data folder."
         )
         download.offer(archive, description, key=f"{page}.download")
-        st.stop()
-    config = forms.parse(DataConfig, values | {"source": source})
-    try:
-        with st.spinner("Loading images…", show_time=True):
-            return config, datasets.load(config)
-    except UserError as error:
-        st.error(str(error))
-        st.stop()
+        raise Ended
+    config = DataConfig.parse(values | {"source": source})
+    with st.spinner("Loading images…", show_time=True):
+        return config, load.dataset(config)

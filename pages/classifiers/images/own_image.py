@@ -17,6 +17,7 @@ from lmcore.training.classifier import Classifier
 from lmcore.training.config import ClassifierRunConfig
 from pages.classifiers import shared
 from pages.classifiers.images.draw import SIDE, draw
+from ui import errors
 from ui.live_chart import Chart, live
 
 FORMATS = ["png", "jpg", "jpeg", "gif", "bmp", "webp"]
@@ -37,7 +38,7 @@ def show(page: str, config: ClassifierRunConfig, view: RunView | None) -> None:
         try:
             raw = images.as_example(image, data)
         except UserError as error:
-            st.info(str(error))
+            errors.show(error, st.info)
             return
         _predict(page, model, data, raw)
 
@@ -56,7 +57,7 @@ def _own_image(page: str, data: Dataset) -> Floats | None:
     try:
         return images.decode(file.getvalue())
     except UserError as error:
-        st.error(str(error))
+        errors.show(error)
         return None
 
 

@@ -51,9 +51,7 @@ with st.sidebar:
     model = forms.form(kind, FIELDS[family], prefix=PAGE, **options, defaults=MODEL_DEFAULTS[family])
     train = shared.train_settings(PAGE, TRAIN, options, DEFAULTS)
 
-config = ClassifierRunConfig(
-    data=data_config, model=forms.parse(kind, model), train=forms.parse(ClassifierTrainConfig, train)
-)
+config = ClassifierRunConfig(data=data_config, model=kind.parse(model), train=ClassifierTrainConfig.parse(train))
 controls.buttons(PAGE, config, view)
 
 

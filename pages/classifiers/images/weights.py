@@ -14,6 +14,7 @@ from lmcore.runs.view import RunView
 from lmcore.training.config import ClassifierRunConfig
 from lmcore.training.history import Snapshot
 from pages.classifiers import shared
+from ui import errors
 from ui.live_chart import COLUMNS, Chart, live
 
 HALF = COLUMNS // 2  # of the page's width
@@ -34,7 +35,7 @@ def show_live(page: str, config: ClassifierRunConfig, snapshot: Snapshot, data: 
     try:
         charts.insert(0, _weights(shared.without_live_settings(view.config), snapshot, MAX_LIVE, HALF))
     except UserError as error:
-        st.caption(str(error))
+        errors.show(error, st.caption)
     live(*charts, key=f"{page}.pictures")
     st.caption(_legend(data))
 

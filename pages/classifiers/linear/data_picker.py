@@ -5,12 +5,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from lmcore.data import datasets, table_features, tables
+from lmcore.data import datasets, encoding, table_features, tables
 from lmcore.data.datasets import TOYS, DataConfig, Dataset
 from lmcore.errors import UserError
 from pages.classifiers import shared
 from pages.classifiers.linear import points
-from ui import address, forms
+from ui import address, errors, forms, load
+from ui.computed import computed
+from ui.errors import Ended
+from ui.server import engine
 
 FIELDS = {  # settings of each data set
     "clouds": ["examples", "features", "classes", "separation", "mislabeled"],
@@ -24,12 +27,16 @@ FILE_TYPES = ["csv", "tsv", "tab", "txt", "dat", "data"]
 
 
 def pick(page: str, options: dict[str, Any], fixed: bool) -> tuple[DataConfig, Dataset]:
-    """Widgets in the sidebar; returns the data that they describe. The page stops with a message if there are none.
+    """Widgets in the sidebar; returns the data that they describe.
 
     Args:
         page: prefix of the widget keys.
         options: as for `forms.form`.
         fixed: whether the data can no longer be changed.
+
+    Raises:
+        UserError: if there are none.
+        Ended: if points must be entered first.
     """
     with st.sidebar:
         source = _pick_source(page, fixed)
@@ -40,19 +47,18 @@ def pick(page: str, options: dict[str, Any], fixed: bool) -> tuple[DataConfig, D
             fields = [*FIELDS.get(source, TABLE_FIELDS), *shared.SPLIT_FIELDS]
             values |= forms.form(DataConfig, fields, prefix=f"{page}_data", **options, defaults=_defaults(source))
         except UserError as error:
-            st.error(forms.plain(str(error)))
+            errors.show(error)
         _offer_upload(page, fixed)
     address.write(f"{page}_data_source", source, TOYS[0], bound=not fixed)
-    config = forms.parse(DataConfig, values)
+    config = DataConfig.parse(values)
     try:
-        return config, datasets.load(config)
+        return config, load.dataset(config)
     except UserError as error:
-        if source == "points":
-            st.info(forms.plain(str(error)))
-            points.show_empty_sheet(page, config)
-        else:
-            st.error(forms.plain(str(error)))
-        st.stop()
+        if source != "points":
+            raise
+        errors.show(error, st.info)
+        points.show_empty_sheet(page, config)
+        raise Ended from None
 
 
 def _pick_source(page: str, fixed: bool) -> str:
@@ -100,19 +106,22 @@ def _use_defaults(page: str, before: str) -> None:
 
 def _pick_label(page: str, source: str, fixed: bool) -> str:
     """The column of a table with the class labels."""
-    table = tables.read(source)
-    key, default = f"{page}_data_label", table_features.default_label(table)
+    key = f"{page}_data_label"
+    header, default = _label_columns(source)
     return str(
         st.selectbox(
             "Label column",
-            table.header,
-            table.header.index(default),
+            header,
+            header.index(default),
             key=key,
             disabled=fixed,
             bind=address.bind(key, default, bound=not fixed),
             help="The column with the classes.",
         )
     )
+
+
+_label_columns = computed(table_features.label_columns, 5_000_000, "Reading the table…")
 
 
 def show_columns(data: Dataset) -> None:
@@ -138,7 +147,7 @@ def _offer_upload(page: str, fixed: bool) -> None:
             disabled=fixed,
         )
         if message := st.session_state.get(f"{page}.upload_error"):
-            st.error(forms.plain(message))
+            errors.show(message)
 
 
 def _keep_upload(page: str) -> None:
@@ -148,7 +157,8 @@ def _keep_upload(page: str) -> None:
     if file is None:
         return
     try:
-        name = tables.save(file.getvalue(), file.name)
+        encoding.check_size(file.size, file.name)
+        name = engine().compute(tables.save, file.getvalue(), file.name)
     except UserError as error:
         st.session_state[f"{page}.upload_error"] = str(error)
         return

@@ -3,14 +3,13 @@
 import streamlit as st
 
 from lmcore import figures
-from lmcore.data import datasets
 from lmcore.data.datasets import Dataset
 from lmcore.inspection.loss_surface import DESCENTS
 from lmcore.runs.view import RunView
 from lmcore.training.classifier import steps_per_epoch
 from lmcore.training.config import ClassifierRunConfig
 from lmcore.training.loss_curve import XAxis, loss_curve, rescale
-from ui import race
+from ui import load, race
 from ui.live_chart import Chart, live
 from ui.navigation import LINEAR
 
@@ -49,7 +48,7 @@ def _draw(page: str, views: dict[str, RunView], log: bool) -> None:
         curves = {}
         for name, view in views.items():
             assert isinstance(view.config, ClassifierRunConfig)
-            data = datasets.load(view.config.data)
+            data = load.dataset(view.config.data)
             curve = loss_curve(view.history, view.snapshots, len(data.classes))
             curves[name] = rescale(curve, view.snapshots, x_axis, len(data.y_train))
         figure = figures.loss_chart(curves, lines=("minibatch", "train"), unit="example", log_x=log, empty=EMPTY)

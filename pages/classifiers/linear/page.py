@@ -44,9 +44,7 @@ with st.sidebar:
     model = forms.form(kind, ["initialization", "scale"], prefix=PAGE, **options, defaults={"initialization": "normal"})
     train = shared.train_settings(PAGE, TRAIN, options, DEFAULTS)
 
-config = ClassifierRunConfig(
-    data=data_config, model=forms.parse(kind, model), train=forms.parse(ClassifierTrainConfig, train)
-)
+config = ClassifierRunConfig(data=data_config, model=kind.parse(model), train=ClassifierTrainConfig.parse(train))
 controls.buttons(PAGE, config, view)
 
 
@@ -58,8 +56,8 @@ def training() -> None:
 
 
 def confusion() -> None:
-    model, data, snapshot = shared.selected_classifier(PAGE, config, view)
-    shared.confusion(PAGE, model, data, snapshot, shared.pick_split(PAGE, data, view))
+    config_of_run, snapshot = shared.selected_snapshot(PAGE, config, view)
+    shared.confusion(PAGE, config_of_run, snapshot, shared.pick_split(PAGE, data, view))
 
 
 draw_tabs(

@@ -8,14 +8,15 @@ from lmcore import figures
 from lmcore.cache import cached
 from lmcore.data.corpora import Split
 from lmcore.data.datasets import TOYS, Dataset
-from lmcore.inspection.decision_regions import Points, decision_planes, decision_regions
-from lmcore.models.numpy_linear import LinearClassifier
+from lmcore.inspection.decision_regions import N_POINTS, decision_planes, decision_regions, inspect
 from lmcore.runs.view import RunView
 from lmcore.training.config import ClassifierRunConfig
 from lmcore.training.history import Snapshot
 from pages.classifiers import shared
 from pages.classifiers.linear import points
+from ui import load
 from ui.live_chart import Chart, live
+from ui.server import engine
 
 MAX_DRAWN = 2000
 """Examples of each split in the picture at most; they are in random order, so the first ones are a fair sample."""
@@ -42,20 +43,11 @@ def show(page: str, config: ClassifierRunConfig, snapshot: Snapshot, data: Datas
 
 @cached(max_bytes=50_000_000)
 def _regions(config: ClassifierRunConfig, snapshot: Snapshot, splits: tuple[Split, ...]) -> Chart:
-    model, data = shared.classifier(config, snapshot)
-    if len(data.features) == 3 and isinstance(model, LinearClassifier):
-        planes = decision_planes(model, data)
-        points = {split: _first(planes.points[split]) for split in splits}
-        figure = figures.decision_planes(replace(planes, points=points))
-        alt = "Planes between the classes, in 3-D."
-    else:
-        regions = decision_regions(model, data)
-        points = {split: _first(regions.points[split]) for split in splits}
-        figure = figures.decision_regions(replace(regions, points=points))
-        alt = "Decision regions of the classes."
+    data = load.dataset(config.data)
+    is_solid = len(data.features) == 3
+    compute = decision_planes if is_solid else decision_regions
+    record = engine().compute(inspect, compute, config, snapshot, N_POINTS, MAX_DRAWN)
+    record = replace(record, points={split: record.points[split] for split in splits})
+    figure = figures.decision_planes(record) if is_solid else figures.decision_regions(record)
+    alt = "Planes between the classes, in 3-D." if is_solid else "Decision regions of the classes."
     return Chart.of(figure, f"{alt} {shared.accuracy(snapshot)}", columns=6, revision=data.title)
-
-
-def _first(points: Points) -> Points:
-    """The first `MAX_DRAWN` examples."""
-    return Points(points.positions[:MAX_DRAWN], points.classes[:MAX_DRAWN], points.predictions[:MAX_DRAWN])

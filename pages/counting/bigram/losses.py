@@ -1,18 +1,16 @@
 """The loss of a count model: the effect of smoothing, where the loss comes from, and higher orders."""
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from lmcore import figures
-from lmcore.cache import cached
 from lmcore.data.corpora import Corpus
 from lmcore.errors import UserError
 from lmcore.inspection import ngrams
 from lmcore.models.ngram import CountConfig, Counts
-from ui import forms
+from ui import errors, forms
+from ui.computed import computed
 from ui.live_chart import Chart, live
-from ui.server import engine
 
 LABELS = {"all": "Loss on all text", "train": "Train loss", "dev": "Dev loss", "test": "Test loss"}
 
@@ -23,7 +21,7 @@ def smoothing(corpus: Corpus, counts: Counts, config: CountConfig) -> None:
         "Add-k smoothing adds k to every count, so that no pair is impossible. Each row is then divided by its "
         "**new** sum; divided by its old sum, it would add up to more than one."
     )
-    smoothed, unsmoothed = (ngrams.derive_loss(corpus, counts, k).table.iloc[-1] for k in (config.smoothing, 0.0))
+    smoothed, unsmoothed = (_derive_loss(corpus, config.counted, k).table.iloc[-1] for k in (config.smoothing, 0.0))
     with st.container(horizontal=True):
         for split, label in LABELS.items():
             change = smoothed[split] - unsmoothed[split]
@@ -38,9 +36,12 @@ def smoothing(corpus: Corpus, counts: Counts, config: CountConfig) -> None:
     )
 
 
-def from_likelihood(corpus: Corpus, counts: Counts, config: CountConfig) -> None:
+_derive_loss = computed(ngrams.derive_loss, 1_000_000)
+
+
+def from_likelihood(corpus: Corpus, config: CountConfig) -> None:
     """From the likelihood to the loss, step by step, and the loss of simpler models."""
-    derivation = ngrams.derive_loss(corpus, counts, config.smoothing)
+    derivation = _derive_loss(corpus, config.counted, config.smoothing)
     st.latex(r"\text{loss} = -\frac{1}{N}\sum_{i=1}^{N}\ln p(\text{next}_i \mid \text{character}_i)")
     steps = {
         "Pairs N": (f"{derivation.n_pairs:,}", None),
@@ -68,12 +69,11 @@ def higher_orders(corpus: Corpus, k: float) -> None:
         mixing = forms.widget(CountConfig, "mixing", key="mixing")
         weight = forms.widget(CountConfig, "weight", key="weight", disabled=mixing != "interpolation")
         discount = forms.widget(CountConfig, "discount", key="discount", disabled=mixing != "back-off")
-    config = forms.parse(CountConfig, {"smoothing": k, "mixing": mixing, "weight": weight, "discount": discount})
+    config = CountConfig.parse({"smoothing": k, "mixing": mixing, "weight": weight, "discount": discount})
     try:
-        with st.spinner("Counting…", show_time=True):
-            table = _compare_orders(corpus, config)
+        table = _compare_orders(corpus, config)
     except UserError as error:
-        st.error(str(error))
+        errors.show(error)
         return
     live(Chart.of(figures.order_comparison(table), "Line chart of train and dev loss by order."), key="growth")
     styled = table.style.format(
@@ -86,7 +86,4 @@ def higher_orders(corpus: Corpus, k: float) -> None:
     )
 
 
-@cached(max_bytes=1_000_000)
-def _compare_orders(corpus: Corpus, config: CountConfig) -> pd.DataFrame:
-    table: pd.DataFrame = engine().compute(ngrams.compare_orders, corpus, config)
-    return table
+_compare_orders = computed(ngrams.compare_orders, 1_000_000, "Counting…")

@@ -19,13 +19,13 @@ with st.sidebar:
     smoothing = shared.smoothing_slider(1.0, key="smoothing", bind="query-params", help=description)
     counted = forms.widget(CountConfig, "counted", key="counted")
 config = CountConfig(smoothing=smoothing, counted=counted)
-counts = shared.pairs_or_stop(corpus, counted)
+counts = shared.count_pairs(corpus, counted)
 
 draw_tabs(
     {
-        "Pairs": lambda: pairs.matrix(corpus, counts, smoothing),
+        "Pairs": lambda: pairs.matrix(corpus, counts, config),
         "Smoothing": lambda: losses.smoothing(corpus, counts, config),
-        "Loss": lambda: losses.from_likelihood(corpus, counts, config),
+        "Loss": lambda: losses.from_likelihood(corpus, config),
         "Score words": lambda: score_and_sample.score_words(corpus, config),
         "Sampling": lambda: score_and_sample.sample(corpus, config),
         "n-grams": lambda: losses.higher_orders(corpus, smoothing),

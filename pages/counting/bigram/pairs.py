@@ -1,25 +1,28 @@
 """The matrix of character pairs: counts, probabilities, and what a lost dimension does to them."""
 
+import functools
+
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from lmcore import figures
 from lmcore.data.corpora import Corpus
 from lmcore.inspection import ngrams
 from lmcore.inspection.ngrams import Order, PairMatrix
-from lmcore.models.ngram import Counts
+from lmcore.models.ngram import CountConfig, Counts
+from ui.computed import computed
 from ui.live_chart import Chart, Click, live
+from ui.server import engine
 
 
-def matrix(corpus: Corpus, counts: Counts, smoothing: float) -> None:
+def matrix(corpus: Corpus, counts: Counts, config: CountConfig) -> None:
     """The heatmap of all pairs, the row of one character, and the pairs as tables."""
     orders: list[Order] = ["alphabet", "frequency"]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         values = st.segmented_control("Show", ["counts", "probabilities"], default="counts", required=True, key="show")
         order = st.segmented_control("Sort by", orders, default=orders[0], required=True, key="order")
         log = st.toggle("Logarithmic colors", True, key="log")
-    record = ngrams.pair_matrix(corpus, counts, smoothing, order)
+    record = ngrams.pair_matrix(corpus, counts, config.smoothing, order)
     heatmap = figures.pair_matrix(record, values == "probabilities", log)
     clicked = live(Chart.of(heatmap, f"Heatmap of the {values} of all character pairs."), key="pairs")
     first = st.selectbox(
@@ -27,7 +30,7 @@ def matrix(corpus: Corpus, counts: Counts, smoothing: float) -> None:
     )
     bars = figures.next_characters(record, record.labels.index(first))
     live(Chart.of(bars, f"Bar chart of the characters that follow {first}."), key="follows")
-    _tables(ngrams.pair_table(corpus, counts))
+    _tables(corpus, config)
 
 
 def _chosen_row(clicked: Click | None, record: PairMatrix) -> int:
@@ -37,18 +40,21 @@ def _chosen_row(clicked: Click | None, record: PairMatrix) -> int:
     return record.labels.index("a") if "a" in record.labels else 0
 
 
-def _tables(table: pd.DataFrame) -> None:
+def _tables(corpus: Corpus, config: CountConfig) -> None:
     """Pairs that occur and pairs that never do, with a search field and a download."""
     searched = st.text_input("Search pairs", key="search", placeholder="one or two characters", max_chars=2)
-    found = table[table["pair"].str.contains(searched, regex=False)] if searched else table
-    seen, unseen = found[found["count"] > 0], found[found["count"] == 0][["pair", "first", "second"]]
+    found = _find_pairs(corpus, config.counted, searched)
     left, right = st.columns(2)
-    left.markdown(f"**{len(seen):,} pairs occur**")
-    styled = seen.head(1000).style.format({"count": "{:,}", "probability": "{:.3%}"})
+    left.markdown(f"**{found.n_seen:,} pairs occur**")
+    styled = found.seen.style.format({"count": "{:,}", "probability": "{:.3%}"})
     left.dataframe(styled, hide_index=True, height=300)
-    right.markdown(f"**{len(unseen):,} pairs never occur**")
-    right.dataframe(unseen.head(1000), hide_index=True, height=300)
-    st.download_button("Download as CSV", lambda: table.to_csv(index=False), "pairs.csv", "text/csv", key="pairs_csv")
+    right.markdown(f"**{found.n_unseen:,} pairs never occur**")
+    right.dataframe(found.unseen, hide_index=True, height=300)
+    csv = functools.partial(engine().compute, ngrams.pairs_csv, corpus, config.counted)
+    st.download_button("Download as CSV", csv, "pairs.csv", "text/csv", key="pairs_csv")
+
+
+_find_pairs = computed(ngrams.find_pairs, 20_000_000)
 
 
 def broadcasting(corpus: Corpus, counts: Counts) -> None:

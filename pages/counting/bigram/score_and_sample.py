@@ -3,7 +3,6 @@
 import streamlit as st
 
 from lmcore import figures
-from lmcore.cache import cached
 from lmcore.data import corpora
 from lmcore.data.corpora import Corpus
 from lmcore.errors import UserError
@@ -12,13 +11,14 @@ from lmcore.generation.reader import WindowReader
 from lmcore.generation.sampling import SampleConfig
 from lmcore.inspection import ngrams
 from lmcore.models.ngram import CountConfig, NGram, score
-from ui import forms
+from ui import errors, forms
+from ui.computed import computed
 from ui.live_chart import Chart, live
+from ui.server import engine
 
-
-@cached(max_bytes=200_000_000)
-def _model(corpus: Corpus, config: CountConfig) -> NGram:
-    return NGram(corpus, config)
+_model = computed(NGram, 20_000_000, "Counting…")
+_rank_texts = computed(ngrams.rank_texts, 5_000_000, "Scoring…")
+_draw_texts = computed(ngrams.draw_texts, 5_000_000, "Sampling…")
 
 
 def score_words(corpus: Corpus, config: CountConfig) -> None:
@@ -29,12 +29,12 @@ def score_words(corpus: Corpus, config: CountConfig) -> None:
     words = right.text_area(
         "Rank several words, one per line", key="class", placeholder="emma\nandrejq", max_chars=5000
     )
-    if lines := [line.strip() for line in words.splitlines() if line.strip()]:
-        right.dataframe(ngrams.rank_texts(model, corpus, lines), hide_index=True)
+    if lines := tuple(filter(None, map(str.strip, words.splitlines()))):
+        right.dataframe(_rank_texts(model, corpus, lines), hide_index=True)
     try:
         scored = score(model, corpus, word)
     except UserError as error:
-        st.error(str(error))
+        errors.show(error)
         return
     left.text(f"Loss: {ngrams.describe_score(scored)}")
     table = ngrams.score_table(scored)
@@ -48,18 +48,15 @@ def sample(corpus: Corpus, config: CountConfig) -> None:
     with st.container(horizontal=True):
         names = ("seed", "count", "temperature")
         values = {name: forms.widget(SampleConfig, name, key=f"sample_{name}") for name in names}
-    settings = forms.parse(SampleConfig, values)
-    reader = WindowReader(model, 1)
-    first, *_ = sampling.draw_in_turn(reader, corpus, settings)
+    settings = SampleConfig.parse(values)
+    first, table = _draw_texts(model, corpus, settings)
     n = first.ids.shape[1]
     at = st.slider("Character", 1, n, 1, key="dart") if n > 1 else 1
-    step = sampling.sampling_step(reader, corpus, settings, first, at - 1)
+    step = engine().compute(sampling.sampling_step, WindowReader(model, 1), corpus, settings, first, at - 1)
     labels = corpus.vocabulary.labels
     bar = figures.probability_bars({"": step.probabilities}, labels, step.chosen, step.uniform)
     live(Chart.of(bar, "Stacked bar of the probabilities, and where the dart lands."), key="dart_chart")
     text = "".join(labels[i] for i in first.ids[0, :at])
     previous = labels[step.context[-1]] if len(step.context) else labels[0]
     st.text(f"After {previous!r}, the dart lands at {step.uniform:.4f} and hits {labels[step.chosen]!r}. Text: {text}")
-    random = sampling.sample_in_turn(reader, corpus, settings)
-    (greedy,) = sampling.sample_in_turn(reader, corpus, settings.updated(count=1, temperature=0))
-    st.dataframe(ngrams.sample_table(corpus, random, greedy), hide_index=True)
+    st.dataframe(table, hide_index=True)

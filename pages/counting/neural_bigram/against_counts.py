@@ -12,6 +12,7 @@ from lmcore.inspection.ngrams import CountComparison
 from lmcore.runs.view import RunView
 from lmcore.training.history import Snapshot
 from ui.live_chart import Chart, live
+from ui.server import engine
 
 
 def compare(snapshot: Snapshot, corpus: Corpus, view: RunView | None) -> None:
@@ -28,7 +29,7 @@ def compare(snapshot: Snapshot, corpus: Corpus, view: RunView | None) -> None:
 
 @cached(max_bytes=50_000_000)
 def _comparison(snapshot: Snapshot, corpus: Corpus) -> tuple[CountComparison, list[Chart]]:
-    record = ngrams.compare_with_counts(corpus, snapshot.arrays["next_character"])
+    record = engine().compute(ngrams.compare_with_counts, corpus, snapshot.arrays["next_character"])
     matrix = record.matrix
     counted = replace(matrix, probabilities=matrix.unsmoothed)
     logs = neural_bigram.log_counts(matrix.counts, matrix.probabilities, matrix.labels)

@@ -10,6 +10,7 @@ from lmcore.cache import cached
 from lmcore.data.corpora import Corpus
 from lmcore.inspection import neural_bigram, ngrams
 from lmcore.inspection.neural_bigram import CountTraining, Objective
+from pages.counting import shared
 from ui.live_chart import Chart, live
 from ui.server import engine
 
@@ -36,7 +37,7 @@ def against_mean_of_logs(corpus: Corpus, seed: int, learning_rate: float) -> Non
     }
     st.dataframe(pd.DataFrame(table), hide_index=True, width=560)
     st.caption(f"After {STEPS:,} full-batch steps with a learning rate of {learning_rate:g}, in nats per character.")
-    matrix = ngrams.pair_matrix(corpus, ngrams.count_pairs(corpus, "train"), 0.0)
+    matrix = ngrams.pair_matrix(corpus, shared.count_pairs(corpus, "train"), 0.0)
     shown = corpus.most_frequent(len(matrix.labels))
     learned = replace(matrix, probabilities=wrong.probabilities[shown][:, shown])
     heatmap = figures.pair_probabilities(learned, title="learned from −log(mean p)")
@@ -49,7 +50,7 @@ def against_mean_of_logs(corpus: Corpus, seed: int, learning_rate: float) -> Non
 
 @cached(max_bytes=20_000_000)
 def _training(corpus: Corpus, learning_rate: float, seed: int, objective: Objective) -> CountTraining:
-    counts = ngrams.count_pairs(corpus, "train")
+    counts = shared.count_pairs(corpus, "train")
     training: CountTraining = engine().compute(
         neural_bigram.train_on_counts, counts, STEPS, learning_rate, seed, objective
     )

@@ -23,13 +23,13 @@ st.write("Press **Start** and watch gradient descent arrive at the same probabil
 view = attach.shown_run(PAGE, {"train": TrainConfig})
 attach.list_interrupted()
 corpus_config, corpus = pick_corpus(fixed=view is not None)
-shared.pairs_or_stop(corpus, "train")
+shared.count_pairs(corpus, "train")
 options = controls.field_options(PAGE, view)
 with st.sidebar:
     train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **options, defaults=DEFAULTS)
     with st.expander("More settings"):
         train |= forms.form(TrainConfig, MORE, prefix=PAGE, **options, defaults=DEFAULTS)
-config = RunConfig(corpus=corpus_config, model=NeuralBigramConfig(), train=forms.parse(TrainConfig, train))
+config = RunConfig(corpus=corpus_config, model=NeuralBigramConfig(), train=TrainConfig.parse(train))
 
 
 def training() -> None:

@@ -21,7 +21,9 @@ def on_one_word(corpus: Corpus, seed: int) -> None:
     )
     taken = st.session_state.setdefault(TAKEN, 0)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        word = st.text_input("Word", _short_example(corpus), key=f"nb.word.{corpus.name}", max_chars=29, width=140)
+        word = st.text_input(
+            "Word", corpora.example(corpus, 6)[:6], key=f"nb.word.{corpus.name}", max_chars=29, width=140
+        )
         rate = st.number_input("Learning rate", 0.0, 100.0, 10.0, step=1.0, key="nb.rate", width=130)
         objective = st.selectbox(
             "Loss", list(OBJECTIVES), format_func=OBJECTIVES.__getitem__, key="nb.objective", width=180
@@ -49,7 +51,3 @@ def _take_step() -> None:
 
 def _start_over() -> None:
     st.session_state[TAKEN] = 0
-
-
-def _short_example(corpus: Corpus) -> str:
-    return "emma" if corpus.is_documents and "emma" in corpus.documents else corpora.example(corpus, 6)[:6]

@@ -11,6 +11,7 @@ from lmcore.errors import UserError
 from lmcore.inspection import neural_bigram, ngrams
 from lmcore.models.ngram import Matrix, mean_loss, normalize
 from pages.counting import shared
+from ui import errors
 from ui.live_chart import Chart, live
 from ui.server import engine
 
@@ -34,7 +35,7 @@ def against_smoothing(corpus: Corpus) -> None:
             "Find the closest penalty", key="nb.find_penalty", on_click=_find_penalty, args=(corpus, k), type="primary"
         )
     if message := st.session_state.pop(ERROR, None):
-        st.error(message)
+        errors.show(message)
     with st.spinner("Training to convergence…"):
         penalized = _penalized(corpus, l2)
     n_weights = penalized.size
@@ -47,7 +48,7 @@ def against_smoothing(corpus: Corpus) -> None:
 
 def _losses(corpus: Corpus, k: float, penalized: Matrix) -> None:
     """The divergence of the two models, and their losses."""
-    counts = ngrams.count_pairs(corpus, "train")
+    counts = shared.count_pairs(corpus, "train")
     smoothed = normalize(counts, k)
     divergence = neural_bigram.kl_divergence(counts, smoothed, penalized)
     with st.container(horizontal=True):
@@ -55,12 +56,12 @@ def _losses(corpus: Corpus, k: float, penalized: Matrix) -> None:
         st.metric("KL divergence (nats)", f"{divergence:.5f}", help=description, width="content")
         for model, probabilities in (("counts", smoothed), ("network", penalized)):
             for split in ("train", "dev"):
-                loss = mean_loss(ngrams.count_pairs(corpus, split), probabilities)
+                loss = mean_loss(shared.count_pairs(corpus, split), probabilities)
                 st.metric(f"{split.capitalize()} loss, {model} (nats)", f"{loss:.4f}", width="content")
 
 
 def _heatmaps(corpus: Corpus, k: float, l2: float, penalized: Matrix) -> None:
-    counts = ngrams.pair_matrix(corpus, ngrams.count_pairs(corpus, "train"), k)
+    counts = ngrams.pair_matrix(corpus, shared.count_pairs(corpus, "train"), k)
     shown = corpus.most_frequent(len(counts.labels))
     network = replace(counts, probabilities=penalized[shown][:, shown], unsmoothed=counts.probabilities)
     top = float(max(counts.probabilities.max(), network.probabilities.max()))
@@ -74,7 +75,7 @@ def _heatmaps(corpus: Corpus, k: float, l2: float, penalized: Matrix) -> None:
 
 def _find_penalty(corpus: Corpus, k: float) -> None:
     try:
-        penalty = engine().compute(neural_bigram.equivalent_penalty, ngrams.count_pairs(corpus, "train"), k)
+        penalty = engine().compute(neural_bigram.equivalent_penalty, shared.count_pairs(corpus, "train"), k)
     except UserError as error:
         st.session_state[ERROR] = str(error)
         return
@@ -84,5 +85,5 @@ def _find_penalty(corpus: Corpus, k: float) -> None:
 @cached(max_bytes=20_000_000)
 def _penalized(corpus: Corpus, l2: float) -> Matrix:
     """The probabilities of the network that minimizes loss and penalty, shape (V, V)."""
-    W = engine().compute(neural_bigram.penalized_weights, ngrams.count_pairs(corpus, "train"), l2)
+    W = engine().compute(neural_bigram.penalized_weights, shared.count_pairs(corpus, "train"), l2)
     return neural_bigram.softmax(W)

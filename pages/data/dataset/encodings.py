@@ -5,13 +5,17 @@ import streamlit as st
 
 from lmcore.data import sources, uploads
 from lmcore.data.corpora import CorpusConfig
+from ui.computed import computed
 
 MAX_SHOWN = 6
 
 
+_readings = computed(sources.readings, 1_000_000)
+
+
 def show(config: CorpusConfig) -> None:
     """The readings of a visitor's own text; nothing where its encoding is certain."""
-    if not config.source.startswith(uploads.PREFIX) or not (found := sources.readings(config.source)):
+    if not config.source.startswith(uploads.PREFIX) or not (found := _readings(config.source)):
         return
     readings = [reading for reading in found if "\ufffd" not in reading.sample][:MAX_SHOWN]
     with st.container(border=True):

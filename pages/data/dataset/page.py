@@ -4,7 +4,8 @@ from lmcore import figures
 from lmcore.data import corpora, corpus_summary
 from lmcore.errors import UserError
 from pages.data.dataset import encodings
-from ui import forms
+from ui import errors, forms
+from ui.computed import computed
 from ui.corpus_picker import keep_own_text, pick_corpus
 from ui.live_chart import Text, live
 from ui.show_code import show_code
@@ -13,6 +14,10 @@ MAX_SHOWN = 1000  # characters of the vocabulary
 
 st.title("Dataset")
 st.write("A model never sees text, only windows of indices: notice how **few characters** each prediction is based on.")
+
+
+summarize = computed(corpus_summary.summarize, 50_000_000, "Counting…")
+excerpt = computed(corpus_summary.excerpt, 1_000_000)
 
 
 def upload() -> None:
@@ -30,12 +35,12 @@ with st.expander("Use your own text", icon=":material/upload_file:"):
     st.button("Use the pasted text", key="use_paste", on_click=paste)
     st.caption("Text files in the data folder are listed as well.")
 if message := st.session_state.pop("own_text_error", None):
-    st.error(message)
+    errors.show(message)
 if message := st.session_state.pop("own_text_read", None):
     st.text(message)  # contains a file name, which must not be read as markup
 
 config, corpus = pick_corpus()
-summary = corpus_summary.summarize(corpus)
+summary = summarize(corpus)
 if corpus.remarks:
     st.info(forms.plain(" ".join(corpus.remarks)), icon=":material/info:")
 encodings.show(config)
@@ -55,7 +60,7 @@ with left:
 try:
     right.dataframe(corpus_summary.context_table(corpus, text, context), hide_index=True)
 except UserError as error:
-    right.error(str(error))
+    errors.show(error, right.error)
 
 st.subheader("Statistics")
 left, right = st.columns(2)
@@ -74,6 +79,6 @@ with right:
     st.dataframe(summary.splits.style.format(thousands=","), hide_index=True)
     if remark := corpus_summary.repetition_remark(summary):
         st.caption(f"{remark} *Drop duplicates* in the text options keeps each document once.")
-    live(Text("Excerpt", corpus_summary.excerpt(corpus), height=150), key="excerpt")
+    live(Text("Excerpt", excerpt(corpus), height=150), key="excerpt")
 
 show_code(corpora.from_text, corpora.Corpus, corpus_summary.context_table)

@@ -34,7 +34,7 @@ with st.sidebar:
         with preset:
             presets.pick(PAGE, view, model | train)
 
-config = RunConfig(corpus=corpus_config, model=forms.parse(MLPConfig, model), train=forms.parse(TrainConfig, train))
+config = RunConfig(corpus=corpus_config, model=MLPConfig.parse(model), train=TrainConfig.parse(train))
 controls.buttons(PAGE, config, view)
 
 

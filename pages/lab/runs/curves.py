@@ -12,6 +12,7 @@ from lmcore.runs.divergence import Divergence, describe_divergence, find_diverge
 from lmcore.runs.view import RunView
 from lmcore.training.loss_curve import XAxis
 from pages.lab.runs.selection import PAGE
+from ui import errors
 from ui.live_chart import Chart, live
 from ui.server import engine
 
@@ -87,7 +88,7 @@ def _divergence(one: RunView, other: RunView) -> Divergence | None:
         try:
             search.found = engine().compute(find_divergence, one, other)
         except UserError as error:
-            st.info(str(error))
+            errors.show(error, st.info)
             return None
         search.step = step
     return search.found

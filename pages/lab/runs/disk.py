@@ -11,6 +11,7 @@ from lmcore.runs.filtering import display_names
 from lmcore.runs.store import TRASH_DAYS, Header
 from pages.lab.runs import actions
 from pages.lab.runs.selection import PAGE
+from ui import errors
 from ui.run import attach
 from ui.server import engine
 
@@ -20,7 +21,7 @@ def show(headers: Sequence[Header], names: dict[str, str]) -> None:
     try:
         use = disk_use(engine().store, engine().headers())
     except UserError as error:
-        st.error(str(error))
+        errors.show(error)
         return
     st.text(
         f"The runs on this machine use {_size(use.total)} of {_size(use.limit)}, including "

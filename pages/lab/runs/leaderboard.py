@@ -6,7 +6,6 @@ from typing import Any
 import streamlit as st
 
 from lmcore import figures
-from lmcore.data import corpora
 from lmcore.data.corpora import CorpusConfig
 from lmcore.errors import UserError
 from lmcore.generation.baselines import baseline_losses
@@ -15,6 +14,8 @@ from lmcore.runs.settings import non_default_settings
 from lmcore.runs.store import Header
 from lmcore.training.config import RunConfig
 from pages.lab.runs.selection import PAGE
+from ui import errors, load
+from ui.computed import computed
 from ui.live_chart import Chart, live
 
 
@@ -26,12 +27,12 @@ def show(headers: Sequence[Header], names: dict[str, str]) -> None:
     if len(texts) < len(headers):
         st.text("Runs on other tasks are left out: their losses have different units.")
     try:
-        corpus = corpora.load(corpus_config)
+        corpus = load.corpus(corpus_config)
     except UserError as error:
-        st.info(str(error))
+        errors.show(error, st.info)
         return
     on_this = [header for header in headers if texts.get(header.id) == corpus_config]
-    record = leaderboard(on_this, names, baseline_losses(corpus))
+    record = leaderboard(on_this, names, _baseline_losses(corpus))
     words = describe_leaderboard(record)
     st.text(words)
     live(
@@ -42,6 +43,9 @@ def show(headers: Sequence[Header], names: dict[str, str]) -> None:
     if record.entries:
         st.dataframe(leaderboard_table(record), hide_index=True, column_config=_columns())
         st.caption("Dev loss at the last evaluation; until a run has finished, it is measured on part of the split.")
+
+
+_baseline_losses = computed(baseline_losses, 1_000_000)
 
 
 def _columns() -> dict[str, Any]:

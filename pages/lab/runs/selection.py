@@ -6,6 +6,7 @@ import streamlit as st
 
 from lmcore.errors import UserError
 from lmcore.runs.view import RunView
+from ui import errors
 
 PAGE = "runs"
 MAX_COMPARED = 8  # runs drawn on one chart
@@ -52,7 +53,7 @@ def attempt(action: Callable[[], None]) -> bool:
 def show_error() -> None:
     """Shows the error of the last action once."""
     if message := st.session_state.pop(ERROR, None):
-        st.error(message)
+        errors.show(message)
 
 
 def has_at_least(n_runs: int, views: dict[str, RunView]) -> bool:

@@ -10,6 +10,7 @@ from lmcore.runs.settings import settings_differences
 from lmcore.runs.view import RunView
 from pages.lab.runs import selection
 from pages.lab.runs.selection import PAGE
+from ui import errors
 from ui.live_chart import Chart, live
 from ui.server import engine
 
@@ -71,7 +72,7 @@ def histograms(views: dict[str, RunView]) -> None:
     try:
         charts = _charts(ids, step, views)
     except UserError as error:
-        st.info(str(error))
+        errors.show(error, st.info)
         return
     st.write("Outputs of each **layer** on the first minibatch, with the same bins and axes for all runs.")
     live(*charts, key=f"{PAGE}.histograms")

@@ -5,13 +5,14 @@ import math
 import streamlit as st
 
 from lmcore import figures
-from lmcore.cache import cached
 from lmcore.data.corpora import Corpus
 from lmcore.errors import UserError
 from lmcore.generation import baselines, guessing_game
 from lmcore.generation.guessing_game import Game
 from lmcore.generation.reader import Reader
-from ui import forms
+from pages.lab.sample import models
+from ui import errors, forms
+from ui.computed import computed
 from ui.live_chart import Chart, live
 from ui.server import engine
 
@@ -27,7 +28,7 @@ def show(page: str, corpus: Corpus, readers: dict[str, Reader]) -> None:
     try:
         game = _game(corpus, seed)
     except UserError as error:
-        st.error(str(error))
+        errors.show(error)
         return
     key = f"{page}.costs.{corpus.name}.{seed}"
     costs: list[float] = st.session_state.setdefault(key, [])
@@ -39,9 +40,7 @@ def show(page: str, corpus: Corpus, readers: dict[str, Reader]) -> None:
     _show_ranking(page, corpus, game, costs, readers)
 
 
-@cached(max_bytes=5_000_000)
-def _game(corpus: Corpus, seed: int) -> Game:
-    return guessing_game.new_game(corpus, seed)
+_game = computed(guessing_game.new_game, 5_000_000)
 
 
 def _show_text(corpus: Corpus, game: Game, n_guessed: int, verdict: str) -> None:
@@ -90,7 +89,8 @@ def _restart(key: str) -> None:
 
 def _show_ranking(page: str, corpus: Corpus, game: Game, costs: list[float], readers: dict[str, Reader]) -> None:
     """Mean losses of the visitor and of all models over the characters guessed so far."""
-    rivals = engine().compute(guessing_game.model_losses, corpus, game, baselines.baseline_readers(corpus) | readers)
+    counted = {name: baselines.baseline_reader(corpus, name) for name in models.baseline_names(corpus)}
+    rivals = engine().compute(guessing_game.model_losses, corpus, game, counted | readers)
     means = guessing_game.ranking(costs, rivals)
     alt = f"After {len(costs)} characters: " + ", ".join(f"{name} {mean:.2f}" for name, mean in means.items())
     live(Chart.of(figures.ranking(means, math.log(len(corpus.vocabulary))), alt), key=f"{page}.standing")

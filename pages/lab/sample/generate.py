@@ -27,7 +27,7 @@ def show(page: str, corpus: Corpus, readers: dict[str, Reader], settings: Sample
             f"this page can show {MAX_CHARACTERS:,} per model. Choose fewer or shorter texts."
         )
     drawn = {name: _draw(reader, corpus, settings) for name, reader in readers.items()}
-    records = {name: scoring.score_samples(corpus, texts, settings.prefix) for name, texts in drawn.items()}
+    records = {name: _score_samples(corpus, texts, settings.prefix) for name, texts in drawn.items()}
     _show_novelty(page, records)
     clicked = live(*_charts(records, settings), key=f"{page}.written")
     model, text, at = clicked.customdata if clicked and isinstance(clicked.customdata, list) else (0, 0, 0)
@@ -38,6 +38,7 @@ def show(page: str, corpus: Corpus, readers: dict[str, Reader], settings: Sample
 
 
 _draw = computed(sampling.draw, 50_000_000, "Sampling…")
+_score_samples = computed(scoring.score_samples, 50_000_000)
 
 
 def _show_novelty(page: str, records: dict[str, ScoredSamples]) -> None:

@@ -13,6 +13,8 @@ from lmcore.runs.store import Header
 from lmcore.training.config import RunConfig
 from lmcore.training.history import Snapshot
 from pages.lab import shared
+from ui import errors
+from ui.computed import computed
 from ui.server import engine
 
 MAX_MODELS = 4  # side by side
@@ -24,7 +26,7 @@ def pick(page: str, config: CorpusConfig, corpus: Corpus) -> dict[str, Reader]:
     on_this = [h for h in headers if isinstance(h.config, RunConfig) and h.config.corpus == config]
     names = display_names(on_this)
     runs = {names[header.id]: header for header in on_this}
-    counted = baselines.baseline_readers(corpus)
+    counted = {name: baselines.baseline_reader(corpus, name) for name in baseline_names(corpus)}
     options = [*runs, *counted]
     default = [*[*runs][:2], "bigram"] if runs else ["bigram", "trigram"]
     chosen = st.multiselect(
@@ -50,8 +52,11 @@ def _reader_of(header: Header, corpus: Corpus) -> Reader | None:
         snapshots = engine().view(header.id).snapshots
         return _reader(header.config, corpus, snapshots[-1]) if snapshots else None
     except UserError as error:
-        st.warning(str(error))
+        errors.show(error, st.warning)
         return None
+
+
+baseline_names = computed(baselines.baseline_names, 1_000_000, "Counting…")
 
 
 @cached(max_bytes=200_000_000)

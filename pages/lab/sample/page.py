@@ -19,7 +19,7 @@ defaults = {"count": 10, "length": 30} if corpus.is_documents else {"count": 2, 
 with st.sidebar:
     values = forms.form(SampleConfig, SETTINGS, prefix=f"{PAGE}_{corpus.is_documents:d}", defaults=defaults)
 
-settings = forms.parse(SampleConfig, values)
+settings = SampleConfig.parse(values)
 readers = models.pick(PAGE, corpus_config, corpus)
 draw_tabs(
     {

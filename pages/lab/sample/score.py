@@ -16,10 +16,10 @@ def show(page: str, corpus: Corpus, readers: dict[str, Reader]) -> None:
     st.write("Type a text: a character has a **high loss** where the model did not expect it.")
     example = corpora.example(corpus, 24)
     text = st.text_input("Text", example, max_chars=200, key=f"{page}.text.{corpus.name}", width=480)
-    with_uniform = {"uniform": baselines.baseline_readers(corpus)["uniform"]} | readers
+    with_uniform = {baselines.UNIFORM: baselines.baseline_reader(corpus, baselines.UNIFORM)} | readers
     record = engine().compute(scoring.score_text, corpus, with_uniform, text)
     best = min(record.mean_losses, key=lambda name: record.mean_losses[name])
     alt = f"Loss of each character under each model. Best: {best}, {record.mean_losses[best]:.2f} nats per character."
     live(Chart.of(figures.scored_text(record), alt), key=f"{page}.reading")
     if corpus.is_documents and text:
-        st.text(f"{text!r}: {scoring.novelty(corpus, text)}.")
+        st.text(f"{text!r}: {engine().compute(scoring.novelty, corpus, text)}.")

@@ -26,7 +26,7 @@ with st.sidebar:
     model = forms.form(MLPConfig, MODEL, prefix=PAGE, **options, defaults={"embedding": 2})
     train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **options, defaults={"steps": 20_000})
 
-config = RunConfig(corpus=corpus_config, model=forms.parse(MLPConfig, model), train=forms.parse(TrainConfig, train))
+config = RunConfig(corpus=corpus_config, model=MLPConfig.parse(model), train=TrainConfig.parse(train))
 controls.buttons(PAGE, config, view)
 panel.show(PAGE, config, corpus, view, extra=embedding_map.explore, language_model=False, play=False)
 

@@ -26,7 +26,7 @@ st.write(
 corpus_config, corpus = pick_corpus()
 with st.sidebar:
     shape = forms.form(MLPConfig, MODEL, prefix=PAGE)
-    train = forms.parse(TrainConfig, forms.form(TrainConfig, TRAIN, prefix=PAGE, defaults={"steps": 10_000}))
+    train = TrainConfig.parse(forms.form(TrainConfig, TRAIN, prefix=PAGE, defaults={"steps": 10_000}))
 
 preset = st.selectbox("Initialization", [*PRESETS, CUSTOM], key="init_preset", bind="query-params", width=360)
 with st.expander("Custom initialization", icon=":material/tune:"):
@@ -35,7 +35,7 @@ with st.expander("Custom initialization", icon=":material/tune:"):
 
 def run_config(name: str, direct: bool = False) -> RunConfig:
     weights = custom if name == CUSTOM else PRESETS[name]
-    model = forms.parse(MLPConfig, shape | weights | {"direct_connections": direct})
+    model = MLPConfig.parse(shape | weights | {"direct_connections": direct})
     return RunConfig(corpus=corpus_config, model=model, train=train)
 
 

@@ -6,7 +6,6 @@ import streamlit as st
 
 from lmcore import figures
 from lmcore.data.corpora import Corpus
-from lmcore.errors import UserError
 from lmcore.inspection import initialization
 from lmcore.inspection.histograms import Floats, histograms
 from lmcore.inspection.initialization import SATURATION_THRESHOLD, FirstBatch
@@ -33,13 +32,9 @@ _first_batch = computed(initialization.first_batch, 50_000_000)
 
 
 def first_minibatch(config: RunConfig, corpus: Corpus) -> None:
-    """Loss, predictions and activations; the page ends here, with a message, if the settings allow no model."""
+    """Loss, predictions and activations."""
     assert isinstance(config.model, MLPConfig)
-    try:
-        record = _first_batch(config)
-    except UserError as error:
-        st.error(str(error))
-        st.stop()
+    record = _first_batch(config)
     label, description = SATURATION[config.model.activation]
     with st.container(horizontal=True):
         st.metric("Expected loss, ln V (nats)", f"{record.guessing:.4f}", width=210)

@@ -21,9 +21,9 @@ st.write(
 
 corpus_config, corpus = pick_corpus()
 with st.sidebar:
-    settings = forms.parse(SweepConfig, forms.form(SweepConfig, list(SweepConfig.model_fields), prefix=PAGE))
-    model = forms.parse(MLPConfig, forms.form(MLPConfig, MODEL, prefix=PAGE))
-    train = forms.parse(TrainConfig, forms.form(TrainConfig, TRAIN, prefix=PAGE, defaults={"steps": 5000}))
+    settings = SweepConfig.parse(forms.form(SweepConfig, list(SweepConfig.model_fields), prefix=PAGE))
+    model = MLPConfig.parse(forms.form(MLPConfig, MODEL, prefix=PAGE))
+    train = TrainConfig.parse(forms.form(TrainConfig, TRAIN, prefix=PAGE, defaults={"steps": 5000}))
 config = RunConfig(corpus=corpus_config, model=model, train=train)
 
 found = sweep.curve(config, settings)

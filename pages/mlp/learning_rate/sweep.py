@@ -7,10 +7,10 @@ import streamlit as st
 
 from lmcore import figures
 from lmcore.cache import cached
-from lmcore.errors import UserError
 from lmcore.inspection import lr_finder
 from lmcore.inspection.lr_finder import Finding, SweepConfig, Sweeps
 from lmcore.training.config import RunConfig
+from ui import errors
 from ui.live_chart import Chart, live
 from ui.server import engine
 
@@ -47,11 +47,7 @@ def curve(config: RunConfig, settings: SweepConfig) -> Finding | None:
         What the rules suggest, or None until the sweeps are done.
     """
     shared = _shared(config.model_dump_json(), settings.model_dump_json())
-    try:
-        sweeps = shared.advance()
-    except UserError as error:
-        st.error(str(error))
-        st.stop()
+    sweeps = shared.advance()
     st.fragment(_draw, run_every=None if sweeps.done else 0.05)(shared, sweeps.done)
     return lr_finder.read_sweeps(sweeps) if sweeps.done else None
 
@@ -60,7 +56,7 @@ def _draw(shared: _SharedSweeps, was_done: bool) -> None:
     sweeps = shared.advance()
     found = lr_finder.read_sweeps(sweeps)
     if found.remark:
-        st.warning(found.remark)
+        errors.show(found.remark, st.warning)
     figure = figures.lr_finder(found, (shared.settings.lowest, shared.settings.highest))
     live(Chart.of(figure, "Line chart of the smoothed loss over the learning rate."), key="lr.curve")
     if sweeps.done and not was_done:

@@ -40,7 +40,7 @@ with st.sidebar:
     else:
         model |= forms.fixed(view.config.model, shared.INITIALIZATION, prefix=PAGE)
 
-config = RunConfig(corpus=corpus_config, model=forms.parse(MLPConfig, model), train=forms.parse(TrainConfig, train))
+config = RunConfig(corpus=corpus_config, model=MLPConfig.parse(model), train=TrainConfig.parse(train))
 with st.container(horizontal=True, vertical_alignment="center"):
     controls.buttons(PAGE, config, view)
     tuning.overfit_button(PAGE)

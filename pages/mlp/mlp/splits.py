@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from lmcore.data.corpora import SPLITS, Corpus
+from lmcore.data.corpora import Corpus
 from lmcore.errors import UserError
 from lmcore.runs.view import RunView
+from ui import load
 from ui.run import controls
 from ui.server import engine
 
@@ -15,7 +16,7 @@ def train_dev_test(page: str, corpus: Corpus, view: RunView | None) -> None:
     if not expander.open:
         return
     with expander:
-        sizes = ", ".join(f"{split} {len(corpus.streams[split]):,}" for split in SPLITS)
+        sizes = ", ".join(f"{split} {n:,}" for split, n in load.split_sizes(corpus).items())
         st.write(
             f"Characters: {sizes}. The model learns from **train**, you choose settings by **dev**, and **test** shows "
             "once, at the end, how well the final choice generalizes. Every look at it that leads to another change "

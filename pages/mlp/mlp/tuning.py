@@ -11,6 +11,7 @@ from lmcore.runs.view import RunView
 from lmcore.training.config import RunConfig, TrainConfig
 from lmcore.training.history import Snapshot
 from lmcore.training.trainer import MAX_EVALUATION_EXAMPLES
+from ui import load
 from ui.computed import computed
 from ui.run import controls
 
@@ -25,7 +26,8 @@ def hints(snapshot: Snapshot, corpus: Corpus, view: RunView | None) -> None:
     if view.config.train.one_batch:
         _what_to_expect(view.config)
         return
-    n_train, n_dev = (min(len(corpus.streams[split]), MAX_EVALUATION_EXAMPLES) for split in ("train", "dev"))
+    sizes = load.split_sizes(corpus)
+    n_train, n_dev = (min(sizes[split], MAX_EVALUATION_EXAMPLES) for split in ("train", "dev"))
     for sentence in advice.advice(view.snapshots, math.log(len(corpus.vocabulary)), n_dev, n_train):
         st.info(sentence, icon=":material/lightbulb:")
     if view.changes:

@@ -27,8 +27,8 @@ with st.sidebar:
     model = forms.form(WaveNetConfig, MODEL, prefix=PAGE, **options)
     train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **options, defaults={"steps": 20_000})
 
-architecture = forms.parse(WaveNetConfig, model)
-config = RunConfig(corpus=corpus_config, model=architecture, train=forms.parse(TrainConfig, train))
+architecture = WaveNetConfig.parse(model)
+config = RunConfig(corpus=corpus_config, model=architecture, train=TrainConfig.parse(train))
 controls.buttons(PAGE, config, view)
 panel.show(PAGE, config, corpus, view, extra=receptive_fields.tree_of(config))
 

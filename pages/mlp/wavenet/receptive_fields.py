@@ -13,6 +13,7 @@ from lmcore.models.wavenet import WaveNetConfig
 from lmcore.runs.view import RunView
 from lmcore.training.config import RunConfig, TrainConfig
 from lmcore.training.history import Snapshot
+from ui import errors
 from ui.computed import computed
 from ui.live_chart import Chart, live
 from ui.run import panel
@@ -43,7 +44,7 @@ def _tree(config: RunConfig, T: int, corpus: Corpus) -> None:
     try:
         corpus.vocabulary.encode(text)
     except UserError as error:
-        st.error(str(error))
+        errors.show(error)
         text = ""
     padded = text.rjust(T, corpus.vocabulary.labels[0])
     level, position = node = _chosen_node(levels)

@@ -47,8 +47,8 @@ with st.sidebar:
     model = forms.form(RecurrentConfig, MODEL, prefix=PAGE, **options)
     train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **options, defaults=DEFAULTS)
 
-architecture = forms.parse(RecurrentConfig, model)
-config = RunConfig(corpus=corpus_config, model=architecture, train=forms.parse(TrainConfig, train))
+architecture = RecurrentConfig.parse(model)
+config = RunConfig(corpus=corpus_config, model=architecture, train=TrainConfig.parse(train))
 controls.buttons(PAGE, config, view)
 
 draw_tabs(

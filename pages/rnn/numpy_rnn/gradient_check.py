@@ -14,6 +14,7 @@ from lmcore.models.numpy_rnn import RNN
 from lmcore.runs.view import RunView
 from lmcore.training.config import RunConfig
 from pages.rnn.numpy_rnn.step_by_step import short_sequence
+from ui import errors
 from ui.live_chart import Chart, live
 from ui.server import engine
 
@@ -39,7 +40,7 @@ def check(page: str, config: RunConfig, view: RunView | None) -> None:
                 model, sequence, max_entries=None, differences=progress.differences
             )
         except UserError as error:
-            st.error(str(error))
+            errors.show(error)
             return
         progress.bar.empty()
     else:

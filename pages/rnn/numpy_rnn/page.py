@@ -29,7 +29,7 @@ with st.sidebar:
     model = forms.form(RNNConfig, MODEL, prefix=PAGE, **options)
     train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **options, defaults=DEFAULTS)
 
-config = RunConfig(corpus=corpus_config, model=forms.parse(RNNConfig, model), train=forms.parse(TrainConfig, train))
+config = RunConfig(corpus=corpus_config, model=RNNConfig.parse(model), train=TrainConfig.parse(train))
 controls.buttons(PAGE, config, view)
 
 draw_tabs(

@@ -16,6 +16,7 @@ from lmcore.models.numpy_rnn import RNN
 from lmcore.runs.view import RunView
 from lmcore.training.config import RunConfig
 from pages.rnn import shared
+from ui import errors
 from ui.live_chart import Chart, live
 from ui.server import engine
 
@@ -36,7 +37,7 @@ def short_sequence(page: str, config: RunConfig, view: RunView | None, tab: str)
     try:
         ids = corpus.encode(text, allow_boundary=True)
     except UserError as error:
-        st.error(str(error))
+        errors.show(error)
         return None
     if len(ids) < 2:
         st.error("Type at least two characters.")

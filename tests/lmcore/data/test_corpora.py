@@ -1,5 +1,6 @@
 """Texts as numbers: vocabulary, splits and windows."""
 
+import pickle
 import tracemalloc
 import unicodedata
 
@@ -254,3 +255,17 @@ def test_an_example_is_a_typical_document_or_the_beginning() -> None:
 def test_a_dev_split_shorter_than_the_context_has_no_windows() -> None:
     X, Y = from_text("abcdefghij", config=RUNNING).windows("dev", 3)
     assert (X.shape, Y.shape) == ((0, 3), (0,))
+
+
+@pytest.mark.parametrize(
+    "text", ["emma\nava\nzoë\n" * 40, "a long running text\n" * 40, "".join(map(chr, range(0x4E00, 0x4F00)))]
+)
+def test_a_corpus_that_is_sent_in_parts_is_the_same(text: str) -> None:
+    config = CorpusConfig(source=uploads.save(text.encode(), "x"))
+    corpus, sent = corpora.load(config), corpora.assemble(pickle.loads(pickle.dumps(corpora.parts(config))))
+    for name in ("title", "vocabulary", "lines", "name", "config", "documents", "n_documents"):
+        assert getattr(sent, name) == getattr(corpus, name)
+    assert np.array_equal(sent.stream, corpus.stream)
+    assert sent.stream.dtype == np.int32
+    assert np.array_equal(sent.counts, corpus.counts)
+    assert {split: len(sent.streams[split]) for split in sent.streams} == corpora.split_sizes(corpus)

@@ -10,6 +10,9 @@ from lmcore.data.encoding import decode
 WESTERN = "Zoë\nJosé\nMüller\nFrançois\nAndré\nBjörn\nÁlvaro\nJoão\n"
 RUSSIAN = "Анна\nМария\nИван\nДмитрий\nОльга\nСергей\n"
 GREEK = "Γιώργος\nΜαρία\nΚώστας\nΕλένη\nΔημήτρης\n"
+KOREAN = "김민수\n이영희\n박지훈\n최수진\n"
+BALTIC = "Žydrūnas\nĄžuolas\nŠarūnė\nKęstutis\nĢirts\n"
+ICELANDIC = "Þórður\nGuðrún\nÆgir\nÞóra\nSigríður\n"
 JAPANESE = "田中\n鈴木\n佐藤さくら\nケンタ\nはなこ\n"
 NAMES = {
     "cp1252": WESTERN,
@@ -27,7 +30,7 @@ NAMES = {
     "cp1254": "Ayşe\nÖzgür\nİbrahim\nÇağla\nIşıl\nGökçe\n",
     "cp1255": "דוד\nשרה\nמשה\nרחל\nיעקב\n",
     "cp1256": "محمد\nفاطمة\nأحمد\nعائشة\nزينب\nيوسف\n",
-    "cp1257": "Žydrūnas\nĄžuolas\nŠarūnė\nKęstutis\nĢirts\n",
+    "cp1257": BALTIC,
     "cp874": "สมชาย\nสมหญิง\nประเสริฐ\nวิชัย\n",
     "cp437": WESTERN.replace("Á", "é").replace("ã", "á"),
     "cp850": WESTERN,
@@ -39,7 +42,25 @@ NAMES = {
     "gbk": "王伟\n李娜\n张敏\n刘洋\n",
     "gb18030": "王伟\n李娜\n张敏\n刘洋\n",
     "big5": "王偉\n李娜\n張敏\n劉洋\n陳志明\n",
-    "euc_kr": "김민수\n이영희\n박지훈\n최수진\n",
+    "euc_kr": KOREAN,
+    "johab": KOREAN,
+    "iso2022_kr": KOREAN,
+    "hz": "王伟\n李娜\n张敏\n刘洋\n",
+    "cp855": RUSSIAN,
+    "cp869": GREEK,
+    "cp720": "محمد\nفاطمة\nأحمد\nعائشة\nزينب\nيوسف\n",
+    "cp775": BALTIC,
+    "iso-8859-4": BALTIC,
+    "iso-8859-13": BALTIC,
+    "iso-8859-3": "Ĝordano\nŜtefano\nĈiela\nĴaŭdo\n",
+    "mac-iceland": ICELANDIC,
+    "cp861": ICELANDIC,
+    "ptcp154": "Қазақ\nӘлия\nҒалым\n",
+    "kz1048": "Қазақ\nӘлия\nҒалым\n",
+    "koi8-t": "Тоҷик\nҶамшед\nҚодир\n",
+    "cp037": WESTERN,
+    "cp273": WESTERN,
+    "cp500": WESTERN,
 }
 TEXTS = {
     "cp1252": "Über den Fluß führte eine schöne Brücke — „später“, sagte er, „gehen wir.“ C’était déjà l’été.\n",
@@ -59,6 +80,14 @@ TEXTS = {
 @pytest.mark.parametrize("repeated", [1, 20])
 def test_short_lists_of_names_are_read_with_the_right_letters(encoding: str, repeated: int) -> None:
     assert decode((NAMES[encoding] * repeated).encode(encoding)).text == NAMES[encoding] * repeated
+
+
+@pytest.mark.parametrize(("encoding", "text"), [("iso-8859-16", "Ștefan\nIonuț\n"), ("iso-8859-14", "Ŵyn\nTŷ\n")])
+def test_the_right_letters_are_offered_where_the_guess_is_wrong(encoding: str, text: str) -> None:
+    data = (text * 20).encode(encoding)
+    assert decode(data).is_guess
+    assert text.split()[0] in [reading.sample for reading in detection.guess(data)]
+    assert decode(data, detection.find_encoding(encoding)).text == text * 20
 
 
 @pytest.mark.parametrize("encoding", TEXTS)
@@ -110,7 +139,7 @@ def test_an_encoding_is_known_by_its_other_names(name: str, encoding: str) -> No
 
 def test_every_encoding_has_a_codec() -> None:
     for encoding in detection.GUESSED:
-        assert detection.decode_marked(b"abc", encoding) == "abc"
+        assert detection.decode_marked("abc".encode(detection.codec(encoding)), encoding) == "abc"
         assert detection.find_encoding(encoding) == encoding
 
 

@@ -159,3 +159,33 @@ def test_labels_of_every_kind_are_classes(labels: list[str], classes: tuple[str,
 def test_a_table_that_teaches_nothing_is_refused_in_words(rows: list[str], words: str) -> None:
     with pytest.raises(UserError, match=words):
         examples("a,y", rows)
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "2024-{m:02d}-{d:02d}",
+        "{m}/{d}/2024",
+        "{d:02d}.{m:02d}.2024",
+        "2024-{m:02d}-{d:02d}T10:{d:02d}:00Z",
+        "{m}:{d:02d}",
+    ],
+)
+def test_a_column_of_dates_is_left_out_and_called_so(date: str) -> None:
+    rows = [f"{i % 7},{date.format(m=1 + i % 12, d=10 + i % 13)},{'ab'[i % 2]}" for i in range(40)]
+    assert uses(examples("a,b,y", rows))["b"].startswith("left out: dates or times with ")
+
+
+def test_rare_classes_become_one_where_there_are_too_many() -> None:
+    rows = [f"{i % 7},{i % 5},{f'rare {i}' if i % 5 == 0 else 'abc'[i % 3]}" for i in range(100)]
+    found = examples("a,b,y", rows)
+    assert found.class_names[:3] == ("a", "b", "c")
+    assert len(found.class_names) == 10
+    assert (found.y == found.class_names.index("other")).sum() == 14
+    assert found.remarks == ("The column 'y' has 23 different values; the 14 rarest are one class, 'other'.",)
+
+
+@pytest.mark.parametrize("label", ["{i}", "name {i}"])
+def test_classes_are_not_grouped_where_most_are_rare_or_numbers(label: str) -> None:
+    with pytest.raises(UserError, match="'y' has 40 different values; it needs 2 to 10 classes"):
+        examples("a,b,y", [f"{i % 70},{i * i % 50},{label.format(i=i)}" for i in range(40)])

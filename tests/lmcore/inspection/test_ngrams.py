@@ -31,8 +31,18 @@ def test_the_table_lists_all_pairs_with_the_missing_ones_last(names: Corpus) -> 
     assert table["count"].is_monotonic_decreasing
 
 
+def test_a_search_finds_pairs_and_is_cut_but_counted(names: Corpus) -> None:
+    everything = ngrams.find_pairs(names, "all", max_rows=50)
+    assert (everything.n_seen, everything.n_unseen) == (627, 102)
+    assert (len(everything.seen), len(everything.unseen)) == (50, 50)
+    found = ngrams.find_pairs(names, "all", "qu")
+    assert found.seen["pair"].tolist() == ["qu"]
+    assert found.n_unseen == 0
+    assert ngrams.pairs_csv(names, "all").startswith("pair,first,second,count,probability\nn.,n,.,")
+
+
 def test_the_derivation_of_the_loss_ends_at_the_published_one(names: Corpus) -> None:
-    derivation = ngrams.derive_loss(names, ngrams.count_pairs(names), 0.0)
+    derivation = ngrams.derive_loss(names, "all", 0.0)
     assert derivation.loss == pytest.approx(2.454014, abs=5e-7)
     assert derivation.log_likelihood == pytest.approx(-2.454014 * 228146, rel=1e-6)
     assert derivation.log10_likelihood == pytest.approx(derivation.log_likelihood / np.log(10))

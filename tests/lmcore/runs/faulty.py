@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -48,6 +49,51 @@ def fill_memory_with_objects() -> None:
     kept: list[Any] = []
     while True:
         kept.append([len(kept)] * 1000)
+
+
+class TwoReasonsError(Exception):
+    """Cannot be unpickled: its arguments are not those of its constructor."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} and {second}")
+
+
+class HoldsALockError(Exception):
+    """Cannot be pickled."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.lock = threading.Lock()
+
+
+class Unreadable:
+    """Can be pickled, but unpickling it raises an exception."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __reduce__(self) -> tuple[Callable[..., None], tuple[Exception]]:
+        return throw, (self.error,)
+
+
+def throw(error: Exception) -> None:
+    raise error
+
+
+def raise_two_reasons() -> None:
+    raise TwoReasonsError("one", "two")
+
+
+def raise_with_a_lock() -> None:
+    raise HoldsALockError("one and two")
+
+
+def nest() -> list[Any]:
+    """A result that is nested too deeply to be pickled."""
+    result: list[Any] = []
+    for _ in range(100_000):
+        result = [result]
+    return result
 
 
 def noted(path: str, fault: Callable[[], None]) -> None:

@@ -9,6 +9,7 @@ from concurrent.futures import CancelledError
 import psutil
 import pytest
 
+from lmcore.errors import UserError
 from lmcore.runs.worker_pool import (
     GIGABYTE,
     DeadlineError,
@@ -50,6 +51,34 @@ def test_what_cannot_be_pickled_is_the_callers_error(pool: WorkerPool) -> None:
     with pytest.raises(TypeError, match="pickle"):
         pool.submit(threading.Lock).result(60)
     assert pool.submit(abs, -1).result(60) == 1
+
+
+@pytest.fixture
+def lasting() -> Iterator[WorkerPool]:
+    """A pool of one worker, which must live to the end of the test."""
+    lasting = WorkerPool(1, deadline=60, memory=GIGABYTE)
+    worker = lasting.submit(os.getpid).result(60)
+    yield lasting
+    assert lasting.submit(os.getpid).result(60) == worker
+    lasting.shutdown()
+
+
+@pytest.mark.parametrize("function", [faulty.raise_two_reasons, faulty.raise_with_a_lock])
+def test_an_exception_that_cannot_be_sent_arrives_in_words(lasting: WorkerPool, function: Callable[[], None]) -> None:
+    with pytest.raises(RuntimeError, match=f"one and two(?s:.*){function.__name__}"):
+        lasting.submit(function).result(60)
+
+
+def test_a_result_that_cannot_be_sent_is_an_error_of_its_call(lasting: WorkerPool) -> None:
+    with pytest.raises(RecursionError):
+        lasting.submit(faulty.nest).result(60)
+    with pytest.raises(OSError, match="gone"):
+        lasting.submit(faulty.Unreadable, OSError("gone")).result(60)
+
+
+def test_an_argument_that_cannot_be_read_is_an_error_of_its_call(lasting: WorkerPool) -> None:
+    with pytest.raises(UserError, match=r"^This text is gone\.$"):
+        lasting.submit(len, faulty.Unreadable(UserError("This text is gone."))).result(60)
 
 
 @pytest.mark.parametrize("crash", faulty.CRASHES)
