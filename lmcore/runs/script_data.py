@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmcore.data import cifar10, datasets, sources, tables, uploads
-from lmcore.data.corpora import CorpusConfig
+from lmcore.data.corpora import SPLITS, CorpusConfig
 from lmcore.data.datasets import Dataset
 from lmcore.data.downloads import RemoteFile
 from lmcore.families import AnyRunConfig
@@ -70,11 +70,11 @@ def _stem(source: str) -> str:
 
 
 def table_csv(data: Dataset) -> str:
-    """A data set as CSV: a header, then one row per example with its split (0 train, 1 dev, 2 test), class, features."""
+    """A data set as CSV: a header, then one row per example: its split (0 train, 1 dev, 2 test), class and features."""
     written = io.StringIO()
     table = csv.writer(written, lineterminator="\n")
     table.writerow(["split", "class", *(" ".join(name.split()) for name in data.features)])
-    for number, split in enumerate(("train", "dev", "test")):
+    for number, split in enumerate(SPLITS):
         X, y = data.split(split)
         table.writerows([number, k, *row] for k, row in zip(y.tolist(), X.astype(np.float64).tolist(), strict=True))
     return written.getvalue()

@@ -18,7 +18,12 @@ from ui.server import engine
 
 EXPORTS = {  # by file suffix: label, icon, MIME type, tooltip
     ".zip": ("Run", ":material/folder_zip:", "application/zip", "The complete run, to import on another computer."),
-    ".py": ("Script", ":material/terminal:", "text/x-python", "The run in plain PyTorch or NumPy, with the same losses."),
+    ".py": (
+        "Script",
+        ":material/terminal:",
+        "text/x-python",
+        "The run in plain PyTorch or NumPy: the same losses.",
+    ),
     ".ipynb": ("Notebook", ":material/book_2:", "application/x-ipynb+json", "The same code as a Jupyter notebook."),
     ".script.zip": (
         SCRIPT_AND_DATA,

@@ -35,7 +35,7 @@ CASES: dict[str, AnyRunConfig] = {
     "clipped by value": classifier_of(SOFTMAX, clip="value", clip_threshold=0.02),
     "step schedule": classifier_of(SOFTMAX, schedule="step", decay_every=3, batch_size=16),
     "plateau": classifier_of(MLP, hidden=8, schedule="plateau", patience=2, min_change=0.05, batch_size=20),
-    "plateau of the training loss": classifier_of(SOFTMAX, schedule="plateau", patience=1, min_change=0.1, watch="train"),
+    "plateau of the train loss": classifier_of(SOFTMAX, schedule="plateau", patience=1, min_change=0.1, watch="train"),
     "plateau without dev": classifier_of(SOFTMAX, schedule="plateau", patience=1, min_change=0.1, dev_share=0),
     "stops early": classifier_of(SOFTMAX, early_stopping=True, stop_patience=2, min_change=0.05, steps=500),
     "plateau, then stops": classifier_of(
@@ -119,7 +119,9 @@ DATA: dict[str, dict[str, Any]] = {
     "all digits": {"source": "digits", "examples": 5000},
 }
 
-TABLE = "size,color,kind\n" + "".join(f"{i % 7 + i / 100},{'red' if i % 3 else 'blue'},{'abc'[i % 3]}\n" for i in range(60))
+TABLE = "size,color,kind\n" + "".join(
+    f"{i % 7 + i / 100},{'red' if i % 3 else 'blue'},{'abc'[i % 3]}\n" for i in range(60)
+)
 
 
 def learns_from(config: AnyRunConfig, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +162,9 @@ def test_the_names_of_columns_may_be_anything(tmp_path: Path, monkeypatch: pytes
 def test_the_script_reads_the_published_photographs(
     examples: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = {f"{FOLDER}/{name}.bin": records(60, seed).tobytes() for seed, name in enumerate(["test_batch", "data_batch_1"])}
+    made = {
+        f"{FOLDER}/{name}.bin": records(60, seed).tobytes() for seed, name in enumerate(["test_batch", "data_batch_1"])
+    }
     archive = replace(placed(packed(made)), filename="cifar-10-binary.tar.gz")
     archive.path.write_bytes(packed(made))
     monkeypatch.setattr(cifar10, "ARCHIVE", archive)

@@ -21,7 +21,9 @@ POEM = "Über allen Gipfeln\nIst Ruh\nIn allen Wipfeln\n" * 20
 def test_a_text_of_ones_own_is_expected_under_its_name_with_its_hash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = train_run(settings_of("neural-bigram", source=uploads.save(POEM.encode(), "Wanderers Nachtlied.txt"), steps=5))
+    run = train_run(
+        settings_of("neural-bigram", source=uploads.save(POEM.encode(), "Wanderers Nachtlied.txt"), steps=5)
+    )
     written = export.export_script(run)
     assert 'else "wanderers-nachtlied.txt"' in written
     assert hashlib.sha256(POEM.encode()).hexdigest() in written
@@ -30,7 +32,9 @@ def test_a_text_of_ones_own_is_expected_under_its_name_with_its_hash(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", [scripts.SCRIPT])
     (tmp_path / "wanderers-nachtlied.txt").write_text("another poem", encoding="utf-8")
-    with pytest.raises(SystemExit, match=r"^wanderers-nachtlied.txt is not the file of the run, whose SHA-256 is .*data"):
+    with pytest.raises(
+        SystemExit, match=r"^wanderers-nachtlied.txt is not the file of the run, whose SHA-256 is .*data"
+    ):
         runpy.run_path(scripts.SCRIPT)
     (tmp_path / "wanderers-nachtlied.txt").unlink()
     with pytest.raises(SystemExit, match=r"^There is no file wanderers-nachtlied.txt\. Glassbox writes it"):

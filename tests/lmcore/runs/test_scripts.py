@@ -155,9 +155,9 @@ def test_only_the_named_packages_are_imported() -> None:
     for case in CASES.values():
         assert packages(case) == {"torch"}
     assert {family: packages(case) for family, case in SMALLEST.items()} == {
-        **dict.fromkeys(["neural-bigram", "mlp", "wavenet", "recurrent"], {"torch"}),
+        **{family: {"torch"} for family in ("neural-bigram", "mlp", "wavenet", "recurrent")},
         "rnn": {"numpy"},
-        **dict.fromkeys(["softmax-regression", "logistic-regression", "mlp-classifier"], {"numpy", "sklearn"}),
+        **{family: {"numpy", "sklearn"} for family in ("softmax-regression", "logistic-regression", "mlp-classifier")},
     }
 
 
