@@ -48,4 +48,6 @@ show_code(
     layers.BatchNorm1d,
     layers.Tanh,
     layers.ReLU,
+    config=config,
+    view=view,
 )
