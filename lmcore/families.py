@@ -46,7 +46,7 @@ class Family:
     network: Callable[..., Any]
     count_parameters: Callable[..., int]
     trainer: type[Trainer]
-    script: str | None = None  # template of the exported script; None where a run cannot be exported as one
+    script: str  # template of the exported script
     train_defaults: Mapping[str, Any] = field(default_factory=dict)  # training settings that suit the family better
 
 
@@ -74,6 +74,7 @@ FAMILIES: dict[str, Family] = {
         numpy_rnn.RNN,
         numpy_rnn.count_parameters,
         NumpyRNNTrainer,
+        "rnn.py.j2",
         train_defaults={"clip": "value", "clip_threshold": 5.0},
     ),
     "recurrent": Family(
@@ -82,6 +83,7 @@ FAMILIES: dict[str, Family] = {
         recurrent.RecurrentNet,
         recurrent.count_parameters,
         TorchRecurrentTrainer,
+        "recurrent.py.j2",
         train_defaults={"clip": "norm", "clip_threshold": 1.0},
     ),
     "softmax-regression": Family(
@@ -90,6 +92,7 @@ FAMILIES: dict[str, Family] = {
         numpy_linear.LinearClassifier,
         numpy_linear.count_parameters,
         ClassifierTrainer,
+        "softmax_regression.py.j2",
     ),
     "logistic-regression": Family(
         numpy_linear.LogisticConfig,
@@ -97,6 +100,7 @@ FAMILIES: dict[str, Family] = {
         numpy_linear.LinearClassifier,
         numpy_linear.count_parameters,
         ClassifierTrainer,
+        "logistic_regression.py.j2",
     ),
     "mlp-classifier": Family(
         numpy_mlp.MLPClassifierConfig,
@@ -104,6 +108,7 @@ FAMILIES: dict[str, Family] = {
         numpy_mlp.MLPClassifier,
         numpy_mlp.count_parameters,
         ClassifierTrainer,
+        "mlp_classifier.py.j2",
     ),
 }
 DEFAULT_FAMILY = "mlp"

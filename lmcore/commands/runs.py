@@ -58,8 +58,12 @@ def sample(run_id: str, as_json: bool, **options: Any) -> None:
 @click.argument("run_id", metavar="RUN")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def export_command(run_id: str, file: Path) -> None:
-    """Export a run to FILE: .zip for an archive, .py or .ipynb for code that reproduces it, .csv for its losses."""
-    write_atomically(file, export_run(Store().load(run_id), file.suffix))
+    """Export a run to FILE.
+
+    The end of its name says what to write: .zip for an archive, .py or .ipynb for code that reproduces the run,
+    .script.zip for this code beside the data that it reads, .csv for the losses.
+    """
+    write_atomically(file, export_run(Store().load(run_id), file.name))
     click.echo(f"{file}: {file.stat().st_size:,} bytes", err=True)
 
 

@@ -15,7 +15,7 @@ from lmcore.errors import UserError
 from lmcore.runs import scripts
 
 README, MANIFEST, CHECKPOINT = "README.txt", "manifest.json", "checkpoint.safetensors"
-LOSSES, SAMPLES, TEXT = "losses.csv", "samples.txt", scripts.TEXT
+LOSSES, SAMPLES, TEXT = "losses.csv", "samples.txt", "text.txt"
 ORIGINAL = "original.txt"
 """A user's own text as the file was given, where it is not the same as the text that was read from it."""
 

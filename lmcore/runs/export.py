@@ -24,7 +24,9 @@ from lmcore.runs.archive import (
     Manifest,
 )
 from lmcore.runs.run import Run
+from lmcore.runs.script_data import data_file
 from lmcore.training.checkpoint import FORMAT_VERSION
+from lmcore.training.classifier import early_stops
 from lmcore.training.config import RunConfig
 
 
@@ -36,7 +38,10 @@ def export_archive(run: Run) -> bytes:
     Raises:
         UserError: if the run's text is not on this computer.
     """
-    members = _members(run)
+    return _zipped(_members(run))
+
+
+def _zipped(members: Mapping[str, str | bytes]) -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         for name, content in members.items():
@@ -49,14 +54,31 @@ def export_script(run: Run) -> str:
     """The run as a Python script (`lmcore.runs.scripts`).
 
     Raises:
-        UserError: if there is no script for the model family, or the text is not on this computer.
+        UserError: if a text or table of one's own is not on this computer.
     """
-    return scripts.script(scripts.Experiment.of_run(run.config, run.changes, run.step))
+    return scripts.script(_experiment(run))
 
 
 def export_notebook(run: Run) -> str:
     """The run as a Jupyter notebook; errors as for `export_script`."""
-    return scripts.notebook(scripts.Experiment.of_run(run.config, run.changes, run.step))
+    return scripts.notebook(_experiment(run))
+
+
+def export_script_and_data(run: Run) -> bytes:
+    """The script and the notebook of a run in a zip file, beside the file that they read.
+
+    There is no such file where the script makes its data itself, or says where to download them.
+
+    Raises:
+        UserError: as for `export_script`.
+    """
+    data = data_file(run.config)
+    members: dict[str, str | bytes] = {scripts.SCRIPT: export_script(run), scripts.NOTEBOOK: export_notebook(run)}
+    return _zipped(members | ({data.name: data.content} if data and data.content is not None else {}))
+
+
+def _experiment(run: Run) -> scripts.Experiment:
+    return scripts.Experiment.of_run(run.config, run.changes, run.step, early_stops(run.snapshots))
 
 
 def export_losses(run: Run) -> str:
@@ -83,19 +105,23 @@ EXPORTERS: dict[str, Callable[[Run], str | bytes]] = {
     ".zip": export_archive,
     ".py": export_script,
     ".ipynb": export_notebook,
+    ".script.zip": export_script_and_data,
     ".csv": export_losses,
 }
 """The export formats, by file suffix."""
 
 
-def export_run(run: Run, suffix: str) -> bytes:
-    """The run as a file whose name ends in a suffix.
+def export_run(run: Run, name: str) -> bytes:
+    """The run as a file of the format that the end of its name says.
 
     Raises:
         UserError: if there is no such format, or the run cannot be exported in it.
     """
-    if suffix not in EXPORTERS:
-        raise UserError(f"A run cannot be exported as a {suffix[:20]!r} file. Choose one of: {', '.join(EXPORTERS)}.")
+    suffix = max((suffix for suffix in EXPORTERS if name.endswith(suffix)), key=len, default=None)
+    if suffix is None:
+        raise UserError(
+            f"A run cannot be exported as {name[-20:]!r}. End the name of the file in one of: {', '.join(EXPORTERS)}."
+        )
     content = EXPORTERS[suffix](run)
     return content if isinstance(content, bytes) else content.encode()
 
@@ -127,8 +153,9 @@ def _members(run: Run) -> dict[str, str | bytes]:
     members: dict[str, str | bytes] = {MANIFEST: _manifest(run), CHECKPOINT: run.encode()}
     members |= {LOSSES: export_losses(run), SAMPLES: _samples(run)}
     members |= _included_texts(run.config)
-    if scripts.has_script(run.config):
-        members |= {scripts.SCRIPT: export_script(run), scripts.NOTEBOOK: export_notebook(run)}
+    experiment, text = _experiment(run), TEXT if TEXT in members else None
+    members[scripts.SCRIPT] = scripts.script(experiment, text)
+    members[scripts.NOTEBOOK] = scripts.notebook(experiment, text)
     members[README] = _readme(run, members)
     return members
 
@@ -150,9 +177,10 @@ def _included_texts(config: AnyRunConfig) -> dict[str, bytes]:
     if not isinstance(corpus, CorpusConfig):
         table = uploads.read(config.data_name) if config.data_name.startswith(uploads.PREFIX) else b""
         return {ORIGINAL: table} if 0 < len(table) <= MAX_TEXT_BYTES else {}
-    if (text := scripts.bundled_text(corpus)) is None:
+    data = data_file(config)
+    if data is None or data.content is None:
         return {}
-    texts = {TEXT: text.encode("utf-8", errors="replace")}
+    texts = {TEXT: data.content}
     if corpus.source.startswith(uploads.PREFIX) and (original := uploads.read(corpus.source)) != texts[TEXT]:
         texts[ORIGINAL] = original
     return texts if all(len(content) <= MAX_TEXT_BYTES for content in texts.values()) else {}
@@ -179,10 +207,9 @@ def _readme(run: Run, members: Mapping[str, str | bytes]) -> str:
         f"{CHECKPOINT:24} weights, optimizer, random generator, history, snapshots (safetensors; contains no code)",
         f"{LOSSES:24} losses, for a spreadsheet",
         f"{SAMPLES:24} texts sampled during training",
+        f"{scripts.SCRIPT:24} the same run in plain PyTorch or NumPy",
+        f"{scripts.NOTEBOOK:24} the same as a Jupyter notebook",
     ]
-    if scripts.SCRIPT in members:
-        lines.append(f"{scripts.SCRIPT:24} the same run in plain PyTorch")
-        lines.append(f"{scripts.NOTEBOOK:24} the same as a Jupyter notebook")
     return "\n".join([*lines, *_readme_on_text(config, TEXT in members, ORIGINAL in members), ""])
 
 

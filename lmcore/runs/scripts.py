@@ -1,84 +1,75 @@
-"""A run as a PyTorch script or a Jupyter notebook that reproduces its losses.
+"""A run as a script or a Jupyter notebook that reproduces its losses.
 
 The code is written by Jinja templates, one per model family, and contains only what the run uses: settings that never
-change appear as numbers. It needs PyTorch and the text; the random draws are those of the run.
+change appear as numbers. It needs PyTorch or NumPy and the data; the random draws are those of the run.
 """
 
-import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
-import jinja2
 import nbformat
-from markupsafe import Markup
 
 from lmcore import families
-from lmcore.data import corpora, sources
+from lmcore.data import cifar10, corpora, datasets, sources
 from lmcore.data.corpora import CorpusConfig
-from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
-from lmcore.generation.sampling import SampleConfig
-from lmcore.training.config import BaseRunConfig, RunConfig, TrainConfig
+from lmcore.runs.script_data import data_file
+from lmcore.runs.script_settings import Settings
+from lmcore.runs.script_templates import environment
+from lmcore.training.config import ClassifierRunConfig
 from lmcore.training.history import Change
 from lmcore.training.language_model import LanguageModelTrainer
 
-SCRIPT, NOTEBOOK, TEXT = "experiment.py", "experiment.ipynb", "text.txt"
-"""File names of a script, a notebook, and the text that accompanies them."""
+SCRIPT, NOTEBOOK = "experiment.py", "experiment.ipynb"
+"""File names of a script and a notebook."""
 
 
 @dataclass(frozen=True)
 class Experiment:
     """Everything that a script reproduces: the initial config, later changes, and the number of steps."""
 
-    config: RunConfig
+    config: AnyRunConfig
     changes: tuple[Change, ...]
     steps: int
+    resumed: tuple[int, ...] = ()  # steps where early stopping ended the run, and it was resumed
 
     @classmethod
-    def of_run(cls, config: AnyRunConfig, changes: Iterable[Change], step: int) -> "Experiment":
+    def of_run(
+        cls, config: AnyRunConfig, changes: Iterable[Change], step: int, stops: Iterable[int] = ()
+    ) -> "Experiment":
         """The first ``step`` steps of a run; all of its steps if it has not started yet.
 
         Args:
             config: the run's initial config.
             changes: settings that changed during the run.
             step: steps taken so far.
-
-        Raises:
-            UserError: if there is no script for the model family.
+            stops: steps where early stopping ended the run.
         """
-        if not isinstance(config, RunConfig) or not has_script(config):
-            available = ", ".join(name for name, family in families.FAMILIES.items() if family.script)
-            raise UserError(
-                f"There is no script for the model family {config.family!r}, only for: {available}. "
-                "Export the run as a zip archive instead."
-            )
-        return cls(config, tuple(changes), step or config.train.steps)
+        return cls(config, tuple(changes), step or config.train.steps, tuple(stop for stop in stops if stop < step))
 
 
-def has_script(config: BaseRunConfig) -> bool:
-    """Whether a run with this config can be exported as a script."""
-    return families.find(config.family).script is not None
+def script(experiment: Experiment, data_name: str | None = None) -> str:
+    """The experiment as a Python script with "# %%" cells; the path of its data is its optional argument.
 
-
-def script(experiment: Experiment) -> str:
-    """The experiment as a Python script with "# %%" cells; the path of the text is its optional argument.
+    Args:
+        experiment: what the script reproduces.
+        data_name: the name of the file that it reads, if that is not its own.
 
     Raises:
-        UserError: if the text is not on this computer.
+        UserError: if the data of the run are one's own and not on this computer.
     """
-    return _render(experiment, is_notebook=False)
+    return _render(experiment, data_name, is_notebook=False)
 
 
-def notebook(experiment: Experiment) -> str:
-    """The experiment as a Jupyter notebook (JSON); it reads the text from its own folder.
+def notebook(experiment: Experiment, data_name: str | None = None) -> str:
+    """The experiment as a Jupyter notebook (JSON); it reads its data from its own folder.
 
-    Raises:
-        UserError: if the text is not on this computer.
+    Arguments and errors as for `script`.
     """
     cells = []
-    for i, (is_markdown, source) in enumerate(_split_cells(_render(experiment, is_notebook=True))):
+    for i, (is_markdown, source) in enumerate(_split_cells(_render(experiment, data_name, is_notebook=True))):
         make = nbformat.v4.new_markdown_cell if is_markdown else nbformat.v4.new_code_cell
         cells.append(make(source, id=f"cell-{i}"))
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -86,161 +77,63 @@ def notebook(experiment: Experiment) -> str:
     return written
 
 
-def text_file_name(config: CorpusConfig) -> str:
-    """The name of the file from which a script reads its text."""
-    return f"{config.source}.txt" if config.source in _catalog() else TEXT
-
-
-def bundled_text(config: CorpusConfig) -> str | None:
-    """The text that must accompany a script; None for a catalog text, which the script says how to download.
-
-    Raises:
-        UserError: if the text is not on this computer.
-    """
-    if config.source in _catalog():
-        return None
-    return sources.read(config.source, config.locales, config.alphabet, config.encoding).text
-
-
-def _catalog() -> dict[str, sources.Source]:
-    return {source.name: source for source in sources.catalog()}
-
-
-# ---------------------------------------------------------------- training settings over time
-
-
-class _Settings:
-    """The training settings of an experiment: their initial values and how they change."""
-
-    def __init__(self, experiment: Experiment) -> None:
-        self.train = experiment.config.train
-        self.changes = _effective_changes(self.train, experiment.changes, experiment.steps)
-        names = sorted({name for changed in self.changes.values() for name in changed})
-        self.varied = {name: self.initial(name) for name in names}  # initial values of the settings that change
-
-    def initial(self, name: str) -> Any:
-        """The value of a setting in the first step."""
-        return getattr(self.train, name)
-
-    def values(self, name: str) -> list[Any]:
-        """All values that a setting takes, without repeats."""
-        later = [changed[name] for changed in self.changes.values() if name in changed]
-        return list(dict.fromkeys([self.initial(name), *later]))
-
-    def is_used(self, name: str) -> bool:
-        """Whether a setting is ever on, or not zero."""
-        return any(self.values(name))
-
-    def penalties(self, weights: Mapping[str, Sequence[str]]) -> list[tuple[tuple[str, ...], list[str]]]:
-        """The names of the L2 settings in use, and the weight matrices to which they apply.
-
-        Args:
-            weights: names of the weight matrices by group; each group may have an L2 setting of its own.
-        """
-        merged: dict[tuple[str, ...], list[str]] = {}
-        for group, matrices in weights.items():
-            candidates = ("l2", f"l2_{group}") if group else ("l2",)
-            if names := tuple(name for name in candidates if self.is_used(name)):
-                merged.setdefault(names, []).extend(matrices)
-        return list(merged.items())
-
-
-def _effective_changes(train: TrainConfig, changes: Sequence[Change], steps: int) -> dict[int, dict[str, Any]]:
-    """By step, the settings that take another value there and affect the losses."""
-    current, effective = train, {}
-    for step in sorted({change.step for change in changes if change.step < steps}):
-        given: dict[str, Any] = {}
-        for change in changes:
-            given |= change.settings if change.step == step else {}
-        updated = current.updated(**given)
-        names = [name for name in given if name not in ("minutes", "evaluate_every")]
-        changed = {name: getattr(updated, name) for name in names if getattr(updated, name) != getattr(current, name)}
-        current = updated
-        if changed:
-            effective[step] = changed
-    return effective
-
-
 # ---------------------------------------------------------------- templates
 
 
-def _render(experiment: Experiment, is_notebook: bool) -> str:
+def _render(experiment: Experiment, data_name: str | None, is_notebook: bool) -> str:
     config = experiment.config
-    is_documents = corpora.load(config.corpus).is_documents
-    source = _catalog().get(config.corpus.source)
-    template = families.find(config.family).script
-    assert template is not None
-    return (
-        environment()
-        .get_template(template)
-        .render(
-            family=config.family,
-            steps=experiment.steps,
-            corpus=config.corpus,
-            model=config.model,
-            settings=_Settings(experiment),
-            samples=_sample_config(is_documents),
-            is_documents=is_documents,
-            is_notebook=is_notebook,
-            text_file=text_file_name(config.corpus),
-            text_url=source.remote_file.url if source and source.remote_file else None,
-        )
-    )
+    template = environment().get_template(families.find(config.family).script)
+    data = data_file(config)
+    values = {
+        "family": config.family,
+        "steps": experiment.steps,
+        "model": config.model,
+        "is_notebook": is_notebook,
+        "data": replace(data, name=data_name) if data and data_name else data,
+    } | (_of_classifier(experiment) if isinstance(config, ClassifierRunConfig) else _of_language_model(config.corpus))
+    settings = Settings(config.train, experiment.changes, experiment.steps)
+    written = template.render(values, settings=settings)
+    if unused := {name for name in settings.varied if f'settings["{name}"]' not in written}:
+        settings = Settings(config.train, experiment.changes, experiment.steps, unused)
+        written = template.render(values, settings=settings)
+    return written.rstrip("\n") + "\n"
 
 
-def _sample_config(is_documents: bool) -> SampleConfig:
-    """How the snapshots of a run are sampled."""
-    return LanguageModelTrainer.DOCUMENT_SAMPLES if is_documents else LanguageModelTrainer.RUNNING_TEXT_SAMPLES
+def _of_language_model(corpus: CorpusConfig) -> dict[str, Any]:
+    is_documents = _is_documents(corpus)
+    # how the snapshots of a run are sampled
+    samples = LanguageModelTrainer.DOCUMENT_SAMPLES if is_documents else LanguageModelTrainer.RUNNING_TEXT_SAMPLES
+    return {"corpus": corpus, "is_documents": is_documents, "samples": samples}
 
 
-@functools.cache
-def environment() -> jinja2.Environment:
-    """Templates whose values become Python literals.
-
-    This is Jinja's autoescaping with another target language: what a template prints is turned into its `repr`, unless
-    it is code already (the output of a macro, or marked by ``|code``), so that no value can break out of its literal.
-    """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("lmcore.runs"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        finalize=pyrepr,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"code": Markup, "plain": _plain, "shape": _shape, "numbered": _numbered}
-    return environment
+def _is_documents(config: CorpusConfig) -> bool:
+    """Whether a text consists of documents; the catalog says so of a text that is not downloaded."""
+    if config.units != "auto":
+        return config.units == "lines"
+    kinds = {source.name: source.kind for source in sources.catalog()}
+    if config.source in kinds:
+        return kinds[config.source] == "documents"
+    return corpora.load(config).is_documents
 
 
-def pyrepr(value: Any) -> Markup:
-    """A value as a Python literal, strings in double quotes where possible; code is left as it is."""
-    if isinstance(value, Markup):
-        return value
-    if isinstance(value, jinja2.Undefined):
-        str(value)  # raises jinja2.UndefinedError
-    if isinstance(value, dict):
-        return Markup("{" + ", ".join(f"{pyrepr(key)}: {pyrepr(item)}" for key, item in value.items()) + "}")
-    literal = repr(value)
-    if isinstance(value, str) and '"' not in literal and literal.startswith("'"):
-        literal = f'"{literal[1:-1]}"'
-    return Markup(literal)
-
-
-def _plain(value: Any) -> Markup:
-    """A value as plain words on one line, for comments."""
-    text = f"{value:,}" if isinstance(value, int) else str(value)
-    return Markup(" ".join("".join(c if c.isprintable() else " " for c in text).split()))
-
-
-def _shape(sizes: tuple[Any, ...]) -> Markup:
-    """A tuple of sizes, some of them names of variables, as code."""
-    return Markup(f"({', '.join(map(pyrepr, sizes))}{',' if len(sizes) == 1 else ''})")
-
-
-def _numbered(name: str, count: int) -> list[str]:
-    """Names of variables: W1, W2, ..."""
-    return [f"{name}{i}" for i in range(1, count + 1)]
+def _of_classifier(experiment: Experiment) -> dict[str, Any]:
+    config = experiment.config
+    assert isinstance(config, ClassifierRunConfig)
+    if config.data.source == "cifar-10":  # not read, because it may not be downloaded
+        classes: tuple[str, ...] = cifar10.CLASSES
+        has_dev, has_points = round(config.data.dev_share * config.data.examples) > 0, False
+    else:
+        data = datasets.load(config.data)
+        classes, has_dev = data.classes, len(data.y_dev) > 0
+        has_points = bool(config.data.points) and config.data.source in datasets.TOYS and data.X_train.shape[1] == 2
+    return {
+        "config": config.data,
+        "classes": list(classes),
+        "n_classes": len(classes),
+        "has_dev": has_dev,
+        "points": has_points,
+        "resumed": experiment.resumed,
+    }
 
 
 def _split_cells(source: str) -> list[tuple[bool, str]]:

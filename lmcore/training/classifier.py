@@ -7,7 +7,7 @@ Dimensions: N examples, D features, K classes.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,6 +21,7 @@ from lmcore.models.numpy_mlp import MLPClassifier
 from lmcore.training.checkpoint import WEIGHTS
 from lmcore.training.clipping import clip_gradient
 from lmcore.training.config import ClassifierRunConfig, ClassifierTrainConfig
+from lmcore.training.history import Snapshot
 from lmcore.training.remedies import Remedy, lower_rate, round_down, with_clipping
 from lmcore.training.schedules import Patience, epoch_learning_rate
 from lmcore.training.trainer import Arrays, Trainer
@@ -41,6 +42,12 @@ MAX_FEATURE = 10.0
 def epoch_order(seed: int, epoch: int, N: int) -> Ids:
     """The order of N examples in an epoch, shape (N,)."""
     return np.random.default_rng([seed, epoch]).permutation(N)
+
+
+def early_stops(snapshots: Sequence[Snapshot]) -> list[int]:
+    """The steps at which early stopping ended a run, which may have been resumed; none for a language model."""
+    events = snapshots[-1].arrays.get("events", ()) if snapshots else ()
+    return [int(last) for kind, _, last, _ in events if kind == STOPPED]
 
 
 def steps_per_epoch(config: ClassifierTrainConfig, N: int) -> int:

@@ -5,10 +5,10 @@ import functools
 import streamlit as st
 
 from lmcore.errors import UserError
-from lmcore.runs import scripts
 from lmcore.runs.archive import MAX_ARCHIVE_BYTES
 from lmcore.runs.export import export_run
 from lmcore.runs.import_archive import Imported, import_archive
+from lmcore.runs.script_data import SCRIPT_AND_DATA
 from lmcore.runs.store import Header
 from lmcore.runs.view import RunView
 from ui import gate
@@ -18,8 +18,19 @@ from ui.server import engine
 
 EXPORTS = {  # by file suffix: label, icon, MIME type, tooltip
     ".zip": ("Run", ":material/folder_zip:", "application/zip", "The complete run, to import on another computer."),
-    ".py": ("Script", ":material/terminal:", "text/x-python", "The experiment in plain PyTorch, with the same losses."),
+    ".py": (
+        "Script",
+        ":material/terminal:",
+        "text/x-python",
+        "The run in plain PyTorch or NumPy: the same losses.",
+    ),
     ".ipynb": ("Notebook", ":material/book_2:", "application/x-ipynb+json", "The same code as a Jupyter notebook."),
+    ".script.zip": (
+        SCRIPT_AND_DATA,
+        ":material/folder_data:",
+        "application/zip",
+        "Script and notebook in a zip file, beside the text or table that they read.",
+    ),
     ".csv": ("Losses", ":material/table:", "text/csv", "The losses of all steps and snapshots, for a spreadsheet."),
 }
 MAX_UPLOAD = MAX_ARCHIVE_BYTES // 1_000_000  # MB
@@ -56,7 +67,6 @@ def export_buttons(page: str, view: RunView) -> None:
                 on_click="ignore",
                 icon=icon,
                 help=tooltip,
-                disabled=suffix in (".py", ".ipynb") and not scripts.has_script(view.config),
             )
 
 

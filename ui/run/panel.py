@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from lmcore import figures
+from lmcore import families, figures
 from lmcore.cache import cached
 from lmcore.data.corpora import Corpus, isolate
 from lmcore.errors import UserError

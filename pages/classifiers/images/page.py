@@ -5,11 +5,8 @@ import streamlit as st
 from lmcore.data import images
 from lmcore.data.datasets import DataConfig
 from lmcore.inspection.image_gallery import worst_mistakes
-from lmcore.models import numpy_mlp
 from lmcore.models.numpy_linear import SoftmaxConfig
 from lmcore.models.numpy_mlp import MLPClassifierConfig
-from lmcore.training import classifier
-from lmcore.training.clipping import clip_gradient
 from lmcore.training.config import ClassifierRunConfig, ClassifierTrainConfig
 from pages.classifiers import shared
 from pages.classifiers.images import data_picker, mistakes, own_image, weights
@@ -72,10 +69,4 @@ draw_tabs(
     key=f"{PAGE}_tab",
 )
 
-show_code(
-    numpy_mlp.MLPClassifier,
-    clip_gradient,
-    classifier.ClassifierTrainer,
-    images.as_digit,
-    worst_mistakes,
-)
+show_code(images.as_digit, worst_mistakes, config=config, view=view)

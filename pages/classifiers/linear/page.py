@@ -2,12 +2,9 @@ import functools
 
 import streamlit as st
 
-from lmcore.data import datasets
 from lmcore.data.datasets import DataConfig
 from lmcore.inspection.decision_regions import decision_regions
-from lmcore.models import numpy_linear
 from lmcore.models.numpy_linear import LogisticConfig, SoftmaxConfig
-from lmcore.training import classifier
 from lmcore.training.config import ClassifierRunConfig, ClassifierTrainConfig
 from pages.classifiers import shared
 from pages.classifiers.linear import data_picker, descents, formulas, loss_surface, regions
@@ -71,11 +68,4 @@ draw_tabs(
     key=f"{PAGE}_tab",
 )
 
-show_code(
-    numpy_linear.augment,
-    numpy_linear.binary_cross_entropy,
-    numpy_linear.categorical_cross_entropy,
-    classifier.ClassifierTrainer,
-    datasets.load,
-    decision_regions,
-)
+show_code(decision_regions, config=config, view=view)

@@ -1,7 +1,7 @@
 import streamlit as st
 
 from lmcore.inspection import neural_bigram
-from lmcore.models.neural_bigram import NeuralBigramConfig, build_neural_bigram
+from lmcore.models.neural_bigram import NeuralBigramConfig
 from lmcore.nn import layers, losses
 from lmcore.training.config import RunConfig, TrainConfig
 from pages.counting import shared
@@ -50,9 +50,10 @@ draw_tabs(
 )
 
 show_code(
-    build_neural_bigram,
     layers.Embedding,
     losses.cross_entropy,
     losses.cross_entropy_from_counts,
     neural_bigram.forward_backward,
+    config=config,
+    view=view,
 )

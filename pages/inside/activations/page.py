@@ -63,4 +63,6 @@ show_code(
     layers.ReLU,
     recurrent_activations.gru_step,
     recurrent_activations.lstm_step,
+    config=config,
+    view=view,
 )

@@ -30,4 +30,11 @@ config = RunConfig(corpus=corpus_config, model=MLPConfig.parse(model), train=Tra
 controls.buttons(PAGE, config, view)
 panel.show(PAGE, config, corpus, view, extra=embedding_map.explore, language_model=False, play=False)
 
-show_code(layers.Embedding, embeddings.embedding_map, embeddings.nearest_neighbors, embeddings.cosine_similarity)
+show_code(
+    layers.Embedding,
+    embeddings.embedding_map,
+    embeddings.nearest_neighbors,
+    embeddings.cosine_similarity,
+    config=config,
+    view=view,
+)

@@ -2,7 +2,7 @@ import streamlit as st
 
 from lmcore.inspection import initialization
 from lmcore.inspection.initialization import ALL_POSITIVE, PRESETS
-from lmcore.models.mlp import MLPConfig, build_mlp
+from lmcore.models.mlp import MLPConfig
 from lmcore.nn.initialization import initial_values
 from lmcore.nn.losses import cross_entropy
 from lmcore.training.config import RunConfig, TrainConfig
@@ -69,4 +69,4 @@ else:
     entrants = {DIRECT[direct]: run_config(preset, direct) for direct in (False, True)}
 race.race(PAGE, entrants, name_of, ["mlp"])
 
-show_code(build_mlp, initial_values, initialization.first_batch, cross_entropy)
+show_code(initial_values, initialization.first_batch, cross_entropy, config=run_config(preset))

@@ -1,9 +1,8 @@
 import streamlit as st
 
-from lmcore.generation import sampling
-from lmcore.models.mlp import MLPConfig, build_mlp
+from lmcore.models.mlp import MLPConfig
 from lmcore.nn import layers, losses
-from lmcore.training import layered, loss_curve, schedules
+from lmcore.training import loss_curve
 from lmcore.training.config import RunConfig, TrainConfig
 from pages.mlp import shared
 from pages.mlp.mlp import splits, tuning
@@ -48,13 +47,11 @@ panel.show(PAGE, config, corpus, view, extra=tuning.hints)
 splits.train_dev_test(PAGE, corpus, view)
 
 show_code(
-    build_mlp,
     layers.Embedding,
     layers.Linear,
     layers.Tanh,
     losses.cross_entropy,
-    layered.LayeredTrainer,
-    schedules.learning_rates,
-    sampling.choose,
     loss_curve.loss_curve,
+    config=config,
+    view=view,
 )

@@ -1,7 +1,7 @@
 import streamlit as st
 
 from lmcore.inspection import receptive_field
-from lmcore.models.wavenet import WaveNetConfig, build_wavenet
+from lmcore.models.wavenet import WaveNetConfig
 from lmcore.nn import layers
 from lmcore.training.config import RunConfig, TrainConfig
 from pages.mlp.wavenet import flat_vs_hierarchical, receptive_fields
@@ -35,9 +35,10 @@ panel.show(PAGE, config, corpus, view, extra=receptive_fields.tree_of(config))
 flat_vs_hierarchical.race_of_equal_size(config, architecture, corpus)
 
 show_code(
-    build_wavenet,
     layers.FlattenConsecutive,
     layers.BatchNorm1d,
     layers.Linear,
     receptive_field.receptive_fields,
+    config=config,
+    view=view,
 )

@@ -1,10 +1,8 @@
 import streamlit as st
 
 from lmcore import families
-from lmcore.generation import sampling
 from lmcore.inspection import hidden_units
-from lmcore.models.recurrent import RecurrentConfig, RecurrentNet, parameter_matched
-from lmcore.training import recurrent, sequences
+from lmcore.models.recurrent import RecurrentConfig, parameter_matched
 from lmcore.training.config import RunConfig, TrainConfig
 from pages.rnn import shared
 from pages.rnn.gru_lstm import race
@@ -62,11 +60,4 @@ draw_tabs(
     key="lstm_tab",
 )
 
-show_code(
-    RecurrentNet,
-    parameter_matched,
-    recurrent.TorchRecurrentTrainer,
-    sequences.SequenceBatches,
-    sampling.sampling_loop,
-    hidden_units.best_units,
-)
+show_code(parameter_matched, hidden_units.best_units, config=config, view=view)

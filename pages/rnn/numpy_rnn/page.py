@@ -1,10 +1,8 @@
 import streamlit as st
 
 from lmcore import families
-from lmcore.generation import sampling
 from lmcore.inspection import hidden_units
-from lmcore.models.numpy_rnn import RNN, RNNConfig
-from lmcore.training import clipping, optimizers, recurrent, sequences
+from lmcore.models.numpy_rnn import RNNConfig
 from lmcore.training.config import RunConfig, TrainConfig
 from pages.rnn import shared
 from pages.rnn.numpy_rnn import gradient_check, step_by_step
@@ -44,12 +42,4 @@ draw_tabs(
     key="rnn_tab",
 )
 
-show_code(
-    RNN,
-    recurrent.NumpyRNNTrainer,
-    sequences.SequenceBatches,
-    clipping.clip_gradient,
-    optimizers.AdaGrad,
-    sampling.sampling_loop,
-    hidden_units.best_units,
-)
+show_code(hidden_units.best_units, config=config, view=view)

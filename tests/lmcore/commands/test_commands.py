@@ -175,7 +175,7 @@ def test_check_gradients_tells_the_error_of_each_tensor() -> None:
 
 def test_a_run_is_exported_and_imported(tmp_path: Path) -> None:
     run_id = str(train("--steps", "60", *FAST)["run"])
-    for suffix in (".zip", ".py", ".ipynb", ".csv"):
+    for suffix in (".zip", ".py", ".ipynb", ".script.zip", ".csv"):
         assert run("export", run_id, str(tmp_path / f"out{suffix}"))[0] == 0
     assert "STEPS = 60" in (tmp_path / "out.py").read_text()
     code, out, _ = run("import", str(tmp_path / "out.zip"))

@@ -5,10 +5,11 @@ import math
 
 import pytest
 
-from lmcore.data import uploads
+from lmcore.data import sources, uploads
+from lmcore.errors import UserError
 from lmcore.families import run_config_from_settings
 from lmcore.runs import export, scripts
-from lmcore.runs.archive import CHECKPOINT, MEMBERS, ORIGINAL
+from lmcore.runs.archive import CHECKPOINT, MEMBERS, ORIGINAL, TEXT
 from lmcore.runs.import_archive import import_archive
 from lmcore.runs.run import Run
 from lmcore.runs.store import Store
@@ -20,21 +21,15 @@ def test_an_archive_has_all_members(archive: bytes) -> None:
     contents = members(archive)
     assert set(contents) == set(MEMBERS) - {ORIGINAL}
     assert b"python -m lmcore import" in contents["README.txt"]
-    assert contents[scripts.TEXT].decode() == scripts.bundled_text(run_config_from_settings(GERMAN_NAMES).corpus)
+    assert contents[TEXT].decode() == sources.read("given-names", GERMAN_NAMES["locales"]).text
     assert b"step 30" in contents["samples.txt"]
     assert contents[scripts.SCRIPT].startswith(b"# %% [markdown]")
-
-
-def test_the_archive_of_a_model_without_a_script_has_none() -> None:
-    contents = members(export.export_archive(small_run(family="rnn")))
-    assert set(contents) == set(MEMBERS) - {scripts.SCRIPT, scripts.NOTEBOOK, ORIGINAL}
-    assert scripts.SCRIPT.encode() not in contents["README.txt"]
 
 
 def test_the_archive_of_a_classifier_says_nothing_of_a_text() -> None:
     config = run_config_from_settings({"family": "softmax-regression", "source": "moons", "steps": 20})
     contents = members(export.export_archive(train_run(config)))
-    assert scripts.TEXT not in contents
+    assert TEXT not in contents
     assert b"text" not in contents["README.txt"].replace(b"texts sampled", b"")
 
 
@@ -52,7 +47,7 @@ def test_a_long_upload_is_left_out_and_the_readme_says_so(monkeypatch: pytest.Mo
     monkeypatch.setattr(export, "MAX_TEXT_BYTES", 100)
     contents = members(export.export_archive(run))
     assert "Add it to Glassbox before you import the run" in contents["README.txt"].decode()
-    assert scripts.TEXT not in contents
+    assert TEXT not in contents
 
 
 def test_the_losses_are_a_table_for_a_spreadsheet(run: Run) -> None:
@@ -73,6 +68,16 @@ def test_the_losses_of_a_classifier_are_per_example() -> None:
 def test_scripts_and_notebooks_are_those_of_the_run(run: Run) -> None:
     assert "STEPS = 30" in export.EXPORTERS[".py"](run)
     assert "STEPS = 30" in export.EXPORTERS[".ipynb"](run)
+
+
+def test_the_end_of_a_files_name_says_what_it_is(run: Run) -> None:
+    assert set(members(export.export_run(run, "out.script.zip"))) == {
+        *(scripts.SCRIPT, scripts.NOTEBOOK),
+        "given-names.txt",
+    }
+    assert CHECKPOINT in members(export.export_run(run, "out.zip"))
+    with pytest.raises(UserError, match=r"'out.pdf'. End the name of the file in one of: .zip, .py"):
+        export.export_run(run, "out.pdf")
 
 
 def test_a_loss_that_is_not_finite_is_an_empty_cell_and_null_and_can_be_imported() -> None:

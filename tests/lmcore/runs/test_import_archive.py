@@ -20,7 +20,7 @@ from lmcore.errors import UserError
 from lmcore.families import run_config_from_settings
 from lmcore.runs import archive as archives
 from lmcore.runs import import_archive as imports
-from lmcore.runs import scripts
+from lmcore.runs.archive import TEXT
 from lmcore.runs.export import export_archive
 from lmcore.runs.import_archive import import_archive
 from lmcore.runs.run import Run, Status
@@ -206,7 +206,7 @@ def test_whatever_can_be_trained_can_be_exported_and_imported(
 ) -> None:
     run = small_run(source=uploads.save(content, "mine"), encoding=encoding, locales=(), units="lines")
     archive, text = export_archive(run), sources.read(run.config.data_name, encoding=run.config.corpus.encoding).text
-    assert members(archive)[scripts.TEXT].decode() == text
+    assert members(archive)[TEXT].decode() == text
     elsewhere()
     imported = import_archive(archive, Store())
     assert imported.remark == ""
@@ -241,7 +241,7 @@ def test_a_model_that_is_too_large_to_be_imported_cannot_be_trained() -> None:
 
 def test_a_run_whose_text_is_missing_is_refused(elsewhere: Callable[[], None]) -> None:
     contents = members(export_archive(run_on_upload()))
-    del contents[scripts.TEXT]
+    del contents[TEXT]
     elsewhere()
     assert_refused(zipped(contents), "not on this computer")
 
@@ -249,13 +249,13 @@ def test_a_run_whose_text_is_missing_is_refused(elsewhere: Callable[[], None]) -
 def test_another_text_than_the_named_one_is_refused(elsewhere: Callable[[], None]) -> None:
     contents = members(export_archive(run_on_upload()))
     elsewhere()
-    assert_refused(zipped(contents | {scripts.TEXT: b"other"}), "not the one that its settings name")
+    assert_refused(zipped(contents | {TEXT: b"other"}), "not the one that its settings name")
     long = np.random.default_rng(0).bytes(archives.MAX_TEXT_BYTES + 1)
-    assert_refused(zipped(contents | {scripts.TEXT: long}), "its text has")
+    assert_refused(zipped(contents | {TEXT: long}), "its text has")
     name = contents["manifest.json"].decode().partition("text:")[2].partition('"')[0]
     climbing = contents["manifest.json"].replace(name.encode(), f"{name[:24]}-../../evil".encode())
     assert_refused(zipped(contents | {"manifest.json": climbing}), "not the one that its settings name")
-    del contents[scripts.TEXT]
+    del contents[TEXT]
     assert_refused(zipped(contents | {"manifest.json": climbing}), "not on this computer")
 
 

@@ -1,57 +1,31 @@
-"""The exported script and notebook: run as they are, they must give the losses that the run recorded."""
+"""The exported script: run as it is, it must give the losses that the run recorded.
+
+Here are the models that see a window, and what all scripts have in common; recurrent networks, classifiers and data
+files have tests of their own beside this one.
+"""
 
 import ast
 import json
-import runpy
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import nbformat
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lmcore import families
-from lmcore.data import sources, uploads
-from lmcore.errors import UserError
-from lmcore.models.mlp import MLPConfig
-from lmcore.runs import scripts
-from lmcore.runs.run import Run
+from lmcore.data import uploads
+from lmcore.families import AnyRunConfig
+from lmcore.runs import script_templates, scripts
 from lmcore.runs.scripts import Experiment
 from lmcore.training.config import RunConfig
 from lmcore.training.history import Change
 from tests.lmcore.runs.example_runs import GERMAN_NAMES, train_run
-
-NEAR = 2e-4  # nats: what rounding in another order may do to a loss over these few dozen steps
-
-
-def experiment(run: Run) -> Experiment:
-    return Experiment.of_run(run.config, run.changes, run.step)
-
-
-def executed(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The names that the script leaves behind."""
-    path, text = folder / scripts.SCRIPT, folder / scripts.TEXT
-    path.write_text(scripts.script(experiment(run)), encoding="utf-8")
-    content = scripts.bundled_text(run.config.corpus) or sources.read(run.config.corpus.source).text
-    text.write_text(content, encoding="utf-8")
-    monkeypatch.setattr("sys.argv", [str(path), str(text)])
-    return runpy.run_path(str(path))
-
-
-def agrees(run: Run, names: dict[str, Any]) -> None:
-    assert len(names["losses"]) == run.step == len(run.history.head)
-    assert np.abs(np.array(names["losses"]) - run.history.head).max() < NEAR
-    last = run.snapshots[-1]
-    assert names["mean_loss"](names["X"], names["Y"]) == pytest.approx(last.loss("train"), abs=NEAR)
-    assert last.loss("dev") is not None
-    assert names["mean_loss"](names["X_dev"], names["Y_dev"]) == pytest.approx(last.loss("dev"), abs=NEAR)
-    same = sum(map(str.__eq__, names["samples"], last.samples))
-    assert same >= len(last.samples) - 1  # rounding may move a random number across the border between two characters
+from tests.lmcore.runs.script_runs import SMALLEST, agrees, difference, executed, unpack
 
 
 def config(model: dict[str, Any] | None = None, corpus: dict[str, Any] | None = None, **train: Any) -> RunConfig:
@@ -152,82 +126,63 @@ def test_the_text_is_read_as_the_run_read_it(
     agrees(run, names)
 
 
-@pytest.mark.slow
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_the_script_of_any_mlp_gives_its_losses(
-    data: st.DataObject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    schemes = st.sampled_from(["normal", "kaiming", "uniform", "pytorch", "zeros"])
-    drawn = {
-        "context": st.integers(1, 5),
-        "embedding": st.integers(1, 6),
-        "hidden": st.integers(2, 12),
-        "hidden_layers": st.integers(1, 3),
-        "activation": st.sampled_from(["tanh", "relu"]),
-        "direct_connections": st.booleans(),
-        "batch_norm": st.sampled_from(["none", "hidden", "all"]),
-        "hidden_scheme": schemes,
-        "hidden_bias_scheme": schemes,
-        "output_scheme": schemes,
-        "output_bias_scheme": schemes,
-        "hidden_scale": st.floats(0.1, 1),
-    }
-    model = MLPConfig(**{name: data.draw(strategy, name) for name, strategy in drawn.items()})
-    run = train_run(
-        RunConfig.parse({"corpus": GERMAN_NAMES, "model": model, "train": {"steps": 5, "learning_rate": 0.01}})
-    )
-    names = executed(run, tmp_path, monkeypatch)
-    assert names["losses"] == pytest.approx(run.history.head.tolist(), abs=NEAR)
-
-
-def test_the_notebook_has_the_same_losses_cell_by_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = train_run(*CHANGES["optimizer"])
-    written = json.loads(scripts.notebook(experiment(run)))
-    assert (written["nbformat"], written["nbformat_minor"]) == (4, 5)
-    assert len({cell["id"] for cell in written["cells"]}) == len(written["cells"])
-    monkeypatch.chdir(tmp_path)
-    Path(scripts.TEXT).write_text(scripts.bundled_text(run.config.corpus) or "", encoding="utf-8")
-    names: dict[str, Any] = {}
-    for cell in written["cells"]:
-        if cell["cell_type"] == "code":
-            exec("".join(cell["source"]), names)
-    agrees(run, names)
-
-
-def test_the_notebook_is_valid() -> None:
-    run = train_run(CASES["wavenet"])
-    nbformat.validate(nbformat.reads(scripts.notebook(experiment(run)), as_version=4))
-
-
 def test_the_script_of_a_new_run_takes_all_its_steps() -> None:
     assert "STEPS = 40" in scripts.script(Experiment.of_run(config(), [], 0))
     assert "STEPS = 17" in scripts.script(Experiment.of_run(config(), [], 17))
 
 
-@pytest.mark.usefixtures("names_here")
-def test_the_script_says_where_to_download_a_catalog_text() -> None:
-    written = scripts.script(Experiment.of_run(config(corpus={"source": "names"}), [], 0))
-    assert "https://raw.githubusercontent.com/karpathy/makemore/" in written
-    assert scripts.bundled_text(config(corpus={"source": "names"}).corpus) is None
+PACKAGES = {"numpy", "torch", "sklearn"}
+STANDARD = {"collections", "hashlib", "io", "math", "random", "re", "sys", "tarfile", "unicodedata"}
+RUNNER = """
+import importlib.abc, json, runpy, sys
+
+class Refuse(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {refused}:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Refuse())
+names = runpy.run_path("experiment.py")
+print(json.dumps(names["losses"]))
+"""
 
 
-def test_only_torch_and_the_standard_library_are_imported() -> None:
+def packages(case: AnyRunConfig) -> set[str]:
+    """Those that a script imports, the standard library aside."""
+    lines = scripts.script(Experiment.of_run(case, [], 0)).splitlines()
+    imported = {line.split()[1].partition(".")[0] for line in lines if line.startswith(("import ", "from "))}
+    return imported - STANDARD
+
+
+def test_only_the_named_packages_are_imported() -> None:
     for case in CASES.values():
-        lines = scripts.script(Experiment.of_run(case, [], 0)).splitlines()
-        imported = {line.split()[1].partition(".")[0] for line in lines if line.startswith(("import ", "from "))}
-        assert imported <= {"collections", "math", "random", "re", "sys", "torch"}
+        assert packages(case) == {"torch"}
+    assert {family: packages(case) for family, case in SMALLEST.items()} == {
+        **{family: {"torch"} for family in ("neural-bigram", "mlp", "wavenet", "recurrent")},
+        "rnn": {"numpy"},
+        **{family: {"numpy", "sklearn"} for family in ("softmax-regression", "logistic-regression", "mlp-classifier")},
+    }
 
 
-def test_a_recurrent_network_has_no_script() -> None:
-    recurrent = families.run_config_from_settings({"family": "rnn"})
-    assert not scripts.has_script(recurrent)
-    with pytest.raises(UserError, match="neural-bigram"):
-        Experiment.of_run(recurrent, [], 0)
+@pytest.mark.slow
+@pytest.mark.parametrize("family", families.FAMILIES)
+def test_a_bare_process_gives_the_losses_of_the_run(family: str, tmp_path: Path) -> None:
+    run = train_run(SMALLEST[family])
+    unpack(run, tmp_path)
+    refused = {"lmcore", "streamlit", "pandas", "pydantic", "plotly", *(PACKAGES - packages(run.config) - {"numpy"})}
+    command = [sys.executable, "-I", "-W", "error", "-c", RUNNER.replace("{refused}", repr(refused))]
+    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert max(difference(run, json.loads(finished.stdout.splitlines()[-1]))) < 5e-5
+
+
+def test_the_model_comes_first() -> None:
+    for case in SMALLEST.values():
+        written = scripts.script(Experiment.of_run(case, [], 0))
+        assert written.index("# ## Model") < written.index("# ## Data") < written.index("# ## Training")
 
 
 def test_the_code_is_formatted_and_free_of_lint(tmp_path: Path) -> None:
-    for name, case in CASES.items():
+    for name, case in (CASES | SMALLEST).items():
         (tmp_path / f"{name}.py").write_text(scripts.script(Experiment.of_run(case, [], 0)), encoding="utf-8")
     for name, (start, steps) in CHANGES.items():
         changes = [Change(step, changed) for step, changed in steps.items()]
@@ -257,7 +212,7 @@ HOSTILE = [
 
 @given(st.one_of(st.sampled_from(HOSTILE), st.text()))
 def test_no_value_breaks_out_of_its_literal(text: str) -> None:
-    template = scripts.environment().from_string("x = {{ value }}\ny = {{ nested }}\n# {{ value|plain }}\n")
+    template = script_templates.environment().from_string("x = {{ value }}\ny = {{ nested }}\n# {{ value|plain }}\n")
     tree = ast.parse(template.render(value=text, nested={text: [text, 1.5]}).encode(errors="replace"))
     assert [type(statement) for statement in tree.body] == [ast.Assign, ast.Assign]
     x, y = (ast.literal_eval(statement.value) for statement in tree.body if isinstance(statement, ast.Assign))
@@ -267,12 +222,12 @@ def test_no_value_breaks_out_of_its_literal(text: str) -> None:
 
 def test_a_value_that_is_missing_is_an_error() -> None:
     with pytest.raises(jinja2.UndefinedError):
-        scripts.environment().from_string("{{ missing }}").render()
+        script_templates.environment().from_string("{{ missing }}").render()
 
 
 @pytest.mark.parametrize("title", HOSTILE)
-def test_the_title_of_a_text_does_not_reach_the_code(title: str) -> None:
-    source = uploads.save(f"{title}{TEXT}".encode(errors="replace"), title.replace("\0", ""))
+def test_of_the_title_of_a_text_only_letters_and_digits_reach_the_code(title: str) -> None:
+    source = uploads.save(TEXT.encode(), title.replace("\0", ""))
     written = scripts.script(Experiment.of_run(config(corpus={"source": source, "locales": ()}), [], 0))
     plain = scripts.script(Experiment.of_run(config(corpus={"source": uploads.save(TEXT.encode(), "a")}), [], 0))
-    assert written == plain
+    assert written == plain.replace("a.txt", f"{uploads.title_of(source)}.txt")
