@@ -9,7 +9,7 @@ import streamlit as st
 from pydantic.fields import FieldInfo
 
 from lmcore.config import Config
-from ui import address
+from ui import address, glossary
 
 
 def label(name: str) -> str:
@@ -20,6 +20,13 @@ def label(name: str) -> str:
 def plain(text: str) -> str:
     """Text for places where Streamlit reads Markdown, with every special character escaped."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+
+
+def tooltip(field: FieldInfo) -> str:
+    """The description of a field, and the glossary's entry of the first term in it."""
+    description = field.description or ""
+    entries = (f"**{term}**: {glossary.entries()[term]}" for term in glossary.terms_in(description)[:1])
+    return "\n\n".join([description, *entries])
 
 
 def key_of(prefix: str, name: str) -> str:
@@ -82,7 +89,7 @@ def widget(
     """
     field = config.model_fields[name]
     value = field.default if default is None else default
-    options |= {"help": field.description, "bind": address.bind(key, value, bound), "key": key}
+    options |= {"help": tooltip(field), "bind": address.bind(key, value, bound), "key": key}
     if field.annotation is bool:
         return st.toggle(label(name), value, **options)
     if get_origin(field.annotation) is Literal:

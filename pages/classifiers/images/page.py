@@ -11,6 +11,7 @@ from lmcore.training.config import ClassifierRunConfig, ClassifierTrainConfig
 from pages.classifiers import shared
 from pages.classifiers.images import data_picker, mistakes, own_image, weights
 from ui import address, forms
+from ui.explain import explain
 from ui.run import attach, controls, panel
 from ui.show_code import show_code
 from ui.tabs import draw_tabs
@@ -69,4 +70,5 @@ draw_tabs(
     key=f"{PAGE}_tab",
 )
 
+explain(__file__)
 show_code(images.as_digit, worst_mistakes, config=config, view=view)

@@ -9,6 +9,7 @@ from lmcore.training.config import ClassifierRunConfig, ClassifierTrainConfig
 from pages.classifiers import shared
 from pages.classifiers.linear import data_picker, descents, formulas, loss_surface, regions
 from ui import address, forms
+from ui.explain import explain
 from ui.run import attach, controls, panel
 from ui.show_code import show_code
 from ui.tabs import draw_tabs
@@ -68,4 +69,5 @@ draw_tabs(
     key=f"{PAGE}_tab",
 )
 
+explain(__file__)
 show_code(decision_regions, config=config, view=view)

@@ -7,6 +7,7 @@ from pages.counting import shared
 from pages.counting.bigram import losses, pairs, score_and_sample
 from ui import forms
 from ui.corpus_picker import pick_corpus
+from ui.explain import explain
 from ui.show_code import show_code
 from ui.tabs import draw_tabs
 
@@ -34,4 +35,5 @@ draw_tabs(
     key="bigram_tab",
 )
 
+explain(__file__)
 show_code(ngram.bigram_counts, ngram.normalize, ngram.mean_loss, ngram.NGram, ngram.score, sampling.choose)

@@ -8,6 +8,7 @@ from pages.counting import shared
 from pages.counting.neural_bigram import against_counts, log_of_mean, step_by_step, weight_decay
 from ui import forms
 from ui.corpus_picker import pick_corpus
+from ui.explain import explain
 from ui.run import attach, controls, panel
 from ui.show_code import show_code
 from ui.tabs import draw_tabs
@@ -49,6 +50,7 @@ draw_tabs(
     key="nb_tab",
 )
 
+explain(__file__)
 show_code(
     layers.Embedding,
     losses.cross_entropy,

@@ -7,6 +7,7 @@ from pages.data.dataset import encodings
 from ui import errors, forms
 from ui.computed import computed
 from ui.corpus_picker import keep_own_text, pick_corpus
+from ui.explain import explain
 from ui.live_chart import Text, live
 from ui.show_code import show_code
 
@@ -81,4 +82,5 @@ with right:
         st.caption(f"{remark} *Drop duplicates* in the text options keeps each document once.")
     live(Text("Excerpt", excerpt(corpus), height=150), key="excerpt")
 
+explain(__file__)
 show_code(corpora.from_text, corpora.Corpus, corpus_summary.context_table)

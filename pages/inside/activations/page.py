@@ -8,6 +8,7 @@ from lmcore.training.config import RunConfig, TrainConfig
 from pages.inside.activations import one_change, pictures, presets, recurrent
 from ui import forms
 from ui.corpus_picker import pick_corpus
+from ui.explain import explain
 from ui.run import attach, controls, panel
 from ui.show_code import show_code
 from ui.tabs import draw_tabs
@@ -51,6 +52,7 @@ draw_tabs(
     key="act_tab",
 )
 
+explain(__file__)
 show_code(
     activations.batch_activations,
     updates.updates,

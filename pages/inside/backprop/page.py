@@ -6,6 +6,7 @@ from lmcore.training.config import TrainConfig
 from pages.inside.backprop import exam, gradient_check, tensors
 from ui import forms
 from ui.corpus_picker import pick_corpus
+from ui.explain import explain
 from ui.show_code import show_code
 from ui.tabs import draw_tabs
 
@@ -26,6 +27,7 @@ draw_tabs(
     key="bp_tab",
 )
 
+explain(__file__)
 show_code(
     backprop.forward_backward,
     backprop_exam.grade,

@@ -4,6 +4,7 @@ from lmcore.inspection.batch_norm import fold
 from lmcore.nn.layers import BatchNorm1d
 from pages.inside.batch_norm import folding, one_batch, running_statistics, settings, wrong_axis
 from ui.corpus_picker import pick_corpus
+from ui.explain import explain
 from ui.show_code import show_code
 from ui.tabs import draw_tabs
 
@@ -26,4 +27,5 @@ draw_tabs(
     key="bn_tab",
 )
 
+explain(__file__)
 show_code(BatchNorm1d, fold)

@@ -9,6 +9,7 @@ from lmcore.runs.settings import settings_differences
 from pages.lab import shared
 from pages.lab.runs import actions, curves, disk, fork, leaderboard, selection, side_by_side, table
 from pages.lab.runs.selection import PAGE
+from ui.explain import explain
 from ui.server import engine
 from ui.show_code import show_code
 from ui.tabs import draw_tabs
@@ -57,4 +58,5 @@ st.write("Select **two runs** in the table: where do their losses diverge, and w
 active = any(header.status.is_active for header in shared.visible_runs())
 st.fragment(runs_and_tabs, run_every=1.0 if active else None)(active)
 
+explain(__file__)
 show_code(run_curves, settings_differences, find_divergence, pareto_frontier, Run.fork)

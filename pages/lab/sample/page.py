@@ -5,6 +5,7 @@ from lmcore.generation.sampling import SampleConfig
 from pages.lab.sample import game, generate, models, score
 from ui import forms
 from ui.corpus_picker import pick_corpus
+from ui.explain import explain
 from ui.show_code import show_code
 from ui.tabs import draw_tabs
 
@@ -30,6 +31,7 @@ draw_tabs(
     key=f"{PAGE}_tab",
 )
 
+explain(__file__)
 show_code(
     sampling.sampling_loop,
     sampling.probabilities,

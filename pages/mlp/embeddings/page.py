@@ -7,6 +7,7 @@ from lmcore.training.config import RunConfig, TrainConfig
 from pages.mlp.embeddings import embedding_map
 from ui import forms
 from ui.corpus_picker import pick_corpus
+from ui.explain import explain
 from ui.run import attach, controls, panel
 from ui.show_code import show_code
 
@@ -30,6 +31,7 @@ config = RunConfig(corpus=corpus_config, model=MLPConfig.parse(model), train=Tra
 controls.buttons(PAGE, config, view)
 panel.show(PAGE, config, corpus, view, extra=embedding_map.explore, language_model=False, play=False)
 
+explain(__file__)
 show_code(
     layers.Embedding,
     embeddings.embedding_map,

@@ -10,6 +10,7 @@ from pages.mlp import shared
 from pages.mlp.initialization import untrained_model
 from ui import forms, race
 from ui.corpus_picker import pick_corpus
+from ui.explain import explain
 from ui.show_code import show_code
 
 PAGE = "init"
@@ -69,4 +70,5 @@ else:
     entrants = {DIRECT[direct]: run_config(preset, direct) for direct in (False, True)}
 race.race(PAGE, entrants, name_of, ["mlp"])
 
+explain(__file__)
 show_code(initial_values, initialization.first_batch, cross_entropy, config=run_config(preset))

@@ -7,6 +7,7 @@ from lmcore.training.config import RunConfig, TrainConfig
 from pages.mlp.learning_rate import suggestions, sweep
 from ui import forms, race
 from ui.corpus_picker import pick_corpus
+from ui.explain import explain
 from ui.show_code import show_code
 
 PAGE = "lr"
@@ -36,4 +37,5 @@ if found is not None:
     entrants = {f"{rate:g}": config.model_copy(update={"train": train.updated(learning_rate=rate)}) for rate in rates}
     race.race(PAGE, entrants, suggestions.name_of_run(found), ["mlp"])
 
+explain(__file__)
 show_code(lr_finder.run_sweeps, lr_finder.valley, lr_finder.slide, lr_finder.steepest, lr_finder.below_divergence)

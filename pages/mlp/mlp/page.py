@@ -8,6 +8,7 @@ from pages.mlp import shared
 from pages.mlp.mlp import splits, tuning
 from ui import forms
 from ui.corpus_picker import pick_corpus
+from ui.explain import explain
 from ui.run import attach, controls, panel
 from ui.show_code import show_code
 
@@ -46,6 +47,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
 panel.show(PAGE, config, corpus, view, extra=tuning.hints)
 splits.train_dev_test(PAGE, corpus, view)
 
+explain(__file__)
 show_code(
     layers.Embedding,
     layers.Linear,

@@ -7,6 +7,7 @@ from lmcore.training.config import RunConfig, TrainConfig
 from pages.mlp.wavenet import flat_vs_hierarchical, receptive_fields
 from ui import forms
 from ui.corpus_picker import pick_corpus
+from ui.explain import explain
 from ui.run import attach, controls, panel
 from ui.show_code import show_code
 
@@ -34,6 +35,7 @@ panel.show(PAGE, config, corpus, view, extra=receptive_fields.tree_of(config))
 
 flat_vs_hierarchical.race_of_equal_size(config, architecture, corpus)
 
+explain(__file__)
 show_code(
     layers.FlattenConsecutive,
     layers.BatchNorm1d,

@@ -8,6 +8,7 @@ from pages.rnn import shared
 from pages.rnn.gru_lstm import race
 from ui import forms
 from ui.corpus_picker import pick_corpus
+from ui.explain import explain
 from ui.run import attach, controls, panel
 from ui.show_code import show_code
 from ui.tabs import draw_tabs
@@ -60,4 +61,5 @@ draw_tabs(
     key="lstm_tab",
 )
 
+explain(__file__)
 show_code(parameter_matched, hidden_units.best_units, config=config, view=view)

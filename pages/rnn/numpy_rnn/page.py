@@ -8,6 +8,7 @@ from pages.rnn import shared
 from pages.rnn.numpy_rnn import gradient_check, step_by_step
 from ui import forms
 from ui.corpus_picker import pick_corpus
+from ui.explain import explain
 from ui.run import attach, controls, panel
 from ui.show_code import show_code
 from ui.tabs import draw_tabs
@@ -42,4 +43,5 @@ draw_tabs(
     key="rnn_tab",
 )
 
+explain(__file__)
 show_code(hidden_units.best_units, config=config, view=view)
