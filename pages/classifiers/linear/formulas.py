@@ -28,7 +28,7 @@ def show(page: str, config: ClassifierRunConfig, view: RunView | None) -> None:
     with left:
         st.markdown("**Logistic regression: binary cross-entropy**")
         st.latex(r"p = \sigma(X\theta) = \frac{1}{1 + e^{-X\theta}}")
-        st.latex(r"L = -\frac{1}{N}\sum_i y_i \log p_i + (1 - y_i) \log (1 - p_i)")
+        st.latex(r"L = -\frac{1}{N}\sum_i \begin{cases} \log p_i & y_i = 1 \\ \log (1 - p_i) & y_i = 0 \end{cases}")
         st.latex(r"\frac{\partial L}{\partial\theta} = \frac{1}{N} X^\top (p - y)")
         st.code(source(numpy_linear.binary_cross_entropy), language="python")
     with right:
