@@ -1,5 +1,6 @@
 """The exported scripts of classifiers in NumPy, and the data sets that they make or read."""
 
+import runpy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -85,13 +86,21 @@ def test_the_script_changes_settings_at_the_same_steps(
 def test_a_run_that_was_resumed_after_early_stopping_goes_on_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = train_run_to_its_end(CASES["stops early"])
+    run = train_run_to_its_end(CASES["stops early"].with_train(min_change=5.0))  # nothing counts as an improvement
     stopped_at, run.status = run.step, Status.RUNNING
     while run.status == Status.RUNNING:
         run.fold(*advance(*run.next_slice(), 0.0, run.config.train.steps))
     assert stopped_at < run.step
     assert experiment(run).resumed == (stopped_at,)
     agrees(run, executed(run, tmp_path, monkeypatch))
+
+
+def test_the_script_of_a_run_that_has_not_started_stops_where_it_will_stop(tmp_path: Path) -> None:
+    config = CASES["stops early"]
+    run = train_run_to_its_end(config)
+    (tmp_path / scripts.SCRIPT).write_text(scripts.script(Experiment.of_run(config, [], 0)))
+    names = runpy.run_path(str(tmp_path / scripts.SCRIPT))
+    assert len(names["losses"]) == run.step < names["STEPS"]
 
 
 def test_the_script_of_a_fork_has_the_changes_before_and_after_it(
