@@ -14,8 +14,7 @@ check: static
 	$(BIN)/pytest -q -n 2 --dist worksteal -m "not slow"
 
 test: static
-	$(BIN)/pytest -n 2 --dist worksteal --ignore tests/browser --cov
-	$(BIN)/pytest tests/browser
+	$(BIN)/pytest -n 2 --dist worksteal --cov --durations 25
 
 static: .venv/test.stamp
 	$(BIN)/ruff check .

@@ -173,6 +173,7 @@ def test_check_gradients_tells_the_error_of_each_tensor() -> None:
     assert (code, "between 1e-12 and 1" in err) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_run_is_exported_and_imported(tmp_path: Path) -> None:
     run_id = str(train("--steps", "60", *FAST)["run"])
     for suffix in (".zip", ".py", ".ipynb", ".script.zip", ".csv"):
@@ -220,6 +221,7 @@ def test_a_recipe_runs_and_reports_which_numbers_it_reproduces() -> None:
     assert (code, "no recipe 'cake'" in error) == (2, True)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("names_here")
 def test_all_recipes_are_repeated_and_the_table_is_written(tmp_path: Path) -> None:
     page = tmp_path / "RESULTS.md"

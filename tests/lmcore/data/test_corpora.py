@@ -76,6 +76,7 @@ def test_document_windows_equal_the_naive_loop(documents: list[str], context: in
         assert windows.Y.tolist() == Y
 
 
+@pytest.mark.slow
 @given(st.text(min_size=2, max_size=60), st.integers(1, 4))
 def test_running_text_windows_are_the_text_itself(text: str, context: int) -> None:
     try:

@@ -119,6 +119,7 @@ def test_the_equivalent_penalty_is_closer_than_its_neighbors(k: float) -> None:
     assert divergences[1] >= 0
 
 
+@pytest.mark.slow
 def test_more_smoothing_is_equivalent_to_a_larger_penalty() -> None:
     penalties = [neural_bigram.equivalent_penalty(small_counts(), k) for k in (1.0, 10.0, 100.0)]
     assert penalties == sorted(penalties)

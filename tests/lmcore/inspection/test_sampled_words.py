@@ -21,6 +21,7 @@ TRAIN = TrainConfig(steps=400, seed=5, evaluate_every=100, clip="value", clip_th
 CONFIG = RunConfig(model=RNNConfig(hidden=16, sequence=10), train=TRAIN)
 
 
+@pytest.mark.slow
 def test_words_are_counted_in_a_long_sample_and_in_the_text() -> None:
     trainer = make_trainer(CONFIG, CORPUS)
     trainer.train(400)

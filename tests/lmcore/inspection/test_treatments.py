@@ -26,6 +26,7 @@ def test_a_treatment_changes_a_copy_only(treatment: str, model: MLPConfig | Wave
         assert copy.model.hidden_scale == 0.6
 
 
+@pytest.mark.slow
 def test_before_and_after_are_on_the_same_minibatch() -> None:
     config = RunConfig(corpus={"source": "given-names", "locales": ("de_DE",)}, model=MLPConfig(hidden=8))
     before, after = (activations_after(one, 5) for one in (config, apply_treatment(config, "BatchNorm")))

@@ -10,6 +10,7 @@ from lmcore.recipes.published import RECIPES
 from tests.lmcore.data.test_cifar10 import packed, placed
 
 
+@pytest.mark.slow
 def test_the_photographs_are_those_of_an_archive_of_the_published_format(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = np.random.default_rng(0)
     labels = np.arange(1500) % 10

@@ -64,6 +64,7 @@ def test_what_hung_is_tried_once_more_and_then_refused(hang: Callable[[], None])
     computations.close()
 
 
+@pytest.mark.slow
 def test_two_computations_that_hang_do_not_block_a_third(tmp_path: Path) -> None:
     computations = Computations(3, deadline=faulty.HANG, memory=GIGABYTE)
     notes = [tmp_path / hang.__name__ for hang in faulty.HANGS]

@@ -35,6 +35,7 @@ CASES: dict[str, AnyRunConfig] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_the_script_gives_the_losses_of_the_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = train_run(CASES[name])
@@ -49,6 +50,7 @@ CHANGES: dict[str, tuple[AnyRunConfig, dict[int, dict[str, Any]]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHANGES)
 def test_the_script_changes_settings_at_the_same_steps(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

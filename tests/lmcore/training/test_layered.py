@@ -277,6 +277,7 @@ OPTIMIZERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_each_optimizer_equals_torchs_over_autograd(name: str, corpus: Corpus) -> None:
     settings = {"optimizer": name, "learning_rate": 0.01, "momentum": 0.8, "weight_decay": 0.05}
