@@ -66,7 +66,9 @@ def explain(script: str) -> None:
         st.markdown(explanation.text)
         st.markdown("#### Try")
         for link in explanation.links:
-            st.page_link(link.page.script, label=f"**{link.label}**: {link.sentence}", query_params=link.settings)
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.page_link(link.page.script, label=link.label, query_params=link.settings, width="content")
+                st.markdown(link.sentence, width="content")
         with st.container(horizontal=True):
             for term in explanation.terms:
                 st.popover(term, type="tertiary").markdown(f"**{term}**: {glossary.entries()[term]}")
