@@ -61,8 +61,6 @@ function present(on) {
 let button, help;
 
 export default function () {
-  const { backgroundColor } = getComputedStyle(document.querySelector(".stApp"));
-  document.documentElement.style.setProperty("--glassbox-on-primary", backgroundColor);
   if (document.querySelector(".present-button")) return;
   button = document.createElement("button");
   button.className = "present-button";

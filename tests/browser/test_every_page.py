@@ -65,7 +65,8 @@ def resize(visitor: Visitor, width: int) -> None:
 
 def violations(visitor: Visitor) -> list[str]:
     """Serious and critical violations on the whole page: rule, element and what is wrong."""
-    foreign = {"exclude": [["[data-testid=stCode]"]]}  # the colors of Streamlit's code
+    # Streamlit's colors of code, and plotly's drawings, for which their alternative text speaks
+    foreign = {"exclude": [["[data-testid=stCode]"], [".main-svg"]]}
     found = Axe().run(visitor.page, foreign, {"resultTypes": ["violations"]}).response["violations"]
     return [
         f"{rule['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"

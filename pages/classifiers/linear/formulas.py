@@ -34,6 +34,6 @@ def show(page: str, config: ClassifierRunConfig, view: RunView | None) -> None:
     with right:
         st.markdown("**Softmax regression: categorical cross-entropy**")
         st.latex(r"p_{ik} = \frac{e^{(X\theta)_{ik}}}{\sum_j e^{(X\theta)_{ij}}}")
-        st.latex(r"L = -\frac{1}{N}\sum_i \log p_{i, y_i}")
+        st.latex(r"L = -\frac{1}{N}\sum_i \log p_{i, y_i}\;")  # the space keeps the last letter inside its box
         st.latex(r"\frac{\partial L}{\partial\theta} = \frac{1}{N} X^\top (p - \mathrm{onehot}(y))")
         st.code(source(numpy_linear.categorical_cross_entropy), language="python")
