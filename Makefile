@@ -14,7 +14,8 @@ check: static
 	$(BIN)/pytest -q -n 2 --dist worksteal -m "not slow"
 
 test: static
-	$(BIN)/pytest -n 2 --dist worksteal --cov --durations 25
+	$(BIN)/pytest -n 2 --dist worksteal --ignore tests/browser --cov
+	$(BIN)/pytest tests/browser
 
 static: .venv/test.stamp
 	$(BIN)/ruff check .

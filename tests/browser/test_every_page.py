@@ -23,6 +23,8 @@ def test_every_tab_is_readable(new_visitor: NewVisitor, path: str, scheme: str) 
     visitor = new_visitor(color_scheme=scheme)
     resize(visitor, PHONE)
     visitor.open(f"/{path}")
+    visitor.chart().wait()
+    visitor.page.wait_for_selector(".present-button", state="attached")  # which comes with a part of the page's style
     assert (brightness_of_text(visitor) > 128) == (scheme == "dark")
     problems = []
     for tab in each_tab(visitor):
