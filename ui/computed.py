@@ -4,9 +4,8 @@ import functools
 from collections.abc import Callable, Hashable
 from typing import Any, ParamSpec, TypeVar
 
-import streamlit as st
-
 from lmcore.cache import cached, default_key, n_bytes
+from ui import busy
 from ui.server import engine
 
 P = ParamSpec("P")
@@ -41,7 +40,7 @@ def computed(
 
     @functools.wraps(function)
     def shown(*args: P.args, **kwargs: P.kwargs) -> R:
-        with st.spinner(spinner, show_time=True):
+        with busy.spinner(spinner):
             return result(*args, **kwargs)
 
     return shown

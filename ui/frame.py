@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import errors, gate, links, navigation, present
+from ui import busy, errors, gate, links, navigation, present
 from ui.run import controls
 
 st.set_page_config(page_title="Glassbox", page_icon="🔍", layout="wide", initial_sidebar_state=340)
@@ -23,6 +23,7 @@ page = st.navigation(
     position="top",
 )
 present.button()
+busy.place()
 navigation.enter(page.url_path)
 gate.use_key()
 with errors.told(), links.checked(), controls.requests_expire():

@@ -58,6 +58,18 @@ function present(on) {
   dispatchEvent(new Event("glassbox.presenting"));
 }
 
+// Streamlit disables a row of tabs for a moment when an update arrives in two parts, and a tab that is disabled loses
+// the focus: it gets it back as soon as it is enabled, unless the focus has gone elsewhere meanwhile.
+function keepFocus({ target: tab }) {
+  if (tab.role !== "tab") return;
+  const observer = new MutationObserver(() => {
+    if (tab.ariaDisabled === "true") return;
+    if (document.activeElement === document.body) tab.focus({ preventScroll: true });
+    observer.disconnect();
+  });
+  queueMicrotask(() => tab.ariaDisabled === "true" && observer.observe(tab, { attributeFilter: ["aria-disabled"] }));
+}
+
 let button, help;
 
 export default function () {
@@ -70,5 +82,6 @@ export default function () {
   document.querySelector(".stApp").append(button, help);
   button.onclick = () => { present(!document.documentElement.classList.contains("presenting")); button.blur(); };
   addEventListener("keydown", onKey, true);
+  addEventListener("focusout", keepFocus, true);
   present(Boolean(sessionStorage.getItem(STORED)));
 }

@@ -1,7 +1,7 @@
 // What sticks out of the window, is cut, overlaps, or is too high on a page, in words.
 () => {
     const problems = [];
-    const shown = (node) => node.getBoundingClientRect().width > 0 && getComputedStyle(node).opacity !== "0";
+    const shown = (node) => node.checkVisibility() && node.getBoundingClientRect().width > 0 && getComputedStyle(node).opacity !== "0";
     const says = (node) => `${node.tagName} ${node.closest('[class*="st-key-"]')?.className.match(/st-key-\S+/)?.[0]} `
         + node.textContent.trim().slice(0, 40);
     const clips = (node) => node && (/auto|scroll|hidden|clip/.test(getComputedStyle(node).overflowX)
@@ -11,7 +11,7 @@
     for (const node of document.querySelectorAll('[data-testid="stMain"] *')) {
         const { left, right, width } = node.getBoundingClientRect();
         const floats = node.closest('[data-testid="stElementToolbar"]'); // appears on hover
-        const isOutside = width && !floats && (left < -1 || right > innerWidth + 1);
+        const isOutside = width && node.checkVisibility() && !floats && (left < -1 || right > innerWidth + 1);
         if (isOutside && clips(node.parentElement).matches('[data-testid="stMain"]'))
             problems.push(`outside: ${says(node)} from ${left} to ${right}`);
     }

@@ -19,11 +19,12 @@ class Server:
     Args:
         folder: where ``data/``, ``runs/`` and ``server.log`` are.
         base: path before the paths of all pages, as in "/glass".
+        script: of the app.
         variables: of the environment.
     """
 
-    def __init__(self, folder: Path, base: str = "", **variables: str) -> None:
-        self.folder, self.base, self.variables = folder, base, variables
+    def __init__(self, folder: Path, base: str = "", script: Path = ROOT / "app.py", **variables: str) -> None:
+        self.folder, self.base, self.script, self.variables = folder, base, script, variables
         self.port = _free_port()
         self.start()
 
@@ -39,7 +40,7 @@ class Server:
     def start(self) -> None:
         """Starts the process and returns when it answers."""
         folders = {"LMCORE_RUNS": str(self.folder / "runs"), "LMCORE_DATA": str(self.folder / "data")}
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.address", "127.0.0.1"]
+        command = [sys.executable, "-m", "streamlit", "run", str(self.script), "--server.address", "127.0.0.1"]
         command += ["--server.port", str(self.port), "--server.baseUrlPath", self.base]
         environment = os.environ | folders | self.variables
         with (self.folder / "server.log").open("ab") as log:

@@ -1,9 +1,12 @@
 """The README's lesson with the keyboard alone; only addresses are opened as a link does it."""
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import Locator, expect
 
+from tests.browser.conftest import NewVisitor
+from tests.browser.server import Server
 from tests.browser.visitor import Visitor
 
 MAX_PRESSES = 200
@@ -109,3 +112,35 @@ def test_two_models_beside_each_other_need_no_mouse(visitor: Visitor) -> None:
     visitor.page.keyboard.type("trigram")
     press(visitor, "Enter")
     expect(visitor.widget("sample.new").get_by_text("New: ")).to_have_count(3)
+
+
+PAGE = """
+import time
+import streamlit as st
+from ui import busy, present
+
+busy.place()
+present.button()
+st.title("A page that takes its time")
+with busy.spinner("Counting"):
+    time.sleep(1)
+st.tabs(["One", "Two"], on_change="rerun", key="tabs")
+"""
+
+
+def test_the_open_tab_keeps_the_focus(new_visitor: NewVisitor, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(PAGE, encoding="utf-8")
+    server = Server(tmp_path, script=tmp_path / "app.py", PYTHONPATH=".")
+    visitor = new_visitor(server.url)
+    visitor.open()
+    tabs = visitor.page.get_by_role("tab").all()
+    tabs[0].focus()
+    for _ in range(4):  # the update comes in two parts every second time or so
+        for key, tab in [("ArrowRight", tabs[1]), ("ArrowLeft", tabs[0])]:
+            press(visitor, key)
+            expect(visitor.page.get_by_test_id("stSpinner")).to_be_visible()
+            expect(visitor.page.get_by_test_id("stSpinner")).to_be_hidden()
+            visitor.wait_until_idle()
+            assert tab.evaluate("node => node === document.activeElement")
+    visitor.page.close()
+    server.stop()

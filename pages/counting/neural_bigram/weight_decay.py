@@ -11,7 +11,7 @@ from lmcore.errors import UserError
 from lmcore.inspection import neural_bigram, ngrams
 from lmcore.models.ngram import Matrix, mean_loss, normalize
 from pages.counting import shared
-from ui import errors
+from ui import busy, errors
 from ui.live_chart import Chart, live
 from ui.server import engine
 
@@ -36,7 +36,7 @@ def against_smoothing(corpus: Corpus) -> None:
         )
     if message := st.session_state.pop(ERROR, None):
         errors.show(message)
-    with st.spinner("Training to convergence…"):
+    with busy.spinner("Training to convergence…"):
         penalized = _penalized(corpus, l2)
     n_weights = penalized.size
     st.caption(f"{l2:.2g} × the sum of all squared weights is {l2 * n_weights:.2g} × their mean (L2 reduction: mean).")

@@ -16,6 +16,7 @@ from lmcore.recipes.recipe import Check, Computed, Evidence, Recipe
 from lmcore.runs.run import Status
 from lmcore.runs.view import RunView
 from lmcore.training.loss_curve import LossCurve, loss_curve
+from ui import busy
 from ui.computed import computed
 from ui.corpus_picker import offer_download
 from ui.live_chart import COLUMNS, Chart, Numbers, live
@@ -84,7 +85,7 @@ def _show_computed(page: str, recipe: Recipe) -> None:
     st.caption("This recipe is not a training run: its numbers are computed at once, from all examples.")
     assert recipe.compute is not None
     try:
-        with st.spinner("Computing…"):
+        with busy.spinner("Computing…"):
             result = _compute(recipe.compute)
     except UserError as error:
         st.warning(str(error))
