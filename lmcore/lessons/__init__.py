@@ -1,0 +1,1 @@
+"""Lessons: their files, what a class answers, and their rehearsal."""
