@@ -32,6 +32,9 @@ Integer = TypeVar("Integer", np.int32, np.int64)
 MAX_CONTEXT = 32
 """Maximum length of a context, in characters."""
 
+OPENING = 100
+"""Maximum length of `Corpus.opening`, in characters."""
+
 MAX_VOCABULARY = 10_000
 """Maximum number of different characters of a text."""
 
@@ -196,10 +199,18 @@ class Corpus:
         """The character that marks the start and the end of a document; empty for running text."""
         return self.vocabulary.characters[0] if self.is_documents else ""
 
-    @property
-    def first_character(self) -> int:
-        """Index that a recurrent network reads before a text: the boundary, or a line break where there is one."""
-        return 0 if self.is_documents else self.vocabulary.index.get("\n", 0)
+    @functools.cached_property
+    def opening(self) -> Ids:
+        """What a recurrent network reads before a text: up to `OPENING` characters, shape (L,).
+
+        They are the last ones of the train split up to a boundary, or up to a line break where there is one.
+        """
+        stream = self.streams["train"]
+        last = 0 if self.is_documents else self.vocabulary.index.get("\n", int(stream[-1]))
+        ends = np.flatnonzero(stream == last)
+        if not len(ends):
+            return np.array([last], np.int32)
+        return stream[max(0, ends[-1] + 1 - OPENING) : ends[-1] + 1]
 
     def encode(self, text: str, allow_boundary: bool = False) -> Ids:
         """The indices of the characters of a `composed` text that somebody typed, shape (len(text),).

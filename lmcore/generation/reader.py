@@ -96,17 +96,21 @@ class RecurrentModel(Protocol):
 
 @dataclass(frozen=True)
 class RecurrentReader:
-    """The reader of a recurrent network, which reads the character ``first`` before each text.
+    """The reader of a recurrent network. Its state is that of the network.
 
-    Its state is that of the network.
+    Before each text it reads the characters ``opening``, shape (L,), such as `Corpus.opening`. A network that carries
+    its hidden state through training hardly ever meets a state of zeros there, and may do anything after one.
     """
 
     model: RecurrentModel
-    first: int
+    opening: NDArray[Any]
 
     def start(self, n: int) -> tuple[Tensor, Any]:
         """See `Reader.start`."""
-        return self.step(torch.full((n,), self.first), self.model.initial_state(n))
+        state = self.model.initial_state(n)
+        for i in self.opening:
+            logits, state = self.model.step(np.full(n, i), state)
+        return torch.as_tensor(logits), state
 
     def step(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
         """See `Reader.step`."""
@@ -115,5 +119,5 @@ class RecurrentReader:
 
     def logits(self, ids: Tensor) -> Tensor:
         """See `Reader.logits`; log-probabilities, which are logits as well."""
-        log_p, _, _ = self.model.read(np.append(self.first, ids.numpy()), self.model.initial_state(1))
-        return torch.as_tensor(log_p)
+        log_p, _, _ = self.model.read(np.append(self.opening, ids.numpy()), self.model.initial_state(1))
+        return torch.as_tensor(log_p[len(self.opening) - 1 :])

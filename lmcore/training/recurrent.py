@@ -78,7 +78,7 @@ class RecurrentTrainer(LanguageModelTrainer):
     @property
     def reader(self) -> RecurrentReader:
         """The network as a reader of texts."""
-        return RecurrentReader(self.model, self.data.first_character)
+        return RecurrentReader(self.model, self.data.opening)
 
     # ------------------------------------------------------------ steps
 
@@ -105,11 +105,11 @@ class RecurrentTrainer(LanguageModelTrainer):
     # ------------------------------------------------------------ evaluation
 
     def metrics(self, split: Split, max_examples: int | None = None) -> dict[str, float]:
-        """The mean loss on a split, read from its start with a hidden state of zeros."""
+        """The mean loss on a split, read from its start after `Corpus.opening`."""
         ids = self.data.streams[split][: None if max_examples is None else max_examples + 1]
         if len(ids) < 2:
             return {}
-        state, total = self.model.initial_state(1), 0.0
+        (_, state), total = self.reader.start(1), 0.0
         for start in range(0, len(ids) - 1, 4096):
             piece = ids[start : start + 4097]
             log_p, _, state = self.model.read(piece[:-1], state)  # (L, V)
@@ -117,7 +117,8 @@ class RecurrentTrainer(LanguageModelTrainer):
         return {"loss": total / (len(ids) - 1)}
 
     def _next_logits(self, ids: NDArray[np.int64]) -> Tensor:
-        logits, _ = self.model.step(ids, self.model.initial_state(len(ids)))
+        _, state = self.reader.start(len(ids))
+        logits, _ = self.model.step(ids, state)
         return torch.as_tensor(logits)
 
     # ------------------------------------------------------------ state

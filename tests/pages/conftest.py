@@ -1,5 +1,6 @@
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -10,6 +11,14 @@ from lmcore.runs.engine import Engine
 from lmcore.runs.executors import Workers
 from tests.pages.app_testing import ROOT
 from ui import gate, server
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What pages do is slow to test; that each of them opens is tested before each commit."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here) and item.path.name != "test_every_page.py":
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

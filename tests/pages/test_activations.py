@@ -27,7 +27,6 @@ def page(app: AppTest) -> AppTest:
     return app.run()
 
 
-@pytest.mark.slow
 def test_the_untrained_model_is_shown_before_the_first_click(page: AppTest) -> None:
     assert {
         "Step", "Output", "Gradient of the output", "Gradient of the weights", "Unit", "Pre-activation"
@@ -36,7 +35,6 @@ def test_the_untrained_model_is_shown_before_the_first_click(page: AppTest) -> N
     assert not page.error
 
 
-@pytest.mark.slow
 def test_a_preset_fills_in_the_settings_and_changes_the_picture(page: AppTest) -> None:
     before = chart(page, OUTPUTS)["data"]
     page.selectbox(key="act.case").select("rescued by BatchNorm").run()
@@ -56,7 +54,6 @@ def test_a_preset_fills_in_the_settings_and_changes_the_picture(page: AppTest) -
     assert not page.exception
 
 
-@pytest.mark.slow
 def test_a_run_leaves_its_updates_and_plays_its_snapshots(page: AppTest, engine: Engine) -> None:
     page.button(key="act.go").click().run()
     assert not page.exception
@@ -79,7 +76,6 @@ def test_a_run_leaves_its_updates_and_plays_its_snapshots(page: AppTest, engine:
     assert chart(page, GRADIENTS)["layout"]["xaxis"]["range"][1] > 0
 
 
-@pytest.mark.slow
 def test_a_unit_a_layer_and_a_threshold_can_be_chosen(page: AppTest) -> None:
     page.slider(key="act.threshold").set_value(0.5).run()
     saturated = next(text.value for text in page.text if "units are dead" in text.value)
@@ -90,7 +86,6 @@ def test_a_unit_a_layer_and_a_threshold_can_be_chosen(page: AppTest) -> None:
     assert page.dataframe[0].value.shape == (8, 2)
 
 
-@pytest.mark.slow
 def test_a_changed_copy_is_compared_with_the_original(page: AppTest) -> None:
     page.session_state["act.treatment"] = True
     page.run()
@@ -100,7 +95,6 @@ def test_a_changed_copy_is_compared_with_the_original(page: AppTest) -> None:
     assert next(text.value for text in page.text if text.value.startswith("Loss, changed")) != before
 
 
-@pytest.mark.slow
 def test_a_model_that_diverges_is_compared_with_its_changed_copy(page: AppTest) -> None:
     page.session_state["act.treatment"] = True
     page.number_input(key="act_learning_rate").set_value(500.0).run()
@@ -146,7 +140,6 @@ def test_an_untrained_lstm_is_shown_with_its_gates(app: AppTest) -> None:
     assert len(charts(app)) == 2
 
 
-@pytest.mark.slow
 def test_a_recurrent_run_of_the_visitor_is_shown_at_every_snapshot(app: AppTest, engine: Engine) -> None:
     small = {"locales": ("de_DE",), "hidden": 9, "sequence": 10, "steps": 30, "evaluate_every": 100}
     config = run_config_from_settings({"family": "recurrent", "cell": "gru", "learning_rate": 0.05} | small)

@@ -101,7 +101,6 @@ def test_every_family_has_a_page() -> None:
     assert all(navigation.page_of(config) for config in CONFIGS.values())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("page", SHOWING, ids=lambda page: page.folder)
 def test_a_link_shows_the_run_or_says_where_it_belongs(page: Page, runs: dict[str, str]) -> None:
     for name, run_id in runs.items():
@@ -114,7 +113,6 @@ def test_a_link_shows_the_run_or_says_where_it_belongs(page: Page, runs: dict[st
             assert app.button(key=f"{page.prefix}.go").label == "Start"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_link_to_the_own_page_shows_the_run(name: str, runs: dict[str, str]) -> None:
     own = navigation.page_of(CONFIGS[name])
@@ -126,7 +124,6 @@ def test_the_link_to_the_own_page_shows_the_run(name: str, runs: dict[str, str])
     assert shows_run(app, own, runs[name])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGS)
 def test_open_on_the_page_runs_shows_the_run(name: str, runs: dict[str, str]) -> None:
     app = fresh()
@@ -139,7 +136,6 @@ def test_open_on_the_page_runs_shows_the_run(name: str, runs: dict[str, str]) ->
     assert shows_run(app, own, runs[name])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("page", "name"), SHOWN)
 def test_after_a_reset_the_run_can_be_opened_again(page: Page, name: str, runs: dict[str, str]) -> None:
     app = open_run(fresh(), page, runs[name])
@@ -151,7 +147,6 @@ def test_after_a_reset_the_run_can_be_opened_again(page: Page, name: str, runs: 
     assert shows_run(open_run(app, page, runs[name]), page, runs[name])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("page", "name"), SHOWN)
 def test_after_a_reset_the_address_says_what_the_fields_say(page: Page, name: str, runs: dict[str, str]) -> None:
     app = open_run(fresh(), page, runs[name])
@@ -166,7 +161,6 @@ def test_after_a_reset_the_address_says_what_the_fields_say(page: Page, name: st
     assert copy.query_params == app.query_params
 
 
-@pytest.mark.slow
 def test_interrupted_runs_of_all_families_lead_to_their_pages(
     engine: Engine, workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,7 +262,6 @@ def test_a_deleted_run_is_named_and_the_page_starts_afresh(mlp: Page, runs: dict
     assert not app.run().warning
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("run_id", ["0" * 20, "../../../etc/passwd", "<script>", ""])
 def test_an_address_with_no_run_at_all_says_so(mlp: Page, run_id: str, engine: Engine) -> None:
     app = open_run(fresh(), mlp, run_id)
@@ -277,7 +270,6 @@ def test_an_address_with_no_run_at_all_says_so(mlp: Page, run_id: str, engine: E
     assert app.warning
 
 
-@pytest.mark.slow
 def test_a_page_that_shares_the_run_of_another_one_keeps_its_own_reset(mlp: Page, runs: dict[str, str]) -> None:
     app = open_run(fresh(), mlp, runs["mlp"])
     embeddings, activations = navigation.find("mlp/embeddings"), navigation.find("inside/activations")
@@ -299,7 +291,6 @@ def test_a_forked_run_is_opened_by_its_address(mlp: Page, runs: dict[str, str], 
     assert app.number_input(key="mlp_hidden").value == 17
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["mlp/initialization", "mlp/wavenet", "rnn/gru_lstm", "classifiers/linear"])
 def test_a_race_of_other_runs_is_refused_in_words(folder: str, runs: dict[str, str]) -> None:
     app = fresh()

@@ -60,7 +60,6 @@ def test_one_walks_back_to_the_embeddings_and_forward_to_the_loss(app: AppTest) 
     assert not app.exception
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("text", ["given-names", "python-reference"])
 def test_every_tensor_is_shown_on_names_and_on_running_text(app: AppTest, text: str) -> None:
     visit(app, PAGE)
@@ -79,7 +78,6 @@ def test_another_seed_gives_another_pass(app: AppTest) -> None:
     assert chart(app, "Values of")["data"][0]["z"] != before
 
 
-@pytest.mark.slow
 def test_correct_answers_are_counted_once(exam: AppTest) -> None:
     assert progress(exam).startswith("0 of 28")
     answer(exam, "-F.one_hot(Yb, V) / n")
@@ -116,7 +114,6 @@ def test_a_wrong_answer_shows_the_largest_difference_and_its_index(exam: AppTest
     assert progress(exam).startswith("0 of 28")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "typed", ["().__class__.__bases__[0]", "**bold** <b>", "dprobs", "__import__(os)", "10**10**10"]
 )
@@ -165,7 +162,6 @@ def gradient_check(app: AppTest) -> AppTest:
     return app.run()
 
 
-@pytest.mark.slow
 def test_the_gradient_check_draws_both_precisions_and_the_error_against_h(gradient_check: AppTest) -> None:
     assert not gradient_check.exception
     titles = [chart["layout"]["yaxis"]["title"]["text"] for chart in charts(gradient_check)]

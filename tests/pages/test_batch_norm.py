@@ -26,7 +26,6 @@ def set_to(app: AppTest, label: str, value: float) -> None:
     assert not app.exception
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tab", TABS)
 @pytest.mark.parametrize("text", ["given-names", "python-reference"])
 def test_every_tab_opens_on_names_and_on_running_text(app: AppTest, tab: str, text: str) -> None:
@@ -97,7 +96,6 @@ def test_another_position_is_marked(app: AppTest) -> None:
             assert chart(app, alt)["data"][-2]["name"] == f"wrong: position {position}"
 
 
-@pytest.mark.slow
 def test_folded_models_have_fewer_parameters_and_the_same_logits(app: AppTest) -> None:
     open_tab(app, "Folding")
     for net in app.selectbox(key="bn_net").options:
@@ -113,7 +111,6 @@ def test_folded_models_have_fewer_parameters_and_the_same_logits(app: AppTest) -
         assert all("norm" in name for name in layers["before"][layers["after folding"] == ""])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tab", TABS)
 def test_a_text_that_is_too_short_is_refused_in_words(app: AppTest, tab: str) -> None:
     visit(app, "data/dataset")

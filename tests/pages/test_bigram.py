@@ -24,7 +24,6 @@ def heatmap(app: AppTest) -> dict[str, Any]:
     return trace
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tab", TABS)
 @pytest.mark.parametrize("text", ["given-names", "python-reference"])
 def test_every_tab_opens_on_names_and_on_running_text(page: AppTest, tab: str, text: str) -> None:
@@ -41,7 +40,6 @@ def test_every_cell_has_its_pair_written_in_it_and_rows_can_be_sorted(page: AppT
     assert figure(page)["layout"]["yaxis"]["ticktext"][:3] == [".", "a", "e"]
 
 
-@pytest.mark.slow
 def test_smoothing_raises_the_loss(page: AppTest) -> None:
     open_tab(page, "bigram", "Smoothing")
     before = [float(metric.value) for metric in page.metric]
@@ -77,7 +75,6 @@ def test_the_class_is_ranked_even_if_some_cannot_be_scored(app: AppTest) -> None
     assert not app.error
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("page", "prefix", "tab"),
     [
@@ -128,7 +125,6 @@ def test_without_keepdim_rows_do_not_sum_to_one(page: AppTest) -> None:
     assert not no_keepdim.startswith("Row sums 1.000")
 
 
-@pytest.mark.slow
 def test_hostile_text_breaks_no_tab_and_is_no_markup(app: AppTest) -> None:
     visit(app, "data/dataset")
     app.text_area(key="paste").set_value("<b>&amp;</b> $x$ 😀 שלום =1+1 `a`\n" * 40)

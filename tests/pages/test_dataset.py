@@ -37,7 +37,6 @@ def test_pasted_text_is_used_and_never_read_as_markup(page: AppTest) -> None:
     assert not any("<script>" in markdown.value for markdown in page.markdown)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("text", "reason"), [("", "empty"), ("aaaa", "one distinct"), ("\0\0", "empty")])
 def test_an_unusable_text_is_refused_with_a_reason(page: AppTest, text: str, reason: str) -> None:
     paste(page, text)
@@ -50,7 +49,6 @@ def test_a_text_that_is_not_here_can_be_downloaded(page: AppTest) -> None:
     assert "MIT" in plain(page.info[0].value)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("source", ["python-reference", "python-source"])
 def test_the_chosen_text_is_kept_on_other_pages(page: AppTest, source: str) -> None:
     page.selectbox(key="text").select(source).run()

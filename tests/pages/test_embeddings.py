@@ -33,7 +33,6 @@ def test_the_map_shows_the_untrained_model_and_replays_a_finished_run(page: AppT
     assert [frame["name"] for frame in embedding_map(page)["frames"]] == steps
 
 
-@pytest.mark.slow
 def test_the_projection_can_be_chosen(page: AppTest) -> None:
     for method in ("t-SNE", "PCA"):
         page.segmented_control(key="emb.method").set_value(method).run()
@@ -56,7 +55,6 @@ def test_embeddings_that_are_all_equal_are_a_sentence(app: AppTest, engine: Engi
     ]
 
 
-@pytest.mark.slow
 def test_the_page_first_shows_the_run_of_the_mlp_page(app: AppTest, engine: Engine) -> None:
     visit(app, "mlp/mlp")
     app.multiselect(key="locales").set_value(["de_DE"]).run()

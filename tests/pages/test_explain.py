@@ -33,7 +33,6 @@ def test_an_explanation_has_all_its_parts(folder: str) -> None:
     assert set(explanation.terms) <= set(glossary.entries())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("folder", "at"), LINKS)
 def test_a_link_sets_up_its_page(app: AppTest, folder: str, at: int) -> None:
     link = explain.read(folder).links[at]

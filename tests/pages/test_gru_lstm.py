@@ -18,7 +18,6 @@ def page(app: AppTest) -> AppTest:
     return app.run()
 
 
-@pytest.mark.slow
 def test_an_lstm_is_trained_with_adam(page: AppTest, engine: Engine) -> None:
     finish(page, engine, "lstm")
     view = engine.view(page.session_state["lstm.run"])
@@ -26,7 +25,6 @@ def test_an_lstm_is_trained_with_adam(page: AppTest, engine: Engine) -> None:
     assert any("bits per character" in text.value for text in page.text)
 
 
-@pytest.mark.slow
 def test_all_tabs_show_the_snapshot_that_the_slider_chooses(page: AppTest, engine: Engine) -> None:
     finish(page, engine, "lstm")
     open_tab(page, "lstm", "Passage")
@@ -40,7 +38,6 @@ def test_all_tabs_show_the_snapshot_that_the_slider_chooses(page: AppTest, engin
     assert page.select_slider(key="lstm.at").value == 0
 
 
-@pytest.mark.slow
 def test_cells_race_with_the_same_number_of_parameters(page: AppTest, engine: Engine) -> None:
     page.number_input(key="lstm_hidden").set_value(16)
     open_tab(page, "lstm", "Race")
@@ -55,7 +52,6 @@ def test_cells_race_with_the_same_number_of_parameters(page: AppTest, engine: En
     assert charts(page)[0]["layout"]["xaxis"]["title"]["text"].lower().startswith("step")
 
 
-@pytest.mark.slow
 def test_cells_can_race_for_the_same_time(page: AppTest, engine: Engine) -> None:
     open_tab(page, "lstm", "Race")
     assert page.number_input(key="lstm.race_minutes").disabled

@@ -26,7 +26,6 @@ def test_examples_then_weights_are_shown(images: AppTest, engine: Engine) -> Non
     assert "Loss and accuracy" in alts(images)[1]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("family", ["mlp-classifier", "softmax-regression"])
 @pytest.mark.parametrize("tab", ["Examples", "Confusion matrix", "Hidden units"])
 def test_every_tab_of_the_images_page_shows_a_picture(images: AppTest, tab: str, family: str) -> None:
@@ -34,7 +33,6 @@ def test_every_tab_of_the_images_page_shows_a_picture(images: AppTest, tab: str,
     assert charts(open_tab(images, "images", tab))
 
 
-@pytest.mark.slow
 def test_the_worst_mistakes_are_shown_with_their_pictures(images: AppTest, engine: Engine) -> None:
     finish(open_tab(images, "images", "Confusion matrix"), engine, "images")
     worst = charts(images)[1]

@@ -34,7 +34,6 @@ def test_all_positive_inputs_are_saturated(page: AppTest) -> None:
     assert 2 < float(shown["Unigram loss (nats)"]) < float(shown["Expected loss, ln V (nats)"])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("compared", "n_runs"), [("initializations", 5), ("direct connections", 2), ("positive inputs", 2)]
 )

@@ -27,7 +27,6 @@ def run_until_swept(page: AppTest) -> None:
     raise AssertionError("the sweeps do not end")
 
 
-@pytest.mark.slow
 def test_the_curve_grows_until_the_rules_can_read_it(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep, "SLICE", 0.0)
     page.number_input(key="lr_hidden").set_value(31).run()

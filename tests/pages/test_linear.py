@@ -138,7 +138,6 @@ def test_a_file_that_is_no_table_is_refused(linear: AppTest) -> None:
     assert not linear.exception
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tab", ["Confusion matrix", "Formulas", "Batch vs. stochastic", "Loss surface"])
 def test_every_tab_of_the_linear_page_shows_a_picture(linear: AppTest, tab: str) -> None:
     assert charts(open_tab(linear, "linear", tab))
@@ -152,7 +151,6 @@ def test_the_confusion_matrix_counts_the_dev_split(linear: AppTest, engine: Engi
     assert "Confusion matrix" in alts(linear)[0]
 
 
-@pytest.mark.slow
 def test_the_test_split_is_shown_only_after_it_was_evaluated_on_request(linear: AppTest, engine: Engine) -> None:
     def splits() -> list[str]:
         open_tab(linear, "linear", "Confusion matrix")
@@ -181,7 +179,6 @@ def test_without_a_dev_split_the_page_says_what_early_stopping_watches(linear: A
     assert "–" in dict(panels(linear)[0][0]["items"])["Dev loss (nats)"]
 
 
-@pytest.mark.slow
 def test_the_product_shows_its_shapes(linear: AppTest) -> None:
     chart = charts(open_tab(linear, "linear", "Formulas"))[0]
     titles = [note["text"] for note in chart["layout"]["annotations"]]
@@ -205,7 +202,6 @@ def test_three_descents_are_drawn_over_epochs_and_time(linear: AppTest, engine: 
     assert "batch" in plain(linear.success[0].value)
 
 
-@pytest.mark.slow
 def test_a_link_to_a_run_fills_in_its_settings_on_its_own_page_only(
     linear: AppTest, engine: Engine, app: AppTest
 ) -> None:

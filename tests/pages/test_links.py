@@ -27,7 +27,6 @@ def test_a_link_opens_the_page_with_its_settings(app: AppTest) -> None:
     assert not app.warning
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value", "used"),
     [

@@ -51,7 +51,6 @@ def test_the_untrained_model_is_shown_before_the_first_click(app: AppTest) -> No
     assert "        0 " in parts(app, "text")[0]["text"]
 
 
-@pytest.mark.slow
 def test_a_run_can_be_started_paused_stepped_resumed_and_reset(page: AppTest, engine: Engine) -> None:
     press(page, "go")
     assert page.button(key="mlp.go").label == "Pause"
@@ -90,7 +89,6 @@ def test_the_initialization_is_kept_while_a_run_hides_its_widgets(page: AppTest,
     assert run_of(page, engine).config.model.hidden_scheme == "uniform"
 
 
-@pytest.mark.slow
 def test_a_click_that_is_delivered_twice_counts_once(
     page: AppTest, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,7 +174,6 @@ def test_a_run_trains_on_while_the_visitor_is_on_another_page(page: AppTest, eng
 # ---------------------------------------------------------------- tuning
 
 
-@pytest.mark.slow
 def test_the_settings_tried_are_listed(page: AppTest, engine: Engine) -> None:
     page.number_input(key="mlp_steps").set_value(300).run()
     take_one_step(page, engine)
@@ -233,7 +230,6 @@ def test_a_start_that_the_page_could_not_carry_out_is_not_made_up_for_later(page
     assert engine.headers() == []
 
 
-@pytest.mark.slow
 def test_the_penalty_is_shown_beside_the_losses_that_do_not_include_it(app: AppTest) -> None:
     visit(app, "mlp/mlp")
     assert not any("L2 penalty" in text.value for text in app.text)

@@ -29,7 +29,6 @@ def test_gradient_descent_arrives_at_the_loss_of_counting(page: AppTest, engine:
     assert any(f"{comparison.count_loss:.4f}" in markdown.value for markdown in page.markdown)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tab", ["Step by step", "Smoothing = weight decay", "A common mistake"])
 @pytest.mark.parametrize("text", ["given-names", "python-reference"])
 def test_every_tab_opens_on_names_and_on_running_text(page: AppTest, tab: str, text: str) -> None:
@@ -40,7 +39,6 @@ def test_every_tab_opens_on_names_and_on_running_text(page: AppTest, tab: str, t
     assert all(json.loads(part["figure"])["data"] for part in parts(page, "chart"))
 
 
-@pytest.mark.slow
 def test_gradient_steps_on_a_word_lower_its_loss(page: AppTest) -> None:
     open_tab(page, "nb", "Step by step")
     page.button(key="nb.one_step").click().run()
@@ -54,7 +52,6 @@ def test_gradient_steps_on_a_word_lower_its_loss(page: AppTest) -> None:
     assert page.text[-1].value.startswith("Loss after 0 steps")
 
 
-@pytest.mark.slow
 def test_the_button_finds_the_penalty_closest_to_smoothing(page: AppTest) -> None:
     page.multiselect(key="locales").set_value(["de_DE"])
     open_tab(page, "nb", "Smoothing = weight decay")

@@ -36,7 +36,6 @@ def test_a_run_reports_smoothed_loss_perplexity_and_bits(finished: AppTest, engi
     assert view.config.train.clip == "value"
 
 
-@pytest.mark.slow
 def test_a_passage_is_sampled_and_its_characters_explained(finished: AppTest) -> None:
     open_tab(finished, "rnn", "Passage")
     assert [alt.split()[0] for alt in alts(finished)] == ["A", "Probabilities"]
@@ -58,7 +57,6 @@ def test_hidden_units_are_shown_on_any_text_of_known_characters(finished: AppTes
     assert "Type" in plain(finished.error[0].value)
 
 
-@pytest.mark.slow
 def test_words_are_counted_in_a_sample(finished: AppTest) -> None:
     open_tab(finished, "rnn", "Words")
     assert finished.dataframe[0].value["word"].iloc[0] == "the"

@@ -59,7 +59,6 @@ def test_what_shows_at_once_is_ticked_before_the_first_click(app: AppTest) -> No
     assert "Press Start" in curve["layout"]["annotations"][0]["text"]
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("names_here")
 def test_a_recipe_runs_to_its_published_numbers(app: AppTest, engine: Engine) -> None:
     choose(visit(app, "lab/recipes"), "deep-batchnorm")
@@ -78,7 +77,6 @@ def test_a_recipe_runs_to_its_published_numbers(app: AppTest, engine: Engine) ->
     assert set(numbers(app).values()) == {"✓ reproduced"}
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("names_here")
 @pytest.mark.parametrize("name", [name for name in RECIPES if name != "char-rnn"])
 def test_every_recipe_opens(app: AppTest, name: str) -> None:
@@ -89,7 +87,6 @@ def test_every_recipe_opens(app: AppTest, name: str) -> None:
     assert len(numbers(app)) == len(RECIPES[name].numbers)
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("names_here")
 def test_a_link_to_a_run_opens_its_recipe(app: AppTest, engine: Engine) -> None:
     run_id = engine.start(RECIPES["wavenet"].config, step_once=True)
@@ -112,7 +109,6 @@ def test_an_unknown_recipe_in_the_address_is_the_default(app: AppTest) -> None:
 # ---------------------------------------------------------------- export and import
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("names_here")
 def test_a_run_can_be_exported_and_imported(app: AppTest, engine: Engine) -> None:
     choose(visit(app, "lab/recipes"), "deep-batchnorm")

@@ -91,7 +91,6 @@ def test_the_table_lists_and_filters_runs(app: AppTest, engine: Engine) -> None:
     assert second in {header.id for header in engine.headers()}
 
 
-@pytest.mark.slow
 def test_two_runs_are_compared_in_every_tab(app: AppTest, engine: Engine) -> None:
     one, other = finished(engine), finished(engine, learning_rate=0.02)
     select(app, one, other)
@@ -113,7 +112,6 @@ def test_two_runs_are_compared_in_every_tab(app: AppTest, engine: Engine) -> Non
     assert left["layout"]["yaxis"]["range"] == right["layout"]["yaxis"]["range"]
 
 
-@pytest.mark.slow
 def test_incomparable_runs_get_a_warning(app: AppTest, engine: Engine) -> None:
     one, other = finished(engine), finished(engine, locales=("fr_FR",), family="rnn", hidden=12)
     select(app, one, other)
@@ -141,7 +139,6 @@ def test_a_fork_is_compared_with_its_parent_from_the_step_where_they_diverge(app
     assert min(charts(app)[0]["layout"]["shapes"][0][x] for x in ("x0", "x1")) == 100
 
 
-@pytest.mark.slow
 def test_a_fork_without_steps_left_is_refused_in_words(app: AppTest, engine: Engine) -> None:
     parent = finished(engine)
     select(app, parent, tab="Fork")
@@ -191,7 +188,6 @@ def test_a_run_in_training_is_not_deleted(app: AppTest, engine: Engine) -> None:
     assert len(engine.headers()) == 1
 
 
-@pytest.mark.slow
 def test_runs_beyond_the_limit_are_offered_and_only_deleted_on_a_click(
     app: AppTest, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

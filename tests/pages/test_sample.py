@@ -70,7 +70,6 @@ def test_a_text_is_scored_by_each_model(page: AppTest) -> None:
     assert "€" in plain(page.error[0].value)
 
 
-@pytest.mark.slow
 def test_the_game_ends_after_twenty_guesses_with_a_ranking(page: AppTest) -> None:
     page.session_state["sample_tab"] = "Guessing game"
     page.run()

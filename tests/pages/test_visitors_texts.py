@@ -105,7 +105,6 @@ def linear(app: AppTest) -> AppTest:
     return app
 
 
-@pytest.mark.slow
 def test_names_of_a_table_its_columns_and_classes(linear: AppTest, engine: Engine) -> None:
     assert read_as_markup(linear) == []
     finish(linear, engine, "linear")
@@ -137,7 +136,6 @@ def upload(app: AppTest, content: bytes, name: str) -> AppTest:
 TEXT = "\n".join([NAME, f"emma {NAME}", "[a](b)", "**x**", "$x$"] * 30).encode()
 
 
-@pytest.mark.slow
 def test_a_text_and_its_name(app: AppTest) -> None:
     upload(app, TEXT, f"{NAME}.txt")
     assert not app.error
@@ -164,7 +162,6 @@ def test_a_text_that_is_refused(app: AppTest, content: bytes) -> None:
     assert read_as_markup(app) == []
 
 
-@pytest.mark.slow
 def test_names_and_notes_of_runs(linear: AppTest, engine: Engine) -> None:
     app = linear
     ids = []

@@ -34,7 +34,6 @@ def test_the_tree_has_one_level_per_doubling_of_the_context(page: AppTest) -> No
     assert "<" in plain(page.error[0].value)
 
 
-@pytest.mark.slow
 def test_a_finished_run_continues_after_more_steps_are_allowed(page: AppTest, engine: Engine) -> None:
     finish(page, engine, "wave")
     run_id = page.session_state["wave.run"]

@@ -161,11 +161,17 @@ def test_a_typed_text_is_encoded_or_refused_in_words() -> None:
             corpus.encode("az")
 
 
-def test_a_text_begins_after_its_boundary_or_a_line_break() -> None:
-    assert from_text("ab\nba", config=LINES).first_character == 0
-    novel = from_text("b\na" * 3, config=RUNNING)
-    assert novel.vocabulary.characters[novel.first_character] == "\n"
-    assert from_text("baba", config=RUNNING).first_character == 0
+def opening(text: str, config: CorpusConfig) -> str:
+    corpus = from_text(text, config=config)
+    return corpus.vocabulary.decode(corpus.opening)
+
+
+def test_a_text_begins_after_a_boundary_or_a_line_break_of_the_train_split() -> None:
+    assert opening("ab\nba", LINES) in ("ab.", "ba.")
+    assert opening("b\na" * 10, RUNNING) == "b\na" * 7 + "b\n"  # of the first 24 characters
+    assert opening("ba" * 10, RUNNING) == "ba" * 8
+    assert opening("a" * 30 + "\n", RUNNING) == "\n"  # which only the test split has
+    assert opening("abc" * 400, RUNNING) == ("abc" * 400)[:960][-100:]
 
 
 def test_windows_are_views_of_the_text_and_loaded_corpora_are_the_same_object() -> None:
