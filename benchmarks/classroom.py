@@ -63,7 +63,7 @@ class Visitor:
 
     async def _rerun(self, socket, button: str = "") -> float:
         message = BackMsg()
-        message.rerun_script.query_string = self.query
+        message.rerun_script.page_name, message.rerun_script.query_string = "mlp", self.query
         if button:
             state = message.rerun_script.widget_states.widgets.add()
             state.id, state.trigger_value = self.buttons[button], True
@@ -82,7 +82,7 @@ class Visitor:
             await asyncio.sleep(1.0)
             for fragment in list(self.fragments):
                 message = BackMsg()
-                message.rerun_script.query_string = self.query
+                message.rerun_script.page_name, message.rerun_script.query_string = "mlp", self.query
                 message.rerun_script.fragment_id = fragment
                 message.rerun_script.is_auto_rerun = True
                 await socket.send(message.SerializeToString())

@@ -39,7 +39,7 @@ def speed(tab: Visitor, address: str, seconds: float, is_open: bool) -> tuple[fl
 def main(rounds: int, seconds: float) -> None:
     """Print both speeds of every round, and the median ratio."""
     with visitor() as tab:
-        tab.open("/?mlp_steps=10000000")
+        tab.open("/mlp?mlp_steps=10000000")
         tab.button("mlp.go").click()
         tab.wait_for_step(100)
         address, ratios = tab.page.url, []

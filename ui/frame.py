@@ -14,11 +14,11 @@ page = st.navigation(
                 title=page.title,
                 icon=page.icon,
                 url_path=page.url_path,
-                default=page.folder == navigation.DEFAULT,
+                default=page is navigation.HOME,
             )
             for page in pages
         ]
-        for section, pages in navigation.SECTIONS.items()
+        for section, pages in ({"": [navigation.HOME]} | navigation.SECTIONS).items()
     },
     position="top",
 )

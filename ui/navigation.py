@@ -33,6 +33,7 @@ class Page(NamedTuple):
         return config.family in self.families and (config.data_name in IMAGES) == (self.folder == IMAGE_PAGE)
 
 
+HOME = Page("home/home", "Home", ":material/home:", "home")  # the default page
 IMAGE_PAGE = "classifiers/images"
 LINEAR = ("softmax-regression", "logistic-regression")
 
@@ -82,13 +83,12 @@ SECTIONS: dict[str, list[Page]] = {
         Page("lab/recipes", "Recipes", ":material/science:", "recipes", "recipes"),
     ],
 }
-DEFAULT = "mlp/mlp"
 ALL = [page for pages in SECTIONS.values() for page in pages]
 
 
 def find(folder: str) -> Page:
     """The page of a folder below ``pages/``."""
-    return next(page for page in ALL if page.folder == folder)
+    return next(page for page in (HOME, *ALL) if page.folder == folder)
 
 
 def with_prefix(prefix: str) -> Page:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lmcore.runs.engine import Engine
 
 PLOTLY_PATH = "/glassbox/plotly.min.js"
-DEFAULT_PAGE_PATH = "/mlp"  # where the default page, which Streamlit serves only at /, is looked for too
+DEFAULT_PAGE_PATH = "/home"  # where the default page, which Streamlit serves only at /, is looked for too
 _PLOTLY_FILE = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 _making = threading.Lock()
 

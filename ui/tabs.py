@@ -1,10 +1,10 @@
 """Tabs of which only the open one is drawn."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import streamlit as st
 
-from ui import errors
+from ui import address, errors
 
 
 def draw_tabs(tabs: Mapping[str, Callable[[], None]], key: str) -> None:
@@ -12,8 +12,10 @@ def draw_tabs(tabs: Mapping[str, Callable[[], None]], key: str) -> None:
 
     Args:
         tabs: what draws the contents of each tab, by title.
-        key: of the widget; until `open_tab` is called, its value in the session state is the title of the open tab.
+        key: of the widget, and the name by which a link opens a tab; until `open_tab` is called, its value in the
+            session state is the title of the open tab.
     """
+    _follow_link(key, tabs)
     for tab, draw in zip(st.tabs(list(tabs), on_change="rerun", key=_widget_key(key)), tabs.values(), strict=True):
         if tab.open:
             with tab, errors.told():
@@ -28,6 +30,13 @@ def open_tab(key: str, title: str) -> None:
     """
     st.session_state[_version(key)] = st.session_state.get(_version(key), 0) + 1
     st.session_state[_widget_key(key)] = title
+
+
+def _follow_link(key: str, titles: Collection[str]) -> None:
+    """Opens the tab that the address names, which does not keep it: a visitor opens other tabs without a trace."""
+    if (named := address.newly_named(key)) and named[-1] in titles:
+        st.session_state[_widget_key(key)] = named[-1]
+        del st.query_params[key]
 
 
 def _version(key: str) -> str:

@@ -1,4 +1,4 @@
-"""What the pages of the section Lab share: which runs a visitor may see, and the export and import of a run."""
+"""What the pages of the section Lab share: the export and import of a run."""
 
 import functools
 
@@ -9,7 +9,6 @@ from lmcore.runs.archive import MAX_ARCHIVE_BYTES
 from lmcore.runs.export import export_run
 from lmcore.runs.import_archive import Imported, import_archive
 from lmcore.runs.script_data import SCRIPT_AND_DATA
-from lmcore.runs.store import Header
 from lmcore.runs.view import RunView
 from ui import gate
 from ui.navigation import page_of
@@ -34,16 +33,6 @@ EXPORTS = {  # by file suffix: label, icon, MIME type, tooltip
     ".csv": ("Losses", ":material/table:", "text/csv", "The losses of all steps and snapshots, for a spreadsheet."),
 }
 MAX_UPLOAD = MAX_ARCHIVE_BYTES // 1_000_000  # MB
-
-
-# ---------------------------------------------------------------- which runs a visitor may see
-
-
-def visible_runs() -> list[Header]:
-    """The runs this visitor started or has a link to, newest first."""
-    linked = st.query_params.get("runs", "").split(".")
-    attach.known_runs().update(linked)  # whoever knows a run's id may see it
-    return [header for header in engine().headers() if attach.may_see(header)]
 
 
 # ---------------------------------------------------------------- export

@@ -21,7 +21,7 @@ from playwright.sync_api import BrowserContext, Error, Locator, Page, sync_playw
 
 from tests.browser.server import Server
 from tests.browser.visitor import FLAGS
-from ui.navigation import SECTIONS
+from ui.navigation import ALL
 
 REMEMBERED = 30  # actions that a failure prints
 PATIENCE = 60_000  # milliseconds that a page may take to answer
@@ -51,7 +51,7 @@ class Monkey:
     def __init__(self, context: BrowserContext, server: Server, seed: int) -> None:
         self.context, self.server, self.seed = context, server, seed
         self.random = random.Random(seed)
-        self.paths = [page.url_path for pages in SECTIONS.values() for page in pages]
+        self.paths = ["", *(page.url_path for page in ALL)]
         self.actions: collections.deque[str] = collections.deque(maxlen=REMEMBERED)
         self.problems: list[str] = []
         self.counts: collections.Counter[str] = collections.Counter()

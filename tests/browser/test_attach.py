@@ -100,12 +100,12 @@ def test_a_run_of_another_family_is_one_click_away(new_visitor: NewVisitor, serv
 
 def test_a_fork_opens_the_curves_even_if_the_page_hears_of_it_late(new_visitor: NewVisitor) -> None:
     other = new_visitor()
-    other.open("/?locales=de_DE&mlp_hidden=300")
+    other.open("/mlp?locales=de_DE&mlp_hidden=300")
     other.button("mlp.go").click()  # while it trains, the page Runs is updated every second
     other.wait_for_step(1)
     visitor = new_visitor()
     visitor.page.add_init_script(DELAYED)
-    visitor.open("/?locales=fr_FR&mlp_hidden=20&mlp_steps=600&mlp_evaluate_every=200")
+    visitor.open("/mlp?locales=fr_FR&mlp_hidden=20&mlp_steps=600&mlp_evaluate_every=200")
     visitor.button("mlp.go").click()
     visitor.wait_for_text("finished", exact=True)
     run = re.search("run=([0-9a-f]{20})", visitor.page.url)

@@ -25,13 +25,13 @@ def download(chart: Chart, title: str) -> bytes:
 
 
 def test_a_chart_can_be_downloaded_in_four_formats(visitor: Visitor) -> None:
-    visitor.open("/")
+    visitor.open("/mlp")
     for title, beginning in BEGINNING.items():
         assert download(visitor.chart("mlp.live", 0), title).lstrip().startswith(beginning)
 
 
 def test_the_data_of_a_heatmap_have_one_line_per_cell(visitor: Visitor) -> None:
-    visitor.open("/")
+    visitor.open("/mlp")
     lines = download(visitor.chart("mlp.live", 1), "Download data (CSV)").decode().splitlines()
     assert len(lines) == 1 + 27 * 27
     row = [float(line.rsplit(",", 1)[1]) for line in lines[1:28]]
@@ -39,7 +39,7 @@ def test_the_data_of_a_heatmap_have_one_line_per_cell(visitor: Visitor) -> None:
 
 
 def test_a_downloaded_page_draws_its_chart_without_the_app(visitor: Visitor, tmp_path: Path) -> None:
-    visitor.open("/")
+    visitor.open("/mlp")
     file = tmp_path / "chart.html"
     file.write_bytes(download(visitor.chart("mlp.live", 0), "Download as HTML"))
     alone = visitor.page.context.new_page()
@@ -48,7 +48,7 @@ def test_a_downloaded_page_draws_its_chart_without_the_app(visitor: Visitor, tmp
 
 
 def test_no_chart_offers_to_upload_itself(visitor: Visitor) -> None:
-    visitor.open("/")
+    visitor.open("/mlp")
     buttons = visitor.chart("mlp.live", 0).wait().node.locator(".modebar-btn")
     titles = buttons.evaluate_all("buttons => buttons.map(button => button.dataset.title)")
     assert "Zoom" in titles
@@ -56,6 +56,6 @@ def test_no_chart_offers_to_upload_itself(visitor: Visitor) -> None:
 
 
 def test_a_chart_says_in_words_what_it_shows(visitor: Visitor) -> None:
-    visitor.open("/")
+    visitor.open("/mlp")
     heatmap = visitor.chart("mlp.live", 1).wait().node
     expect(heatmap).to_have_attribute("aria-label", re.compile("The highest value is"))

@@ -10,7 +10,7 @@ from tests.browser.server import Server
 from tests.browser.visitor import Visitor
 
 MAX_PRESSES = 200
-MLP = "/?locales=de_DE&mlp_hidden=20&mlp_steps=400"
+MLP = "/mlp?locales=de_DE&mlp_hidden=20&mlp_steps=400"
 
 
 def press(visitor: Visitor, *keys: str) -> None:

@@ -10,7 +10,7 @@ SMOOTHED = "Array.from(node._fullData.find(trace => trace.name === 'smoothed').{
 
 
 def open_and_start(visitor: Visitor, settings: str) -> None:
-    visitor.open(f"/?locales=de_DE&{settings}")
+    visitor.open(f"/mlp?locales=de_DE&{settings}")
     visitor.button("mlp.go").click()
 
 
@@ -23,7 +23,7 @@ def pause(visitor: Visitor) -> int:
 
 
 def test_a_model_trains_live(visitor: Visitor) -> None:
-    visitor.open("/")
+    visitor.open("/mlp")
     assert visitor.step == 0
     visitor.button("mlp.step").click()
     visitor.wait_for_step(1)

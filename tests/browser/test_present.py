@@ -11,7 +11,7 @@ def start_presenting(visitor: Visitor) -> None:
 
 
 def test_keys_start_step_scrub_and_reset(visitor: Visitor) -> None:
-    visitor.open("/?mlp_steps=200")
+    visitor.open("/mlp?mlp_steps=200")
     visitor.page.keyboard.press(" ")
     visitor.reload()
     assert visitor.step == 0  # keys do nothing before
@@ -34,7 +34,7 @@ def test_keys_start_step_scrub_and_reset(visitor: Visitor) -> None:
 
 
 def test_presenting_lasts_until_escape(visitor: Visitor) -> None:
-    visitor.open("/")
+    visitor.open("/mlp")
     size_of_title = "parseFloat(getComputedStyle(document.querySelector('h1')).fontSize)"
     before = visitor.page.evaluate(size_of_title)
     start_presenting(visitor)
@@ -57,7 +57,7 @@ def test_typing_is_left_alone(visitor: Visitor) -> None:
 
 
 def test_charts_grow(visitor: Visitor) -> None:
-    visitor.open("/")
+    visitor.open("/mlp")
     chart, size = visitor.chart("mlp.live", 0).wait(), "node._fullLayout.font.size"
     before = chart.evaluate(size)
     start_presenting(visitor)

@@ -12,7 +12,7 @@ from tests.waiting import until
 
 def test_a_killed_server_leaves_a_run_that_the_page_resumes(own_server: Server, new_visitor: NewVisitor) -> None:
     visitor = new_visitor(own_server.url)
-    visitor.open("/?locales=de_DE")
+    visitor.open("/mlp?locales=de_DE")
     visitor.button("mlp.go").click()
     visitor.wait_for_step(2000)
     run_id = re.search("run=([0-9a-f]{20})", visitor.page.url)
@@ -24,10 +24,10 @@ def test_a_killed_server_leaves_a_run_that_the_page_resumes(own_server: Server, 
 
     own_server.start()
     somebody = new_visitor(own_server.url)
-    somebody.open("/")
+    somebody.open("/mlp")
     expect(somebody.page.get_by_text("interrupted run")).to_have_count(0)
     visitor = Visitor(tab, own_server.url)
-    visitor.open("/")
+    visitor.open("/mlp")
     visitor.page.get_by_text("1 interrupted run").click()
     visitor.page.get_by_role("link", name="MLP: interrupted at step").click()
     visitor.wait_for_text("interrupted", exact=True)

@@ -27,7 +27,7 @@ def test_each_random_draw_stays_in_one_column(own_server: Server, new_visitor: N
     (own_server.folder / "data").mkdir(exist_ok=True)
     (own_server.folder / "data" / "names.txt").write_text(NAMES * 40, encoding="utf-8")
     visitor = new_visitor(own_server.url)
-    visitor.open("/?text=file:names.txt&mlp_steps=200")
+    visitor.open("/mlp?text=file:names.txt&mlp_steps=200")
     visitor.button("mlp.go").click()
     visitor.wait_for_step(200)
     lines = visitor.page.evaluate(POSITIONS)[1:]

@@ -10,7 +10,7 @@ LEGEND = "Array.from(node._fullData).filter(trace => trace.showlegend).map(trace
 def train(visitor: Visitor, rate: float) -> str:
     """Trains a small model to its end and returns its id."""
     settings = f"mlp_hidden=20&mlp_steps=600&mlp_evaluate_every=200&mlp_seed=7&mlp_learning_rate={rate}"
-    visitor.open(f"/?locales=fr_FR&{settings}")
+    visitor.open(f"/mlp?locales=fr_FR&{settings}")
     visitor.button("mlp.go").click()
     visitor.wait_for_text("finished", exact=True)
     visitor.wait_until_idle()

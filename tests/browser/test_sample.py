@@ -10,7 +10,7 @@ from tests.browser.visitor import Visitor
 
 def train(visitor: Visitor, hidden: int) -> str:
     """Trains a small model; returns the address of its page."""
-    visitor.open(f"/?mlp_hidden={hidden}&mlp_steps=300")
+    visitor.open(f"/mlp?mlp_hidden={hidden}&mlp_steps=300")
     visitor.button("mlp.go").click()
     visitor.wait_for_text("finished", exact=True)
     return visitor.page.url

@@ -10,7 +10,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from tests.browser.conftest import NewVisitor
 from tests.browser.server import Server
 from tests.browser.visitor import Visitor
-from ui.navigation import DEFAULT, find
+from ui.navigation import HOME
 from ui.server import DEFAULT_PAGE_PATH
 
 
@@ -22,7 +22,7 @@ def glass(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     server.stop()
 
 
-@pytest.mark.parametrize("path", ["", "/", "/bigram", "/mlp", "/mlp?mlp_hidden=17"])
+@pytest.mark.parametrize("path", ["/bigram", "/mlp", "/mlp?mlp_hidden=17"])
 def test_charts_come_below_a_base_path(glass: Server, new_visitor: NewVisitor, path: str) -> None:
     visitor = new_visitor(glass.url)
     visitor.open(path)
@@ -31,13 +31,21 @@ def test_charts_come_below_a_base_path(glass: Server, new_visitor: NewVisitor, p
         expect(visitor.field("mlp_hidden")).to_have_value("17")
 
 
+@pytest.mark.parametrize("path", ["", "/"])
+def test_the_home_page_leads_on_below_a_base_path(glass: Server, new_visitor: NewVisitor, path: str) -> None:
+    visitor = new_visitor(glass.url)
+    visitor.open(path)
+    visitor.page.get_by_role("link", name="Bigram", exact=True).click()
+    visitor.chart().wait()
+    assert visitor.page.url == f"{glass.url}/bigram"
+
+
 def test_the_default_page_is_found_at_its_own_path_too(visitor: Visitor) -> None:
-    assert find(DEFAULT).url_path == DEFAULT_PAGE_PATH.strip("/")
-    visitor.open(f"{DEFAULT_PAGE_PATH}?mlp_hidden=23")
-    expect(visitor.page.get_by_role("heading", level=1)).to_have_text("MLP")
-    expect(visitor.field("mlp_hidden")).to_have_value("23")
+    assert HOME.url_path == DEFAULT_PAGE_PATH.strip("/")
+    visitor.open(f"{DEFAULT_PAGE_PATH}?embed=true")
+    expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Glassbox")
     expect(visitor.page.get_by_role("dialog")).to_have_count(0)
-    assert visitor.page.url == f"{visitor.url}/?mlp_hidden=23"
+    assert visitor.page.url == f"{visitor.url}/?embed=true"
 
 
 def test_no_message_refers_to_one_that_the_browser_may_have_dropped(visitor: Visitor) -> None:

@@ -17,7 +17,7 @@ NOTE = "a note of my own"
 
 def train(visitor: Visitor) -> str:
     """Trains a small model with 37 hidden units; returns the id of its run."""
-    visitor.open("/?mlp_hidden=37&mlp_steps=300")
+    visitor.open("/mlp?mlp_hidden=37&mlp_steps=300")
     visitor.button("mlp.go").click()
     visitor.wait_for_text("finished", exact=True)
     run = re.search("run=([0-9a-f]{20})", visitor.page.url)
@@ -41,7 +41,7 @@ def test_nobody_sees_the_run_of_another_one_without_its_address(new_visitor: New
     assert not [frame for frame in received if run in frame]
     somebody.open("/runs")
     somebody.wait_for_text("There are no runs yet.")
-    somebody.open(f"/?run={run}")  # with the address it is another matter
+    somebody.open(f"/mlp?run={run}")  # with the address it is another matter
     somebody.wait_for_step(300)
     expect(somebody.field("mlp_hidden")).to_have_value("37")
 

@@ -182,6 +182,13 @@ def may_see(header: Header) -> bool:
     return is_own or header.id in known_runs() or gate.sees_all_runs()
 
 
+def visible_runs() -> list[Header]:
+    """The runs that this visitor started or has a link to, newest first."""
+    linked = st.query_params.get("runs", "").split(".")
+    known_runs().update(linked)  # whoever knows a run's id may see it
+    return [header for header in engine().headers() if may_see(header)]
+
+
 # ---------------------------------------------------------------- a run's settings
 
 

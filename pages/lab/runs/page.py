@@ -10,6 +10,7 @@ from pages.lab import shared
 from pages.lab.runs import actions, curves, disk, fork, leaderboard, selection, side_by_side, table
 from pages.lab.runs.selection import PAGE
 from ui.explain import explain
+from ui.run import attach
 from ui.server import engine
 from ui.show_code import show_code
 from ui.tabs import draw_tabs
@@ -17,7 +18,7 @@ from ui.tabs import draw_tabs
 
 def runs_and_tabs(was_active: bool) -> None:
     """The table of runs and the tabs beneath it, redrawn every second while a run trains."""
-    headers = shared.visible_runs()
+    headers = attach.visible_runs()
     selection.show_error()
     actions.undo_button()
     names = display_names(headers)
@@ -55,7 +56,7 @@ def runs_and_tabs(was_active: bool) -> None:
 st.title("Runs")
 st.write("Select **two runs** in the table: where do their losses diverge, and which setting makes the difference?")
 
-active = any(header.status.is_active for header in shared.visible_runs())
+active = any(header.status.is_active for header in attach.visible_runs())
 st.fragment(runs_and_tabs, run_every=1.0 if active else None)(active)
 
 explain(__file__)

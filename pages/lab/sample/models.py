@@ -12,9 +12,9 @@ from lmcore.runs.filtering import display_names
 from lmcore.runs.store import Header
 from lmcore.training.config import RunConfig
 from lmcore.training.history import Snapshot
-from pages.lab import shared
 from ui import errors
 from ui.computed import computed
+from ui.run import attach
 from ui.server import engine
 
 MAX_MODELS = 4  # side by side
@@ -22,7 +22,7 @@ MAX_MODELS = 4  # side by side
 
 def pick(page: str, config: CorpusConfig, corpus: Corpus) -> dict[str, Reader]:
     """The models chosen by the visitor, by display name."""
-    headers = [header for header in shared.visible_runs() if isinstance(header.config, RunConfig) and header.step > 0]
+    headers = [header for header in attach.visible_runs() if isinstance(header.config, RunConfig) and header.step > 0]
     on_this = [h for h in headers if isinstance(h.config, RunConfig) and h.config.corpus == config]
     names = display_names(on_this)
     runs = {names[header.id]: header for header in on_this}

@@ -1,0 +1,20 @@
+from pathlib import Path
+
+import streamlit as st
+
+from pages.home.home import course, ladder, start
+
+st.title("Glassbox")
+st.write(
+    "Train small language models live in your browser, and look inside them while they learn. From counting letters to "
+    "an LSTM, you can see every weight, every gradient and every sample, at every step."
+)
+
+st.html(Path(__file__).with_suffix(".css"))
+start.link()
+runs = st.container()  # filled last: the server may still be starting
+course.path()
+ladder.picture()
+course.beside_the_path()
+with runs:
+    start.latest_runs()
