@@ -8,14 +8,14 @@ from streamlit.testing.v1 import AppTest
 from lmcore.errors import UserError
 from lmcore.runs.engine import Engine
 from tests.pages.app_testing import ROOT, plain, visit
-from ui.navigation import SECTIONS, Page
+from ui.navigation import HOME, SECTIONS, Page
 
 PAGES = [page for pages in SECTIONS.values() for page in pages]
 
 
 def test_every_page_folder_is_in_the_menu() -> None:
     folders = {path.parent.relative_to(ROOT / "pages").as_posix() for path in (ROOT / "pages").rglob("page.py")}
-    assert {page.folder for page in PAGES} == folders
+    assert {page.folder for page in [HOME, *PAGES]} == folders
 
 
 def test_the_pages_folder_has_no_script_of_its_own() -> None:

@@ -11,6 +11,7 @@ from lmcore.runs.view import RunView
 from lmcore.training.config import RunConfig
 from lmcore.training.trainer import DivergedError
 from pages.inside.activations import probe
+from ui import errors
 from ui.computed import computed
 from ui.live_chart import Chart, live
 
@@ -51,7 +52,7 @@ def _compare(page: str, models: dict[str, Activations | str]) -> None:
     groups: dict[str, probe.Groups] = {}
     for label, model in models.items():
         if isinstance(model, str):
-            st.error(f"{label.capitalize()}: {model}")
+            errors.show(f"{label.capitalize()}: {model}")
         else:
             st.text(f"Loss, {label}: {model.loss:.3f} nats per character")
             groups[label] = probe.groups(model)

@@ -16,7 +16,7 @@ from lmcore.recipes.recipe import Check, Computed, Evidence, Recipe
 from lmcore.runs.run import Status
 from lmcore.runs.view import RunView
 from lmcore.training.loss_curve import LossCurve, loss_curve
-from ui import busy
+from ui import busy, errors
 from ui.computed import computed
 from ui.corpus_picker import offer_download
 from ui.live_chart import COLUMNS, Chart, Numbers, live
@@ -88,7 +88,7 @@ def _show_computed(page: str, recipe: Recipe) -> None:
         with busy.spinner("Computing…"):
             result = _compute(recipe.compute)
     except UserError as error:
-        st.warning(str(error))
+        errors.show(error, st.warning)
         _show_checks(page, recipe, recipes.check(recipe, None), None)
         return
     checks = recipes.check(recipe, result)

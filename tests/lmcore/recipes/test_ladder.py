@@ -14,7 +14,7 @@ from lmcore.recipes.ladder import Ladder
 from lmcore.training.config import RunConfig, TrainConfig
 
 CORPUS = CorpusConfig(locales=("de_DE",))
-MLP = RunConfig(corpus=CORPUS, model=MLPConfig(hidden=20), train=TrainConfig(steps=300))
+MLP = RunConfig(corpus=CORPUS, model=MLPConfig(hidden=20), train=TrainConfig(steps=2000))
 
 
 def test_it_leads_from_guessing_down_to_the_network(tmp_path: Path) -> None:
