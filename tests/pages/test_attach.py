@@ -1,7 +1,9 @@
 """Which run a page shows: every page that shows runs, every family, every way in."""
 
 import pkgutil
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,9 +47,25 @@ SHOWN = [
 ]
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A folder for the runs of the first test that needs them, from which the others copy them; and their ids."""
+    return tmp_path_factory.mktemp("prepared") / "runs", {}
+
+
 @pytest.fixture
-def runs(engine: Engine) -> dict[str, str]:
+def runs(engine: Engine, prepared: tuple[Path, dict[str, str]]) -> dict[str, str]:
     """The id of a run of each family, after one step."""
+    folder, ids = prepared
+    if not ids:
+        ids.update(_start_runs(engine))
+        shutil.copytree(engine.store.folder, folder)
+    else:
+        shutil.copytree(folder, engine.store.folder, dirs_exist_ok=True)
+    return ids
+
+
+def _start_runs(engine: Engine) -> dict[str, str]:
     ids = {name: engine.start(config, name, step_once=True) for name, config in CONFIGS.items()}
     until(lambda: not any(engine.view(run_id).status.is_active for run_id in ids.values()))
     assert {name: engine.view(run_id).message for name, run_id in ids.items()} == dict.fromkeys(CONFIGS, "")
