@@ -96,7 +96,7 @@ def find(folder: str) -> Page:
 
 def at(url_path: str) -> Page:
     """The page of a path in the address; the default page is also at the root."""
-    return next((page for page in ALL if page.url_path == url_path), find(DEFAULT))
+    return next((page for page in ALL if page.url_path == url_path), HOME)
 
 
 def with_prefix(prefix: str) -> Page:
