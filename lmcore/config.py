@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from lmcore.errors import UserError
 
@@ -36,15 +37,20 @@ class Config(BaseModel):
 
 def _explain(cls: type[Config], error: ValidationError) -> str:
     """One sentence per problem: the field, the value, what is allowed."""
-    sentences = []
-    for problem in error.errors():
-        name = ".".join(str(part) for part in problem["loc"]) or cls.__name__
-        if problem["type"] == "extra_forbidden":
-            allowed = ", ".join(cls.model_fields)
-            sentences.append(f"There is no setting {name!r}. Choose one of: {allowed}.")
-        else:
-            sentences.append(f"{name} = {problem['input']!r} does not fit: {problem['msg'].lower()}.")
-    return " ".join(sentences)
+    return " ".join(describe(cls, problem) for problem in error.errors())
 
 
-__all__ = ["Config", "Field"]
+def describe(cls: type[Config], problem: ErrorDetails) -> str:
+    """A problem that pydantic found in the values of a config, as a sentence."""
+    name = ".".join(str(part) for part in problem["loc"])
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"There is no setting {name!r}. Choose one of: {', '.join(cls.model_fields)}."
+        case "missing":
+            return f"{name} is missing."
+        case "value_error" if not name:  # of a validator that compares several fields
+            return f"{problem['msg'].removeprefix('Value error, ').capitalize()}."
+    return f"{name or cls.__name__} = {problem['input']!r} does not fit: {problem['msg'].lower()}."
+
+
+__all__ = ["Config", "Field", "ValidationError", "describe"]

@@ -28,6 +28,20 @@ class Do(Config):
     until_loss: float | None = Field(None, gt=0, description="start: pause once the train loss is below, in nats.")
     set: dict[Name, Setting] = Field({}, description="fork: training settings that differ from those of the run.")
 
+    @model_validator(mode="after")
+    def _fits_the_action(self) -> Self:
+        if self.until_step is not None and self.until_loss is not None:
+            raise ValueError("give until_step or until_loss, not both")
+        if self.until_step is not None and self.action not in ("start", "rewind"):
+            raise ValueError("until_step belongs to start and rewind")
+        if self.until_loss is not None and self.action != "start":
+            raise ValueError("until_loss belongs to start")
+        if self.action == "rewind" and self.until_step is None:
+            raise ValueError("rewind needs until_step")
+        if self.set and self.action != "fork":
+            raise ValueError("set belongs to fork")
+        return self
+
 
 class Ask(Config):
     """A question to the class."""

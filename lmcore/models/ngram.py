@@ -24,6 +24,9 @@ Counts = NDArray[np.int64]
 MAX_CELLS = 20_000_000
 """Maximum number of cells in a table of counts: 160 MB."""
 
+SMOOTHING = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+"""Values of k to choose from in add-k smoothing, on a logarithmic scale."""
+
 
 class CountConfig(Config):
     """An n-gram model: which n-grams are counted, and how the counts become probabilities."""

@@ -5,10 +5,8 @@ from typing import Any
 import streamlit as st
 
 from lmcore.inspection import ngrams
+from lmcore.models.ngram import SMOOTHING
 from ui.computed import computed
-
-SMOOTHING = [0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0]
-
 
 count_pairs = computed(ngrams.count_pairs, 20_000_000, "Counting…")
 

@@ -1,0 +1,209 @@
+"""The subset of Markdown that lessons are written in, and its rendering for the app.
+
+Paragraphs, ### headings, lists, quotes, code, emphasis, formulas and links to pages of the app. HTML, images and links
+elsewhere are refused. Streamlit reads more into Markdown than CommonMark does: icons, colors, emoji, tables, bare
+addresses. So a text is parsed, and written anew with every other special character escaped: what comes out has exactly
+the markup that was understood here.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+from markdown_it.tree import SyntaxTreeNode
+
+from lmcore.lessons.yaml_block import refuse
+
+LANGUAGES = ("", "python", "text")
+"""What may follow the three backticks of a block of code."""
+
+MATH_COMMANDS = frozenset(
+    """
+    frac sqrt sum prod int ln log exp tanh max min arg lim mid cdot cdots ldots times div pm le ge leq geq ne neq approx
+    sim propto to in mapsto infty partial nabla left right big Big mathbf mathrm mathit mathcal text operatorname hat
+    bar tilde vec overline underline quad qquad top sigma Sigma mu lambda theta epsilon varepsilon eta alpha beta gamma
+    delta Delta pi phi rho tau odot begin end
+    """.split()  # noqa: SIM905
+)
+"""The commands that a formula may use."""
+
+LEAVES_APP = "Links that leave the app are not allowed; those within it are like (/mlp)."
+
+_LINK = re.compile(r"/[a-z-]*(\?[A-Za-z0-9_=&.,%+-]*)?")
+_ADDRESS = re.compile(r"://|\bwww\.|\bmailto:|\bxmpp:|[\w.+-]+@[\w-]+\.\w", re.IGNORECASE)
+"""What browsers and Streamlit take for an address, without any markup around it."""
+
+_SPECIAL = re.compile(r"""([!-$&*+:<->@\[-`{-~-]|(?<=\d)[.)])""")
+_WORD_JOINER = "\u2060"  # invisible; keeps :name: from being an icon or emoji, which Streamlit looks for in plain text
+
+
+def _math(state: StateInline, silent: bool) -> bool:
+    """The rule of the parser for formulas between $ and $, or $$ and $$."""
+    match = re.compile(r"(\$\$?)(?!\$)([^$]*[^$\s][^$]*)\1(?!\$)").match(state.src, state.pos, state.posMax)
+    if match is None:
+        return False
+    if not silent:
+        token = state.push("math", "", 0)
+        token.markup, token.content = match[1], match[2]
+    state.pos = match.end()
+    return True
+
+
+_parser = MarkdownIt("commonmark").disable(["entity"])
+_parser.inline.ruler.before("escape", "math", _math)
+
+
+def parse(text: str, first_line: int) -> list[Token]:
+    """The blocks of a text as the parser's tokens.
+
+    Args:
+        text: Markdown.
+        first_line: the number that its first line has in the lesson file.
+
+    Raises:
+        UserError: if it defines links that leave the app.
+    """
+    found: dict[str, Any] = {}
+    tokens = _parser.parse(text, found)
+    references = found.get("references", {}).values()
+    for reference in [*references, *found.get("duplicate_refs", [])]:
+        if not _LINK.fullmatch(reference["href"]):
+            raise refuse(first_line + reference["map"][0], LEAVES_APP)
+    return tokens
+
+
+def plain(tokens: Sequence[Token]) -> str:
+    """The text of a heading, without its markup."""
+    return "".join(child.content or " " * (child.type == "softbreak") for t in tokens for child in t.children or [t])
+
+
+def render(tokens: Sequence[Token], first_line: int) -> str:
+    """Blocks as Markdown that means the same to Streamlit as to CommonMark.
+
+    Args:
+        tokens: whole blocks.
+        first_line: the number that the first line of the text has in the lesson file.
+
+    Raises:
+        UserError: names the line of something that is not allowed.
+    """
+    return _blocks(SyntaxTreeNode(tokens).children, first_line)
+
+
+# ---------------------------------------------------------------- blocks
+
+
+def _blocks(nodes: Sequence[SyntaxTreeNode], first_line: int, tight: bool = False) -> str:
+    return ("\n" if tight else "\n\n").join(_block(node, first_line) for node in nodes)
+
+
+def _block(node: SyntaxTreeNode, first_line: int) -> str:
+    line = first_line + (node.map[0] if node.map else 0)
+    match node.type:
+        case "paragraph":
+            return _inline_of(node, line)
+        case "heading" if node.level == 0 and int(node.tag[1]) > 2:
+            return f"{'#' * int(node.tag[1])} {_inline_of(node, line)}"
+        case "bullet_list" | "ordered_list":
+            return _list(node, first_line)
+        case "blockquote":
+            return _indented(_blocks(node.children, first_line), "> ", "> ")
+        case "fence" | "code_block":
+            return _code(node, line)
+        case "hr":
+            return "***"
+        case "heading":
+            raise refuse(line, "A heading of a step begins with ###, and stands neither in a list nor in a quote.")
+    raise refuse(line, "HTML is not allowed in lessons.")
+
+
+def _indented(text: str, first: str, others: str) -> str:
+    """The lines of a text after prefixes; empty lines get none of spaces."""
+    lines = text.split("\n")
+    return "\n".join((first if i == 0 else others) + line if line else others.rstrip() for i, line in enumerate(lines))
+
+
+def _list(node: SyntaxTreeNode, first_line: int) -> str:
+    """A list; its paragraphs are hidden if there are no empty lines between its items."""
+    start = int(node.attrs.get("start", 1))
+    tight = all(child.hidden for item in node.children for child in item.children if child.type == "paragraph")
+    items = []
+    for number, item in enumerate(node.children, start):
+        marker = f"{number}{item.markup}" if node.type == "ordered_list" else item.markup
+        text = _blocks(item.children, first_line, tight)
+        items.append(_indented(text, f"{marker} ", " " * (len(marker) + 1)) if text else marker)
+    return ("\n" if tight else "\n\n").join(items)
+
+
+def _code(node: SyntaxTreeNode, line: int) -> str:
+    language = node.info.strip()
+    if language not in LANGUAGES:
+        known = ", ".join(filter(None, LANGUAGES))
+        raise refuse(line, f"Code cannot be in {language[:40]!r}. Choose one of: {known}.")
+    fence = _longer_than_any_in(node.content, at_least=3)
+    return f"{fence}{language}\n{node.content.rstrip(chr(10))}\n{fence}"
+
+
+def _longer_than_any_in(text: str, at_least: int = 1) -> str:
+    """Backticks that do not occur in a text."""
+    return "`" * max([at_least, *(len(run) + 1 for run in re.findall("`+", text))])
+
+
+# ---------------------------------------------------------------- within a line
+
+
+def _inline_of(node: SyntaxTreeNode, line: int) -> str:
+    """The text of a paragraph or heading."""
+    (inline,) = node.children
+    children = inline.children
+    if len(children) == 1 and children[0].type == "math" and children[0].markup == "$$":
+        return f"$$\n{_checked_formula(children[0], line)}\n$$"
+    text, at = "", line
+    for child in children:
+        text += _inline(child, at)
+        at += child.type in ("softbreak", "hardbreak")
+    return "\n".join(part.strip(" ") for part in text.split("\n"))
+
+
+def _inline(node: SyntaxTreeNode, line: int) -> str:
+    inside = "".join(_inline(child, line) for child in node.children)
+    match node.type:
+        case "text":
+            return _escaped(node.content, line)
+        case "softbreak":
+            return "\n"
+        case "hardbreak":
+            return "\\\n"
+        case "em" | "strong":
+            return f"{node.markup}{inside}{node.markup}"
+        case "code_inline":
+            fence = _longer_than_any_in(node.content)
+            pad = " " if node.content.startswith((" ", "`")) or node.content.endswith((" ", "`")) else ""
+            return f"{fence}{pad}{node.content}{pad}{fence}"
+        case "math":
+            return f"${_checked_formula(node, line)}$"
+        case "link" if _LINK.fullmatch(str(node.attrs["href"])):
+            return f"[{inside}]({node.attrs['href']})"
+        case "link":
+            raise refuse(line, LEAVES_APP)
+        case "image":
+            raise refuse(line, "Images are not allowed in lessons.")
+    raise refuse(line, "HTML is not allowed in lessons.")
+
+
+def _escaped(text: str, line: int) -> str:
+    """A text without markup."""
+    if found := _ADDRESS.search(text):
+        raise refuse(line, f"{LEAVES_APP} This text has {found[0][:40]!r}.")
+    return re.sub(r"(\\:)(?=\w)", rf"\1{_WORD_JOINER}", _SPECIAL.sub(r"\\\1", text))
+
+
+def _checked_formula(node: SyntaxTreeNode, line: int) -> str:
+    """A formula on one line."""
+    for command in re.findall(r"\\([A-Za-z]+)", node.content):
+        if command not in MATH_COMMANDS:
+            raise refuse(line, f"Formulas cannot use \\{command[:40]}.")
+    return " ".join(node.content.split())
