@@ -3,7 +3,7 @@
 import click
 import torch
 
-from lmcore.commands import checks, recipes, runs, texts, training
+from lmcore.commands import checks, lessons, recipes, runs, texts, training
 from lmcore.commands.console import OneLineErrors
 
 
@@ -17,3 +17,4 @@ for module in (texts, training, checks, runs, recipes):
     for command in vars(module).values():
         if isinstance(command, click.Command):
             commands.add_command(command)
+commands.add_command(lessons.lesson)

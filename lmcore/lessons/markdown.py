@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
@@ -30,12 +31,15 @@ MATH_COMMANDS = frozenset(
 )
 """The commands that a formula may use."""
 
+MAX_PARAGRAPH = 1500  # characters
+
 LEAVES_APP = "Links that leave the app are not allowed; those within it are like (/mlp)."
 
 _LINK = re.compile(r"/[a-z-]*(\?[A-Za-z0-9_=&.,%+-]*)?")
 _ADDRESS = re.compile(r"://|\bwww\.|\bmailto:|\bxmpp:|[\w.+-]+@[\w-]+\.\w", re.IGNORECASE)
 """What browsers and Streamlit take for an address, without any markup around it."""
 
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2061-\u206f\ufeff]")
 _SPECIAL = re.compile(r"""([!-$&*+:<->@\[-`{-~-]|(?<=\d)[.)])""")
 _WORD_JOINER = "\u2060"  # invisible; keeps :name: from being an icon or emoji, which Streamlit looks for in plain text
 
@@ -52,8 +56,19 @@ def _math(state: StateInline, silent: bool) -> bool:
     return True
 
 
+def _limit(state: StateCore) -> None:
+    """Refuses long paragraphs: the time that the parser may need grows with the square of their length."""
+    for token in state.tokens:
+        if token.type == "inline" and len(token.content) > MAX_PARAGRAPH:
+            line = state.env["first_line"] + (token.map[0] if token.map else 0)
+            length = f"{len(token.content):,} characters; at most {MAX_PARAGRAPH:,} are allowed"
+            raise refuse(line, f"This paragraph has {length}.")
+
+
 _parser = MarkdownIt("commonmark").disable(["entity"])
 _parser.inline.ruler.before("escape", "math", _math)
+_parser.core.ruler.before("inline", "limit", _limit)
+_parser.validateLink = lambda url: True  # type: ignore[method-assign]  # what it would show as text is refused here
 
 
 def parse(text: str, first_line: int) -> list[Token]:
@@ -64,9 +79,12 @@ def parse(text: str, first_line: int) -> list[Token]:
         first_line: the number that its first line has in the lesson file.
 
     Raises:
-        UserError: if it defines links that leave the app.
+        UserError: if it has control characters or a very long paragraph, or defines links that leave the app.
     """
-    found: dict[str, Any] = {}
+    if control := _CONTROL.search(text):
+        line = first_line + text[: control.start()].count("\n")
+        raise refuse(line, f"The character U+{ord(control[0]):04X} is not allowed.")
+    found: dict[str, Any] = {"first_line": first_line}
     tokens = _parser.parse(text, found)
     references = found.get("references", {}).values()
     for reference in [*references, *found.get("duplicate_refs", [])]:
@@ -97,7 +115,7 @@ def render(tokens: Sequence[Token], first_line: int) -> str:
 
 
 def _blocks(nodes: Sequence[SyntaxTreeNode], first_line: int, tight: bool = False) -> str:
-    return ("\n" if tight else "\n\n").join(_block(node, first_line) for node in nodes)
+    return ("\n" if tight else "\n\n").join(filter(None, (_block(node, first_line) for node in nodes)))
 
 
 def _block(node: SyntaxTreeNode, first_line: int) -> str:
@@ -107,6 +125,8 @@ def _block(node: SyntaxTreeNode, first_line: int) -> str:
             return _inline_of(node, line)
         case "heading" if node.level == 0 and int(node.tag[1]) > 2:
             return f"{'#' * int(node.tag[1])} {_inline_of(node, line)}"
+        case "bullet_list" | "ordered_list" if _continues(node):
+            raise refuse(line, "Two lists follow each other. Put a sentence between them.")
         case "bullet_list" | "ordered_list":
             return _list(node, first_line)
         case "blockquote":
@@ -124,6 +144,12 @@ def _indented(text: str, first: str, others: str) -> str:
     """The lines of a text after prefixes; empty lines get none of spaces."""
     lines = text.split("\n")
     return "\n".join((first if i == 0 else others) + line if line else others.rstrip() for i, line in enumerate(lines))
+
+
+def _continues(node: SyntaxTreeNode) -> bool:
+    """Whether a list would become a part of the one before it."""
+    before = node.previous_sibling
+    return before is not None and (before.type, before.markup) == (node.type, node.markup)
 
 
 def _list(node: SyntaxTreeNode, first_line: int) -> str:
@@ -181,7 +207,7 @@ def _inline(node: SyntaxTreeNode, line: int) -> str:
             return f"{node.markup}{inside}{node.markup}"
         case "code_inline":
             fence = _longer_than_any_in(node.content)
-            pad = " " if node.content.startswith((" ", "`")) or node.content.endswith((" ", "`")) else ""
+            pad = " " if re.search(r"^`|`$|^ .*\S.* $", node.content) else ""
             return f"{fence}{pad}{node.content}{pad}{fence}"
         case "math":
             return f"${_checked_formula(node, line)}$"
@@ -206,4 +232,5 @@ def _checked_formula(node: SyntaxTreeNode, line: int) -> str:
     for command in re.findall(r"\\([A-Za-z]+)", node.content):
         if command not in MATH_COMMANDS:
             raise refuse(line, f"Formulas cannot use \\{command[:40]}.")
-    return " ".join(node.content.split())
+    formula = " ".join(node.content.split())
+    return formula if formula[0].isalpha() or formula[0] in "\\({" else "{}" + formula  # no list or heading begins here

@@ -5,7 +5,7 @@ Losses are in nats per character. docs/LESSONS.md lists the names.
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,13 +15,13 @@ from lmcore import families
 from lmcore.data.corpora import SPLITS, Corpus, Split
 from lmcore.data.corpus_summary import summarize
 from lmcore.errors import UserError
+from lmcore.families import AnyRunConfig
 from lmcore.generation.baselines import COUNT_CONFIGS, UNIFORM, baseline_losses
 from lmcore.inspection.activations import LayerRecord, activations
 from lmcore.inspection.ngrams import count_pairs
 from lmcore.inspection.saturation import saturation
 from lmcore.lessons import places
 from lmcore.models.ngram import CountConfig, NGram, normalize, score
-from lmcore.runs.run import Run
 from lmcore.training.config import RunConfig
 from lmcore.training.history import Snapshot
 
@@ -31,59 +31,59 @@ class Evidence:
     """What is on the page when something is measured."""
 
     corpus: Corpus
-    settings: dict[str, Any]  # of the page, by flat name
-    run: Run | None  # None on a page without runs, and before the first action
+    settings: Mapping[str, Any]  # of the page, by flat name
+    config: AnyRunConfig | None = None  # of the run or the untrained model; None on a page that trains nothing
+    snapshots: Sequence[Snapshot] = ()  # of the run or the untrained model
 
     def snapshot(self, by_step: int | None) -> Snapshot | None:
-        """The first snapshot of the run from a step on, or its last one; None if there is none."""
-        snapshots = self.run.snapshots if self.run else []
+        """The first snapshot from a step on, or the last one; None if there is none."""
         if by_step is None:
-            return snapshots[-1] if snapshots else None
-        return next((snapshot for snapshot in snapshots if snapshot.step >= by_step), None)
+            return self.snapshots[-1] if self.snapshots else None
+        return next((snapshot for snapshot in self.snapshots if snapshot.step >= by_step), None)
 
 
 # ---------------------------------------------------------------- of a run
 
 
-def _loss(split: Split) -> Callable[[Run, Snapshot], float | None]:
-    return lambda run, snapshot: snapshot.loss(split)
+def _loss(split: Split) -> Callable[[AnyRunConfig, Snapshot], float | None]:
+    return lambda config, snapshot: snapshot.loss(split)
 
 
-def _test_loss(run: Run, snapshot: Snapshot) -> float | None:
-    loss: float | None = families.load_trainer(run.config, snapshot).evaluate("test")
+def _test_loss(config: AnyRunConfig, snapshot: Snapshot) -> float | None:
+    loss: float | None = families.load_trainer(config, snapshot).evaluate("test")
     return loss
 
 
-def _nonlinear(run: Run, snapshot: Snapshot) -> list[LayerRecord]:
-    if not isinstance(run.config, RunConfig) or not families.is_layered(run.config):
-        raise UserError(f"A {run.config.family} has no layers that can be looked into.")
-    return list(activations(run.config, snapshot).nonlinear_layers.values())
+def _nonlinear(config: AnyRunConfig, snapshot: Snapshot) -> list[LayerRecord]:
+    if not isinstance(config, RunConfig) or not families.is_layered(config):
+        raise UserError(f"A {config.family} has no layers that can be looked into.")
+    return list(activations(config, snapshot).nonlinear_layers.values())
 
 
-def _saturated(run: Run, snapshot: Snapshot) -> float:
-    return float(np.mean([saturation(layer).share for layer in _nonlinear(run, snapshot)]))
+def _saturated(config: AnyRunConfig, snapshot: Snapshot) -> float:
+    return float(np.mean([saturation(layer).share for layer in _nonlinear(config, snapshot)]))
 
 
-def _dead(run: Run, snapshot: Snapshot) -> float:
-    return float(sum(len(saturation(layer).dead) for layer in _nonlinear(run, snapshot)))
+def _dead(config: AnyRunConfig, snapshot: Snapshot) -> float:
+    return float(sum(len(saturation(layer).dead) for layer in _nonlinear(config, snapshot)))
 
 
-def _spread(run: Run, snapshot: Snapshot) -> float:
-    layers = _nonlinear(run, snapshot)
+def _spread(config: AnyRunConfig, snapshot: Snapshot) -> float:
+    layers = _nonlinear(config, snapshot)
     return float(layers[-1].output.std() / max(layers[0].output.std(), 1e-30))
 
 
-def _gradient_spread(run: Run, snapshot: Snapshot) -> float:
-    layers = _nonlinear(run, snapshot)
+def _gradient_spread(config: AnyRunConfig, snapshot: Snapshot) -> float:
+    layers = _nonlinear(config, snapshot)
     return float(layers[0].output_gradient.std() / max(layers[-1].output_gradient.std(), 1e-30))
 
 
-OF_RUNS: dict[str, Callable[[Run, Snapshot], float | None]] = {
+OF_RUNS: dict[str, Callable[[AnyRunConfig, Snapshot], float | None]] = {
     "train": _loss("train"),
     "dev": _loss("dev"),
     "test": _test_loss,
-    "step": lambda run, snapshot: snapshot.step,
-    "parameters": lambda run, snapshot: run.n_parameters,
+    "step": lambda config, snapshot: snapshot.step,
+    "parameters": lambda config, snapshot: families.count_parameters(config, families.load_data(config)),
     "saturated": _saturated,
     "dead": _dead,
     "spread": _spread,
@@ -187,9 +187,9 @@ def measure(name: str, evidence: Evidence, by_step: int | None = None) -> float 
         UserError: if the text or the model does not have it.
     """
     word, _, argument = name.partition(" ")
-    if name in OF_RUNS and evidence.run is not None:
+    if name in OF_RUNS and evidence.config is not None:
         snapshot = evidence.snapshot(by_step)
-        value = None if snapshot is None else OF_RUNS[name](evidence.run, snapshot)
+        value = None if snapshot is None else OF_RUNS[name](evidence.config, snapshot)
     elif name in OF_TEXTS:
         value = OF_TEXTS[name](evidence)
     elif name in OF_COUNTS and "smoothing" in evidence.settings:

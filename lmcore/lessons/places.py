@@ -183,15 +183,27 @@ def _run_page(
     places: Mapping[str, Place],
     defaults: Mapping[str, Any] | None = None,
     tabs: str = "",
+    hidden: Collection[str] = (),
 ) -> LessonPage:
-    """A page that trains models of a family, with the settings that it has widgets for."""
+    """A page that trains models of a family.
+
+    Args:
+        family: of the models.
+        model: settings of the model that the page has widgets for.
+        train: settings of the training that it has widgets for.
+        places: on the page, beside its text, its buttons and these widgets.
+        defaults: of the page, where they differ from those of the configs.
+        tabs: key of the row of tabs.
+        hidden: settings whose widgets disappear with the first step.
+    """
     found = families.find(family)
     config = _settings(
         *((found.config if name in found.config.model_fields else _Special, [name]) for name in model),
         (TrainConfig, train),
         defaults={**found.train_defaults, **(defaults or {})},
     )
-    named = _TEXT_PLACES | _RUN_PLACES | _fields([*model, *train]) | dict(places)
+    widgets = _fields([name for name in (*model, *train) if name not in hidden])
+    named = _TEXT_PLACES | _RUN_PLACES | widgets | dict(places)
     return LessonPage(config, named, RUN_ACTIONS, family, tabs)
 
 
@@ -256,6 +268,7 @@ PAGES: dict[str, LessonPage] = {
         [*_MLP, *_INITIALIZATION, *_NORM],
         [*_TRAIN, *_OPTIMIZER, *_PENALTY, "l2_embedding", "l2_hidden", "l2_output", *_CLIP, "one_batch", *_MORE],
         _panel() | {"train, dev and test": Place(".splits")},
+        hidden=[*_INITIALIZATION, *_NORM],
     ),
     "initialization": _text_page(
         {

@@ -22,7 +22,7 @@ from lmcore.lessons.yaml_block import Block, refuse
 from lmcore.training.config import TrainConfig
 
 FOLDER = Path(__file__).parents[2] / "lessons"
-MAX_BYTES = 100_000
+MAX_BYTES = 50_000
 FRONT_MATTER = ("title", "minutes", "audience", "data", "seed")
 NOTES = re.compile(r"Notes:\s*")
 BLOCK = {"go": Go, "do": Do, "point": None, "ask": Ask, "expect": Expect, "minutes": None}
