@@ -49,12 +49,12 @@ class Check:
     def __str__(self) -> str:
         """One line: the verdict, the expectation and the measured value."""
         expect = self.expect
-        tolerance = f" ± {expect.tolerance:g}" if expect.comparison == "near" else ""
+        tolerance = f" ± {expect.tolerance:g}" if expect.tolerance else ""
         when = "" if expect.by_step is None else f" by step {expect.by_step:,}"
         wanted = f"{expect.metric}{when} {expect.comparison} {expect.value:g}{tolerance}"
         if self.skipped:
             return f"skipped  {wanted}: {self.skipped}"
-        measured = "nothing to measure" if self.measured is None else f"{self.measured:.4g}"
+        measured = "nothing to measure" if self.measured is None else f"{self.measured:.6g}"
         return f"{'holds' if self.holds else 'FAILS':8} {wanted}: {measured}"
 
 
