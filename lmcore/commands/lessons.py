@@ -31,7 +31,7 @@ def check(paths: tuple[Path, ...]) -> None:
             broken += 1
             click.echo(f"{path}: {error}", err=True)
     if broken:
-        raise UserError(f"{broken} of {len(paths)} files are no lessons.")
+        raise UserError(f"{broken} of {len(paths)} files are not lessons.")
 
 
 @lesson.command("rehearse")
@@ -49,7 +49,7 @@ def rehearse_command(path: Path, seeds: int, quick: bool) -> None:
         click.echo(_measured(passes[-1]))
     click.echo(_plan(passes))
     if failures := sum(len(one.failures) for one in passes):
-        raise UserError(f"{failures} actions or expectations of the lesson fail.")
+        raise UserError(f"{failures} {'action or expectation' if failures == 1 else 'actions or expectations'} failed.")
 
 
 def _measured(rehearsal: Rehearsal) -> str:

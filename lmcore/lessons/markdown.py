@@ -24,9 +24,9 @@ LANGUAGES = ("", "python", "text")
 MATH_COMMANDS = frozenset(
     """
     frac sqrt sum prod int ln log exp tanh max min arg lim mid cdot cdots ldots times div pm le ge leq geq ne neq approx
-    sim propto to in mapsto infty partial nabla left right big Big mathbf mathrm mathit mathcal text operatorname hat
-    bar tilde vec overline underline quad qquad top sigma Sigma mu lambda theta epsilon varepsilon eta alpha beta gamma
-    delta Delta pi phi rho tau odot begin end
+    sim propto to leftarrow in mapsto infty partial nabla left right big Big mathbf mathrm mathit mathcal text hat
+    operatorname bar tilde vec overline underline quad qquad top sigma Sigma mu lambda theta epsilon varepsilon eta
+    alpha beta gamma delta Delta pi phi rho tau odot begin end
     """.split()  # noqa: SIM905
 )
 """The commands that a formula may use."""

@@ -233,6 +233,7 @@ _BIGRAM = {
 }
 _ACTIVATIONS = {
     "preset": Place(".case"),
+    "numbers": Place(".live", tab="MLP & WaveNet"),
     "loss chart": Place(".updates", "Loss curve", "MLP & WaveNet"),
     "update sizes": Place(".updates", "Size of the updates", "MLP & WaveNet"),
     "histograms": Place(".distributions", tab="MLP & WaveNet"),

@@ -201,7 +201,7 @@ class _Stage:
 
     def _train(self, until: int, below: float | None = None) -> None:
         """Trains the run to a step, or until the train loss of a snapshot is below a value."""
-        run = self._begun()
+        run, self.shown = self._begun(), None
         self.wanted = until if below is None else math.inf
         until = until if self.max_steps is None else min(until, max(run.step, self.max_steps))
         while run.step < until:

@@ -50,7 +50,7 @@ def test_a_page_has_the_settings_of_the_registry_with_their_defaults(app: AppTes
     page = page_at(name)
     visit(app, page.folder)
     wanted = places.parameters(LESSON, Go(page=name), page.prefix)
-    assert {key: app.session_state[key] if key in app.session_state else "missing" for key in wanted} == wanted
+    assert {key: app.session_state.get(key, "missing") for key in wanted} == wanted
 
 
 @pytest.mark.slow
