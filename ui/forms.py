@@ -11,6 +11,8 @@ from pydantic.fields import FieldInfo
 from lmcore.config import Config
 from ui import address, glossary
 
+MANY_DIGITS, WIDE = 10**9, 220  # from this bound on, a number gets a field of so many pixels, so that all is seen
+
 
 def label(name: str) -> str:
     """The label of a field's widget."""
@@ -64,6 +66,24 @@ def form(
     return values
 
 
+def form_with_more(
+    config: type[Config], names: list[str], more: Mapping[str, list[str]], **options: Any
+) -> dict[str, Any]:
+    """A form of the fields that are used most, and expanders with the others; returns the values by field name.
+
+    Args:
+        config: the config that has the fields.
+        names: of the fields that are always visible.
+        more: names of the other fields, by the title of their expander.
+        options: of `form`.
+    """
+    values = form(config, names, **options)
+    for title, others in more.items():
+        with st.expander(title):
+            values |= form(config, others, **options)
+    return values
+
+
 def fixed(config: Config, names: list[str], *, prefix: str = "") -> dict[str, Any]:
     """Values of fields that cannot change now, without widgets: a page with fewer widgets responds faster."""
     values = {name: getattr(config, name) for name in names}
@@ -103,6 +123,8 @@ def widget(
 def _number(field: FieldInfo, name: str, value: float, options: dict[str, Any]) -> int | float:
     kind = int if field.annotation is int else float
     low, high = _bound(field, "ge", "gt"), _bound(field, "le")
+    if high is not None and high >= MANY_DIGITS:
+        options |= {"width": WIDE}
     number: int | float = st.number_input(
         label(name),
         min_value=None if low is None else kind(low),

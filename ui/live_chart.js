@@ -110,17 +110,19 @@ function withLegibleText(node, traces, width) {
 
 // On a narrow screen, a figure that needs its width scrolls sideways, and a heatmap is not much higher than wide.
 function fitted(node, { data, layout }) {
-  if (!isNarrow(node)) return {};
-  const minWidth = layout.meta?.min_width ?? 0;
-  if (minWidth > node.clientWidth) return { width: minWidth, autosize: false };
-  const isMatrix = !minWidth && data.some((trace) => trace.type === "heatmap");
-  const height = Math.min(layout.height, Math.round(1.3 * node.clientWidth) + 60);
-  return isMatrix && height < layout.height ? { height, yaxis: withFewerTicks(layout.yaxis, height) } : {};
+  const { clientWidth: width } = node, minWidth = layout.meta?.min_width ?? 0;
+  if (isNarrow(node) && minWidth > width) return { width: minWidth, autosize: false };
+  if (minWidth || !data.some((trace) => trace.type === "heatmap")) return {};
+  const height = isNarrow(node) ? Math.min(layout.height, Math.round(1.3 * width) + 60) : layout.height;
+  const xaxis = withFewerTicks(layout.xaxis, width - OUTSIDE.x, TICK.x), yaxis = withFewerTicks(layout.yaxis, height - OUTSIDE.y, TICK.y);
+  return { height, xaxis, yaxis };
 }
 
-function withFewerTicks(axis, height) {
+const TICK = { x: 7, y: 11 }, OUTSIDE = { x: 130, y: 80 }; // pixels that the label of a tick needs, and those beside the axes
+
+function withFewerTicks(axis, pixels, needed) {
   const { tickvals, ticktext } = axis;
-  const every = Math.ceil(((tickvals?.length ?? 0) * 12) / height);
+  const every = Math.ceil(((tickvals?.length ?? 0) * needed) / pixels);
   if (every < 2) return axis;
   return { ...axis, tickvals: tickvals.filter((_, i) => i % every === 0), ticktext: ticktext?.filter((_, i) => i % every === 0) };
 }
@@ -211,6 +213,18 @@ function append(parent, tag) {
   return parent.appendChild(document.createElement(tag));
 }
 
+// The columns that fit into a node whole: the first is as wide as all others, and tabs separate them.
+function withWholeColumns(node, text) {
+  const { font, tabSize, paddingLeft, paddingRight } = getComputedStyle(node);
+  context ??= document.createElement("canvas").getContext("2d");
+  context.font = font;
+  const width = node.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+  const n = Math.floor((width / context.measureText("0").width + 1) / tabSize); // the last one needs no tab
+  return text.split("\n").map((line) => line.split("\t").slice(0, Math.max(n, 2)).join("\t")).join("\n");
+}
+
+let context;
+
 function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -250,7 +264,8 @@ const update = {
     if (!node.firstChild) { append(node, "h4"); append(node, "pre").tabIndex = 0; }
     node.dataset.heading = part.heading;
     setText(node.firstChild, part.heading);
-    setText(node.lastChild, part.text);
+    node.lastChild.style.whiteSpace = part.long_lines === "wrap" ? "pre-wrap" : "";
+    setText(node.lastChild, part.long_lines === "fewer columns" ? withWholeColumns(node.lastChild, part.text) : part.text);
     node.lastChild.style.height = `${part.height}px`;
   },
 };

@@ -6,7 +6,7 @@ This component keeps its DOM nodes and calls ``Plotly.react``. Use it for everyt
 
 import zlib
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import plotly.graph_objects as go
 
@@ -60,6 +60,7 @@ class Text:
     heading: str
     text: str
     height: int = 290  # pixels
+    long_lines: Literal["scroll", "wrap", "fewer columns"] = "scroll"  # the columns that tabs separate
     kind: str = "text"
     columns: int = COLUMNS
 

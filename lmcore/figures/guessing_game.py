@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
-from lmcore.figures.style import BLUE, ORANGE, escape, figure, message, vertical_line
+from lmcore.figures.style import BLUE, ORANGE, empty_figure, escape, figure, vertical_line
 from lmcore.generation.guessing_game import PLAYER
 
 
@@ -16,6 +16,8 @@ def ranking(mean_losses: Mapping[str, float], guessing: float) -> go.Figure:
         mean_losses: nats per character, by name, best first.
         guessing: loss of guessing uniformly.
     """
+    if not mean_losses:
+        return empty_figure("No guesses yet.")
     names = list(mean_losses)
     bars = {
         "type": "bar",
@@ -37,7 +39,6 @@ def ranking(mean_losses: Mapping[str, float], guessing: float) -> go.Figure:
         [bars],
         {"title": "Mean loss (nats per character); lower is better", "rangemode": "tozero"},
         y,
-        height=130 + 34 * max(1, len(names)),
+        height=130 + 34 * len(names),
         shapes=[vertical_line(guessing)],
-        annotations=[] if names else [message("No guesses yet.")],
     )

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from lmcore.figures.style import BLUE, BROWN, DASHES, GRAY, GREEN, PURPLE, escape, figure, line, message
+from lmcore.figures.style import BLUE, BROWN, DASHES, GRAY, GREEN, PURPLE, escape, figure, line
 from lmcore.runs.leaderboard import Entry, Leaderboard
 
 Cost = Literal["parameters", "time"]
@@ -24,15 +24,14 @@ def leaderboard(record: Leaderboard, cost: Cost) -> go.Figure:
     ]
     frontier = record.size_frontier if cost == "parameters" else record.time_frontier
     runs = [_runs("runs", record.entries, cost, GRAY, 10), _frontier(frontier, cost)] if record.entries else []
-    # over several powers of ten, every 2 and 5 would be too many labels
-    ticks = {"dtick": "D2" if np.ptp(ends) < 3 else 1, "tickformat": "~s" if cost == "parameters" else "~g"}
+    # over more than one power of ten, every 2 and 5 would be too many labels on a phone
+    ticks = {"dtick": "D2" if np.ptp(ends) < 1.5 else 1, "tickformat": "~s" if cost == "parameters" else "~g"}
     title = "Parameters" if cost == "parameters" else "Training time (seconds)"
     return figure(
         [*baselines, *runs],
         {"title": title, "type": "log", "range": ends.tolist()} | ticks,
         {"title": "Dev loss (nats per character)", "hoverformat": ".4f"},
         height=420,
-        annotations=[] if record.entries else [message("No run on this text has a dev loss yet.")],
     )
 
 

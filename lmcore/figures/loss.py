@@ -18,6 +18,7 @@ from lmcore.figures.style import (
     PURPLE,
     RED,
     axis,
+    empty_figure,
     escape,
     figure,
     line,
@@ -83,14 +84,16 @@ def loss_chart(
     named = {"": curves} if isinstance(curves, LossCurve) else curves
     single = curves if isinstance(curves, LossCurve) else None
     all_curves = list(named.values())
+    if not all_curves:
+        return empty_figure(empty)
     n_untrained = 1 if targets else 0  # the first loss of a recipe is drawn before training starts
     has_losses = any(len(curve.steps) > n_untrained or len(curve.diverged) for curve in all_curves)
 
     traces = list(_single_run(single, lines)) if single else list(_several_runs(named, lines))
     if accuracy and single:
         traces += _accuracy_lines(single, accuracy)
-    if guessing and all_curves:
-        traces.append(_guessing_line(all_curves, log_x, last_x))
+    if guessing:
+        traces.append(_guessing_line(all_curves, log_x, last_x if has_losses else last_x or 1.0))
     if targets:
         traces.append(_target_markers(targets))
     traces = [_positive(trace) for trace in traces] if log_x else traces
@@ -98,17 +101,20 @@ def loss_chart(
     shapes, notes = _annotations(single, events or TrainingEvents(), log_x, bool(accuracy))
     if fork is not None and not (log_x and fork <= 0):
         shapes.append(vertical_line(fork, dash="dot"))
+    x_axis = _x_axis(all_curves, unit, log_x, last_x)
     y_axis = _loss_axis(all_curves, lines, unit, bool(single), guessing and has_losses)
     y_axis |= {"type": "log" if _is_log(log_y, all_curves, targets) else "linear"}
+    if not has_losses and not targets:
+        x_axis, y_axis = _untrained_axes(all_curves, x_axis, y_axis)
     second_axis: dict[str, Any] = {"yaxis2": _accuracy_axis()} if accuracy else {}
     return figure(
         traces,
-        _x_axis(all_curves, unit, log_x, last_x) | ({"anchor": "y2"} if accuracy else {}),
+        x_axis | ({"anchor": "y2"} if accuracy else {}),
         y_axis | ({"domain": LOSS_PANEL} if accuracy else {}),
         height=height,
         hovermode="x unified",
         shapes=shapes,
-        annotations=notes if has_losses else [*notes, message(empty) | {"y": 0.75}],  # above the line of guessing
+        annotations=notes if has_losses else [*notes, message(empty) | {"y": 0.75 if targets else 0.5}],
         **second_axis,
     )
 
@@ -145,6 +151,18 @@ def _loss_axis(
     # a run that diverges must not flatten all others
     lowest = [float(curve.smoothed.min()) for curve in curves if len(curve.smoothed)]
     return properties | {"range": [None, max([RACE_LIMIT * curves[0].guessing, *lowest])]}
+
+
+def _untrained_axes(
+    curves: Sequence[LossCurve], x_axis: dict[str, Any], y_axis: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Axes on which the loss of the untrained model lies at step 0, at the line of guessing or above it."""
+    if x_axis["type"] == "linear" and "range" not in x_axis:
+        x_axis |= {"range": [-0.02, 1.0], "tickvals": [0]}
+    if y_axis["type"] == "linear":
+        shown = np.concatenate([np.append([curve.guessing], [curve.train, curve.dev]) for curve in curves])
+        y_axis |= {"range": [0.0, 1.15 * float(np.nanmax(shown))]}
+    return x_axis, y_axis
 
 
 def _is_log(log_y: bool | None, curves: Sequence[LossCurve], targets: PublishedLosses | None) -> bool:

@@ -21,7 +21,7 @@ def lr_finder(finding: Finding, limits: tuple[float, float]) -> go.Figure:
         limits: the lowest and the highest learning rate of the axis.
     """
     if not len(finding.rates):
-        return empty_figure(finding.remark or "No steps yet.", X_TITLE, Y_TITLE, height=HEIGHT)
+        return empty_figure(finding.remark or "No steps yet.")
     edge: dict[str, Any] = {"hoverinfo": "skip"}
     traces = [
         line("", finding.rates, finding.low, BLUE, 0) | edge | {"showlegend": False},

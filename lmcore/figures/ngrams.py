@@ -27,12 +27,15 @@ Values = NDArray[np.float64]
 MAX_WRITTEN = 30
 """Characters of a matrix whose numbers are written into its cells."""
 
+BLANK = "#A6ABB3"
+"""Color of pairs that never occur: none of the scale, on a light page and on a dark one."""
+
 MIN_SURPRISE_RANGE = 5.0  # nats
 BROADCASTING_LIMIT = 0.4  # probability at which the color scale of both matrices ends
 
 
 def pair_matrix(matrix: PairMatrix, probabilities: bool = False, log: bool = False, height: int = 820) -> go.Figure:
-    """Counts or probabilities of pairs: rows the first character, columns the second. Zeros are left blank."""
+    """Counts or probabilities of pairs: rows the first character, columns the second. Zeros are gray."""
     values = matrix.probabilities if probabilities else matrix.counts.astype(float)
     shown = np.where(values > 0, values, np.nan)
     if log:
@@ -48,7 +51,7 @@ def pair_matrix(matrix: PairMatrix, probabilities: bool = False, log: bool = Fal
         pairs = [escape(a + b) for a in matrix.labels for b in matrix.labels]
         texts = [f"{pair}<br>{value}" for pair, value in zip(pairs, written, strict=True)]
         cells |= {"text": np.array(texts).reshape(values.shape), "texttemplate": "%{text}", "textfont": {"size": 9}}
-    return _matrix_figure(cells, matrix.labels, height)
+    return _matrix_figure(cells, matrix.labels, height).update_layout(plot_bgcolor=BLANK)
 
 
 def pair_probabilities(matrix: PairMatrix, title: str = "", max_color: float | None = None) -> go.Figure:

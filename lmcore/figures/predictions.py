@@ -22,7 +22,7 @@ def next_character(probabilities: NDArray[np.float32] | None, labels: Sequence[s
         labels: of the M characters.
     """
     if probabilities is None:
-        return empty_figure("No snapshots yet.", "Next character", "Last character", height=420)
+        return empty_figure("No snapshots yet.", height=420)
     cells = heatmap(
         probabilities,
         {"tickformat": ".0%", "dtick": 0.1},

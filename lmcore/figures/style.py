@@ -100,9 +100,10 @@ def figure(
     )
 
 
-def empty_figure(text: str, x: str = "", y: str = "", height: int = 200) -> go.Figure:
-    """A figure without data that says what to do."""
-    return figure([], x, y, height=height, annotations=[message(text)])
+def empty_figure(text: str, height: int = 200) -> go.Figure:
+    """A figure without data or axes that says what to do."""
+    hidden = {"visible": False}
+    return figure([], hidden, hidden, height=height, annotations=[message(text)])
 
 
 def axis(given: dict[str, Any] | str) -> dict[str, Any]:

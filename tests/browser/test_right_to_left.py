@@ -32,7 +32,8 @@ def test_each_random_draw_stays_in_one_column(own_server: Server, new_visitor: N
     visitor.wait_for_step(200)
     lines = visitor.page.evaluate(POSITIONS)[1:]
     assert len(lines) > 5
-    assert {len(line) for line in lines} == {13}  # the step and twelve samples
+    (n_columns,) = {len(line) for line in lines}
+    assert 4 < n_columns < 13  # the step and the samples that fit, of twelve
     for column in list(zip(*lines, strict=True))[1:]:
         shown = [cell for cell in column if cell]
         assert len({round(left) for left, _ in shown}) == 1

@@ -27,6 +27,8 @@ from ui.run import controls
 from ui.run.time_slider import is_playing, time_slider, untrained_snapshot
 from ui.server import engine
 
+MAX_TEXTS = 3  # samples per snapshot that are texts; more than these are words
+
 Draw = Callable[[Snapshot, Any, RunView | None], None]
 """Draws pictures of a snapshot, given the data that the model learns from and the run."""
 
@@ -118,7 +120,7 @@ def _pictures(panel: _Panel, view: RunView | None, snapshots: list[Snapshot]) ->
         shown = time_slider(page, view, snapshots, panel.play)
     parts: list[Numbers | Chart | Text] = [_numbers(panel, view, snapshots)]
     if panel.language_model:
-        samples = Text("Samples, with the same random draws at every step", _samples(snapshots, shown))
+        samples = _samples_text(snapshots, shown)
         parts += [loss_chart(panel.data, view, snapshots, log_axes), _predictions(shown, panel.data), samples]
     live(*parts, key=f"{page}.live")
     if shown:
@@ -207,6 +209,13 @@ def _cell(text: str, width: int) -> str:
     return text[: sum(total <= width - 2 for total in accumulate(widths))] + "…"
 
 
+def _samples_text(snapshots: list[Snapshot], shown: Snapshot | None) -> Text:
+    """The samples of all snapshots: words in columns, of which a narrow screen shows fewer; longer texts wrap."""
+    are_words = bool(snapshots) and len(snapshots[0].samples) > MAX_TEXTS
+    heading = "Samples, with the same random draws at every step"
+    return Text(heading, _samples(snapshots, shown), long_lines="fewer columns" if are_words else "wrap")
+
+
 def _samples(snapshots: list[Snapshot], shown: Snapshot | None, width: int = 11) -> str:
     """A row of samples per snapshot, latest first, in columns that tabs separate; an arrow marks ``shown``.
 
@@ -215,9 +224,9 @@ def _samples(snapshots: list[Snapshot], shown: Snapshot | None, width: int = 11)
     rows = []
     for snapshot in reversed(snapshots):
         texts = [text.replace("\n", "⏎").replace("\t", "⇥") for text in snapshot.samples]
-        if len(texts) > 3:
+        if len(texts) > MAX_TEXTS:
             texts = [_cell(text, width) for text in texts]
         mark = "▸" if snapshot is shown and snapshot is not snapshots[-1] else " "
-        separator = "\t" if len(texts) > 3 else "\t│ "
+        separator = "\t" if len(texts) > MAX_TEXTS else "\t│ "
         rows.append(separator.join([f"{snapshot.step:>9,} {mark}", *map(isolate, texts)]))
     return "\n".join([f"{'step':>9}", *rows])

@@ -30,10 +30,7 @@ corpus_config, corpus = pick_corpus(fixed=view is not None)
 options = controls.field_options(PAGE, view)
 with st.sidebar:
     model = forms.form(MLPConfig, MODEL, prefix=PAGE, **options)
-    train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **options)
-    for title, names in MORE.items():
-        with st.expander(title):
-            train |= forms.form(TrainConfig, names, prefix=PAGE, **options)
+    train = forms.form_with_more(TrainConfig, TRAIN, MORE, prefix=PAGE, **options)
     if view is None:
         with st.expander("Initialization and BatchNorm"):
             model |= forms.form(MLPConfig, shared.INITIALIZATION, prefix=PAGE)

@@ -14,19 +14,12 @@ from ui.show_code import show_code
 from ui.tabs import draw_tabs
 
 PAGE = "lstm"
-MODEL = ["cell", "embedding", "hidden", "layers", "dropout", "sequence"]
-TRAIN = [
-    "steps",
-    "batch_size",
-    "optimizer",
-    "learning_rate",
-    "schedule",
-    "factor",
-    "clip",
-    "clip_threshold",
-    "evaluate_every",
-    "seed",
-]
+MODEL = ["cell", "hidden", "layers", "sequence", "embedding", "dropout"]
+TRAIN = ["learning_rate", "steps", "batch_size"]
+MORE = {
+    "Optimizer, schedule and clipping": ["optimizer", "schedule", "factor", "clip", "clip_threshold"],
+    "More settings": ["evaluate_every", "seed"],
+}
 DEFAULTS = dict(families.find("recurrent").train_defaults) | {
     "steps": 3000,
     "optimizer": "adam",
@@ -44,7 +37,7 @@ corpus_config, corpus = pick_corpus(fixed=view is not None)
 options = controls.field_options(PAGE, view)
 with st.sidebar:
     model = forms.form(RecurrentConfig, MODEL, prefix=PAGE, **options)
-    train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **options, defaults=DEFAULTS)
+    train = forms.form_with_more(TrainConfig, TRAIN, MORE, prefix=PAGE, **options, defaults=DEFAULTS)
 
 architecture = RecurrentConfig.parse(model)
 config = RunConfig(corpus=corpus_config, model=architecture, train=TrainConfig.parse(train))

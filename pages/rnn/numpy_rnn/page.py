@@ -15,7 +15,8 @@ from ui.tabs import draw_tabs
 
 PAGE = "rnn"
 MODEL = ["hidden", "sequence", "scale"]
-TRAIN = ["learning_rate", "steps", "clip", "clip_threshold", "schedule", "evaluate_every", "seed"]
+TRAIN = ["learning_rate", "steps"]
+MORE = {"Schedule and clipping": ["schedule", "clip", "clip_threshold"], "More settings": ["evaluate_every", "seed"]}
 DEFAULTS = dict(families.find("rnn").train_defaults)
 
 st.title("RNN from scratch")
@@ -26,7 +27,7 @@ corpus_config, corpus = pick_corpus(fixed=view is not None)
 options = controls.field_options(PAGE, view)
 with st.sidebar:
     model = forms.form(RNNConfig, MODEL, prefix=PAGE, **options)
-    train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **options, defaults=DEFAULTS)
+    train = forms.form_with_more(TrainConfig, TRAIN, MORE, prefix=PAGE, **options, defaults=DEFAULTS)
 
 config = RunConfig(corpus=corpus_config, model=RNNConfig.parse(model), train=TrainConfig.parse(train))
 controls.buttons(PAGE, config, view)

@@ -22,7 +22,6 @@ def test_the_cost_can_be_the_size_of_the_model() -> None:
     assert list(figure.data[3].x) == pytest.approx([100, 1000])
 
 
-def test_without_runs_there_is_a_message_beside_the_baselines() -> None:
+def test_without_runs_there_are_only_the_baselines() -> None:
     figure = figures.leaderboard(Leaderboard((), {"uniform": 3.0}, (), ()), "parameters")
-    assert len(figure.data) == 1
-    assert "No run" in figure.layout.annotations[0].text
+    assert [trace.name for trace in figure.data] == ["uniform: 3.000"]

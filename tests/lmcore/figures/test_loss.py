@@ -85,6 +85,17 @@ def test_without_losses_the_chart_says_so(curve: MakeCurve) -> None:
     assert figures.loss_chart({}).layout.annotations[0].text == "No steps yet."
 
 
+def test_before_the_first_step_the_untrained_model_lies_at_the_line_of_guessing(curve: MakeCurve) -> None:
+    untrained = replace(curve(0), snapshot_steps=np.zeros(1), train=np.full(1, 3.3), dev=np.full(1, 3.31))
+    figure = figures.loss_chart(untrained)
+    assert figure.layout.yaxis.range[0] == 0
+    assert figure.layout.yaxis.range[1] > 3.31
+    guessing = next(trace for trace in figure.data if trace.name.startswith("guessing"))
+    assert list(guessing.x) == [0, 1]
+    assert figure.layout.xaxis.tickvals == (0,)
+    assert figures.loss_chart(curve(500)).layout.xaxis.tickvals is None
+
+
 # ---------------------------------------------------------------- several runs
 
 

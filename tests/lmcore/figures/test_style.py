@@ -26,3 +26,5 @@ def test_an_empty_figure_says_what_to_do(text: str) -> None:
     figure = style.empty_figure(text)
     assert not figure.data
     assert figure.layout.annotations[0].text == text
+    assert not figure.layout.xaxis.visible
+    assert not figure.layout.yaxis.visible
