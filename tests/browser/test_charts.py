@@ -1,5 +1,6 @@
 """What can be downloaded from a chart, and what it says in words."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -59,3 +60,22 @@ def test_a_chart_says_in_words_what_it_shows(visitor: Visitor) -> None:
     visitor.open("/mlp")
     heatmap = visitor.chart("mlp.live", 1).wait().node
     expect(heatmap).to_have_attribute("aria-label", re.compile("The highest value is"))
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.parametrize("address", ["/mlp", "/gru-lstm?text=python-reference"])
+def test_no_sample_is_cut_and_no_ticks_overlap(visitor: Visitor, address: str, width: int) -> None:
+    visitor.page.set_viewport_size({"width": width, "height": 900})
+    visitor.open(address)
+    heatmap = visitor.chart(index=1).wait()
+    samples = visitor.page.locator(".live .text pre")
+    assert len(samples.inner_text().splitlines()[1].split()) > 2
+    assert samples.evaluate("node => node.scrollWidth <= node.clientWidth")
+    for axis, start, end in [("x", "left", "right"), ("y", "top", "bottom")]:
+        boxes = heatmap.evaluate(
+            f"""[...node.querySelectorAll('.{axis}axislayer-above .{axis}tick text')]
+                .map((text) => text.getBoundingClientRect()).map((box) => [box.{start}, box.{end}])"""
+        )
+        assert len(boxes) > 10
+        middles = sorted((start + end) / 2 for start, end in boxes)
+        assert min(other - one for one, other in itertools.pairwise(middles)) > 5

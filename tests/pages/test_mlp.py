@@ -151,8 +151,7 @@ def test_a_link_to_a_run_opens_it_with_its_settings(app: AppTest, engine: Engine
     run_id = engine.start(config)
     until(lambda: not engine.view(run_id).status.is_active)
     app.query_params["run"] = run_id
-    app.run()
-    assert not app.exception
+    visit(app, "mlp/mlp")
     assert app.number_input(key="mlp_hidden").value == 17
     assert app.number_input(key="mlp_learning_rate").value == 0.3
     assert app.multiselect(key="locales").value == ["fr_FR"]
