@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from lmcore.lessons import reading
 from lmcore.recipes import ladder
 from lmcore.recipes.ladder import Rung
 from lmcore.runs.engine import Engine
@@ -13,7 +14,7 @@ from pages.home.home.course import BESIDE, RECORDED, STOPS
 from pages.home.home.ladder import KNOWS, LADDER
 from pages.home.home.start import SETTINGS
 from scripts import record_home
-from tests.pages.app_testing import finish, follow, visit
+from tests.pages.app_testing import finish, follow, plain, visit
 from ui.navigation import ALL, SECTIONS, find, with_prefix
 
 TRAINED = [rung for rung in LADDER.rungs if rung.config is not None]
@@ -123,3 +124,11 @@ def test_a_visitor_goes_on_where_they_left_off(home: AppTest, engine: Engine) ->
     app = follow(visit(home, "home/home"), link(home, r"\*\*my\*\* run"))
     assert app.session_state["mlp.run"] == run
     assert with_prefix("mlp").title == app.title[0].value
+
+
+@pytest.mark.parametrize("name", reading.names())
+def test_a_lesson_begins_on_the_page_of_its_first_step(home: AppTest, name: str) -> None:
+    first = reading.load(name).steps[0]
+    home.button(key=f"home.begin.{name}").click().run()
+    assert not home.exception
+    assert f"#### {first.title}" in [plain(text.value) for text in home.markdown]

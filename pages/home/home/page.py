@@ -2,7 +2,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.home.home import course, ladder, start
+from pages.home.home import course, ladder, lessons, start
 
 st.title("Glassbox")
 st.write(
@@ -14,6 +14,7 @@ st.html(Path(__file__).with_suffix(".css"))
 start.link()
 runs = st.container()  # filled last: the server may still be starting
 course.path()
+lessons.cards()
 ladder.picture()
 course.beside_the_path()
 with runs:
