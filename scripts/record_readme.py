@@ -19,9 +19,10 @@ from tests.browser.server import Server
 from tests.browser.visitor import FLAGS, Visitor
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
-WINDOW = {"width": 1280, "height": 900}
+WINDOW = {"width": 1280, "height": 1150}
 WIDTH = 960  # of the pictures, in pixels
 STEPS, FRAMES, MILLISECONDS = 20_000, 25, 300  # of the animation
+TRAINING_TIMEOUT = 300_000  # milliseconds
 
 
 @contextmanager
@@ -57,7 +58,7 @@ def train(tab: Visitor, address: str, key: str) -> None:
     tab.open(address)
     tab.chart().wait()
     tab.button(f"{key}.go").click()
-    expect(tab.button(f"{key}.go")).to_be_disabled()
+    expect(tab.button(f"{key}.go")).to_be_disabled(timeout=TRAINING_TIMEOUT)
     tab.wait_until_idle()
 
 
@@ -80,7 +81,7 @@ def opened(address: str) -> Callable[[Visitor], None]:
 
 def passage(tab: Visitor) -> None:
     """A text, colored by the surprise of an LSTM."""
-    train(tab, "/gru-lstm?text=python-reference&lstm_steps=1000", "lstm")
+    train(tab, "/gru-lstm?text=python-reference&lstm_steps=600", "lstm")
     tab.choose_tab("Passage")
 
 

@@ -17,10 +17,10 @@ from lmcore.figures.style import (
     RED,
     SKY,
     WHITE,
+    empty_figure,
     escape,
     figure,
     line,
-    message,
 )
 from lmcore.inspection import histograms as bins
 from lmcore.inspection.batch_norm import Folding, NormalizedBatch, RunningStatistics, WrongAxis
@@ -90,6 +90,8 @@ def _examples(
 def batch_shifts(record: NormalizedBatch, contexts: Sequence[str]) -> go.Figure:
     """How far the output of each other example moved because the first one was moved."""
     shifts = record.shifts[1:]
+    if not shifts.any():
+        return empty_figure("Move the first example:<br>all others move as well.", HEIGHT + 60)
     bars = {
         "type": "bar",
         "x": np.arange(2, len(shifts) + 2),
@@ -99,8 +101,7 @@ def batch_shifts(record: NormalizedBatch, contexts: Sequence[str]) -> go.Figure:
         "hovertemplate": "%{customdata}: %{y:+.3f}<extra></extra>",
     }
     y = {"title": "Change of the value after BatchNorm", "range": _symmetric_range(shifts, MAX_SHIFT)}
-    notes = [] if shifts.any() else [message("Move the first example:<br>all others move as well.")]
-    return figure([bars], "Example of the batch", y, height=HEIGHT + 60, bargap=0.2, annotations=notes)
+    return figure([bars], "Example of the batch", y, height=HEIGHT + 60, bargap=0.2)
 
 
 def _symmetric_range(values: NDArray[Any], limit: float) -> list[float]:

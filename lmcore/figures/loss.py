@@ -42,6 +42,7 @@ MAX_MARKERS = 60  # points of a line that are marked one by one; a longer line h
 MAX_RATE_NOTES = 12  # the last changes of the learning rate that are labeled
 DIVERGED_LIMIT = 10.0  # multiple of the loss of guessing at which diverged losses are cut off
 RACE_LIMIT = 1.6  # multiple of the loss of guessing at which the chart of several runs ends
+UNTRAINED_END = {False: 1.0, True: 1e4}  # where the x-axis ends before the first step, by whether it is logarithmic
 LOSS_PANEL, ACCURACY_PANEL = [0.34, 1.0], [0.0, 0.26]  # shares of the height, if there are two panels
 
 
@@ -93,7 +94,8 @@ def loss_chart(
     if accuracy and single:
         traces += _accuracy_lines(single, accuracy)
     if guessing:
-        traces.append(_guessing_line(all_curves, log_x, last_x if has_losses else last_x or 1.0))
+        end = last_x if has_losses else last_x or UNTRAINED_END[log_x]
+        traces.append(_guessing_line(all_curves, log_x, end))
     if targets:
         traces.append(_target_markers(targets))
     traces = [_positive(trace) for trace in traces] if log_x else traces
@@ -157,8 +159,9 @@ def _untrained_axes(
     curves: Sequence[LossCurve], x_axis: dict[str, Any], y_axis: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Axes on which the loss of the untrained model lies at step 0, at the line of guessing or above it."""
-    if x_axis["type"] == "linear" and "range" not in x_axis:
-        x_axis |= {"range": [-0.02, 1.0], "tickvals": [0]}
+    if "range" not in x_axis:
+        is_log = x_axis["type"] == "log"
+        x_axis |= {"range": [-0.15, 4.0], "dtick": 1} if is_log else {"range": [-0.02, 1.0], "tickvals": [0]}
     if y_axis["type"] == "linear":
         shown = np.concatenate([np.append([curve.guessing], [curve.train, curve.dev]) for curve in curves])
         y_axis |= {"range": [0.0, 1.15 * float(np.nanmax(shown))]}
