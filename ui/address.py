@@ -8,7 +8,8 @@ import streamlit as st
 from ui import navigation
 
 RUN = "run"  # the parameter that names the run
-NOT_SETTINGS = {RUN, "race", "runs", "embed", "embed_options"}
+LESSON = "lesson"  # the parameter that names the lesson, and the step
+NOT_SETTINGS = {RUN, LESSON, "race", "runs", "class", "present", "embed", "embed_options"}
 """Parameters that are not the value of a widget."""
 
 SETTINGS, DRAWN = "address.settings", "address.drawn"  # keys in the session state
@@ -105,7 +106,7 @@ def replace(changed: Mapping[str, str | list[str]], force: bool = False) -> None
         force: tell the browser even if nothing changes here; a link on the same page does not change its address bar.
     """
     now = {name: st.query_params.get_all(name) for name in st.query_params}
-    kept = {name: values for name, values in now.items() if name in ("race", "runs", "recipe")}
+    kept = {name: values for name, values in now.items() if name in (LESSON, "race", "runs", "recipe")}
     wanted = kept | {name: [text] if isinstance(text, str) else text for name, text in changed.items()}
     if force or wanted != now:
         st.query_params.from_dict(wanted)

@@ -1,7 +1,8 @@
 """The pages of the app, section by section, in the order of the course; and which page shows which runs."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -11,6 +12,7 @@ from lmcore.training.config import BaseRunConfig
 
 PAGES = Path(__file__).parent.parent / "pages"
 CURRENT, VISIT = "navigation.page", "navigation.visit"  # keys in the session state
+FOLLOWS = "navigation.follows_address"  # the same: whether the address decides all that the next run shows
 
 
 class Page(NamedTuple):
@@ -91,6 +93,11 @@ def find(folder: str) -> Page:
     return next(page for page in ALL if page.folder == folder)
 
 
+def at(url_path: str) -> Page:
+    """The page of a path in the address; the default page is also at the root."""
+    return next((page for page in ALL if page.url_path == url_path), find(DEFAULT))
+
+
 def with_prefix(prefix: str) -> Page:
     """The page whose widgets' keys begin with a prefix."""
     return next(page for page in ALL if page.prefix == prefix)
@@ -110,9 +117,18 @@ def enter(url_path: str) -> None:
     Call it before each full run of a page's script.
     """
     # The flag is not public API. Without it, a step back would look like an update that was already on its way.
-    goes_through_history = getattr(get_script_run_ctx(), "is_history_navigation", False)
+    context = get_script_run_ctx()
+    if context is not None and st.session_state.pop(FOLLOWS, False):
+        context.is_history_navigation = True
+    goes_through_history = getattr(context, "is_history_navigation", False)
     if st.session_state.get(CURRENT) != url_path or goes_through_history:
         st.session_state[CURRENT], st.session_state[VISIT] = url_path, visit() + 1
+
+
+def open_page(page: Page, parameters: Mapping[str, str | list[str]]) -> NoReturn:
+    """Opens a page with the settings of an address, and no others: as the Back button does, not as the menu does."""
+    st.session_state[FOLLOWS] = True
+    st.switch_page(page.script, query_params=parameters)
 
 
 def visit() -> int:

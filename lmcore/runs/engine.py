@@ -108,7 +108,13 @@ class Engine:
     # ------------------------------------------------------------ commands
 
     def start(
-        self, config: AnyRunConfig, owner: str = "", step_once: bool = False, planned: Sequence[Change] = ()
+        self,
+        config: AnyRunConfig,
+        owner: str = "",
+        step_once: bool = False,
+        planned: Sequence[Change] = (),
+        pause_at: int | None = None,
+        pause_below: float | None = None,
     ) -> str:
         """Start a run and return its id; with ``step_once`` it takes one step and pauses.
 
@@ -119,9 +125,11 @@ class Engine:
             owner: who may see it.
             step_once: whether it pauses after one step.
             planned: changes of training settings that it makes at their steps.
+            pause_at: step at which it pauses.
+            pause_below: train loss in nats; it pauses at the first snapshot where the loss is lower.
         """
         run = Run(config, owner, planned=planned)
-        run.pause_at = 1 if step_once else None
+        run.pause_at, run.pause_below = 1 if step_once else pause_at, pause_below
         return self._admit(run)
 
     def fork(self, run_id: str, step: int | None = None, owner: str = "", **settings: Any) -> str:
@@ -158,8 +166,16 @@ class Engine:
                 self._save(entry)
             entry.pausing = entry.future is not None
 
-    def resume(self, run_id: str, step_once: bool = False) -> None:
+    def resume(
+        self, run_id: str, step_once: bool = False, pause_at: int | None = None, pause_below: float | None = None
+    ) -> None:
         """Resume a run from its last state; with ``step_once`` it takes one step and pauses.
+
+        Args:
+            run_id: of the run.
+            step_once: whether it pauses after one step.
+            pause_at: step at which it pauses.
+            pause_below: train loss in nats; it pauses at the first snapshot where the loss is lower.
 
         Raises:
             UserError: if there is no such run, it has taken all its steps, or another process is training it.
@@ -170,7 +186,7 @@ class Engine:
             if (run.pending.get("steps") or run.current.train.steps) <= run.step:
                 raise UserError(f"The run has taken all {run.step:,} steps. Raise the number of steps to resume.")
             entry.pausing = False
-            run.pause_at = run.step + 1 if step_once else None
+            run.pause_at, run.pause_below = run.step + 1 if step_once else pause_at, pause_below
             if run.status.is_active:
                 return
             self._lock_on_disk(entry)

@@ -87,7 +87,8 @@ class Run:
 
     def __post_init__(self) -> None:
         self.current = self.config
-        self.pause_at: int | None = None
+        self.pause_at: int | None = None  # a step
+        self.pause_below: float | None = None  # a train loss in nats, as snapshots measure it
         self.pending: dict[str, Any] = {}  # settings that take effect with the next slice
         self.progress: deque[tuple[float, int]] = deque(maxlen=20)  # (time, step) after each of the last slices
 
@@ -145,7 +146,7 @@ class Run:
         self.snapshots = append_snapshots(self.snapshots, new, self.n_parameters)
         self.cpu_seconds += report.cpu_seconds
         self.progress.append((time.monotonic(), self.step))
-        self._stop_at_limits(report.stopped)
+        self._stop_at_limits(report)
 
     def _rewind_to_good_state(self, loss: float) -> None:
         """After a divergence: go back if the last state is ruined already, so that better settings work from here.
@@ -174,18 +175,23 @@ class Run:
             self.history.mark()
         self.history.add(losses[self.history.steps - first :])
 
-    def _stop_at_limits(self, stopped: str) -> None:
+    def _stop_at_limits(self, report: SliceReport) -> None:
         train = self.current.train
-        if self.step >= train.steps or stopped:
-            self.status, self.message = Status.FINISHED, stopped
+        if self.step >= train.steps or report.stopped:
+            self.status, self.message = Status.FINISHED, report.stopped
         elif self.wall_seconds >= train.minutes * 60:
             self.status = Status.FINISHED
             self.message = (
                 f"The run reached its limit of {train.minutes:g} minutes at step {self.step:,}. "
                 "Raise the limit and resume."
             )
-        elif self.step == self.pause_at:
+        elif self.step == self.pause_at or self._is_below(report):
             self.status = Status.PAUSED
+
+    def _is_below(self, report: SliceReport) -> bool:
+        """Whether the train loss at a snapshot of a slice is as low as the run was to come."""
+        limit = self.pause_below
+        return limit is not None and any(snapshot.loss("train") < limit for snapshot in report.snapshots)
 
     @property
     def steps_per_second(self) -> float:

@@ -92,17 +92,28 @@ def _status_line(view: RunView) -> str:
 
 def _run_command(page: str, command: Command) -> None:
     """The callback of all buttons."""
-    if not is_first_delivery(page):
-        return
-    run_id, step_once = attach.run_id_of(page), command == "step"
+    if is_first_delivery(page):
+        perform(page, command)
+
+
+def perform(page: str, command: Command, **until: Any) -> None:
+    """Does what a button does. A new run starts as soon as the page has read its widgets.
+
+    Args:
+        page: prefix of the page's widget keys.
+        command: of the button.
+        until: where the run pauses, as for `Engine.resume`.
+    """
+    run_id = attach.run_id_of(page)
+    options = {"step_once": command == "step"} | until
     try:
         if command in ("pause", "reset"):
             if run_id is not None:
                 engine().pause(run_id)
         elif run_id is not None:
-            engine().resume(run_id, step_once)
+            engine().resume(run_id, **options)
         else:
-            st.session_state[REQUESTED] = _Request(page, step_once)
+            st.session_state[REQUESTED] = _Request(page, options)
     except UserError as error:
         set_error(page, str(error))
     if command == "reset":
@@ -129,7 +140,7 @@ class _Request:
     """
 
     page: str  # prefix of its widget keys
-    step_once: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)  # of `Engine.start`
     train: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -155,7 +166,7 @@ def _start_if_requested(page: str, config: AnyRunConfig, planned: Sequence[Chang
         config = config.model_copy(update={"train": config.train.updated(**request.train)})
         if (run_id := attach.run_id_of(page)) is not None:
             engine().pause(run_id)
-        attach.show(page, engine().start(config, gate.visitor(), request.step_once, planned))
+        attach.show(page, engine().start(config, gate.visitor(), planned=planned, **request.options))
     except UserError as error:
         set_error(page, str(error))
         return

@@ -34,6 +34,23 @@ def time_slider(page: str, view: RunView | None, snapshots: Sequence[Snapshot], 
     return snapshots[steps.index(step)]
 
 
+def select(page: str, view: RunView, step: int) -> None:
+    """Moves the slider of a page to the last snapshot until a step. Call it before the page draws the slider.
+
+    Args:
+        page: prefix of the page's widget keys.
+        view: the run that the page shows.
+        step: of the run.
+    """
+    st.session_state[_at(page)] = max([0, *(one.step for one in view.snapshots if one.step <= step)])
+
+
+def selected_step(page: str, view: RunView) -> int:
+    """The step that the slider of a page selects; the present one if there is no slider."""
+    step: int = st.session_state.get(_at(page), view.step)
+    return step if step in view.fork_steps else view.step
+
+
 def selected_snapshot(page: str, config: AnyRunConfig, view: RunView | None) -> tuple[AnyRunConfig, Snapshot]:
     """For a tab beside the live one: the snapshot that the slider selects with its config, or the untrained model."""
     config = view.config if view else config

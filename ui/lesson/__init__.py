@@ -1,0 +1,1 @@
+"""The lesson player: the panel on every page while somebody plays a lesson."""

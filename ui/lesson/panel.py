@@ -1,0 +1,164 @@
+"""The panel of the lesson that a visitor plays: beside every page, or below it on a narrow screen."""
+
+from typing import Literal
+
+import streamlit as st
+
+from lmcore.errors import UserError
+from lmcore.lessons import class_session
+from lmcore.lessons.lesson import Lesson
+from ui import errors, gate
+from ui.component import component
+from ui.forms import plain
+from ui.lesson import actions, library, places, progress, questions, summary
+from ui.lesson import position as positions
+from ui.lesson.library import Found
+from ui.lesson.position import Position
+from ui.navigation import Page
+from ui.run import attach
+
+MOVED = "lesson.moved"  # key in the session state: what a move has yet to set up
+Move = Literal["everything", "page"]
+
+_component = component(__file__, '<div class="lesson-pointer"></div>')
+
+
+def show(here: Page) -> None:
+    """Sets up the step of the visitor's lesson, if there is one, and draws the panel. Call it before the page runs.
+
+    Args:
+        here: the page that is about to be drawn.
+    """
+    place = st.container()  # at every run, because the elements after it would be remounted if it went missing
+    positions.follow_address()
+    position = positions.current()
+    if position is not None:
+        with place:
+            try:
+                _play(here, position, library.find(position.name))
+            except UserError as error:
+                positions.put(None)
+                errors.show(error, st.warning)
+    positions.write()
+
+
+def start(name: str) -> None:
+    """Begins a lesson; for callbacks."""
+    progress.forget(name)
+    move(Position(name, 0))
+
+
+def move(to: Position | None, what: Move = "everything") -> None:
+    """Moves to a step; for callbacks.
+
+    Args:
+        to: the step; None ends the lesson.
+        what: "everything" opens the page of the step with its settings and does its actions; "page" only opens the
+            page as it was left.
+    """
+    if to == positions.current() and st.session_state.get(MOVED):
+        return  # Streamlit 1.67 may deliver a click twice
+    positions.put(to)
+    st.session_state[MOVED] = what
+
+
+# ---------------------------------------------------------------- setting up
+
+
+def _play(here: Page, position: Position, found: Found) -> None:
+    lesson, step = found.lesson, position.step
+    if step > len(lesson.steps):
+        position = Position(position.name, len(lesson.steps))
+        positions.put(position)
+    done = progress.of(position.name, found)
+    if moved := st.session_state.pop(MOVED, None):
+        _set_up(here, position, lesson, moved, step in done.answers)
+    if actions.page_of(lesson, step) in (here, None):
+        actions.proceed(here)
+        if here.prefix and (run_id := attach.run_id_of(here.prefix)) is not None:
+            done.runs[step] = run_id
+    if found.code:
+        class_session.move(found.code, gate.visitor(), min(step, len(lesson.steps) - 1), done.runs.get(step, ""))
+    st.fragment(_panel)(here, position, found)
+
+
+def _set_up(here: Page, position: Position, lesson: Lesson, what: Move, answered: bool) -> None:
+    """Opens the page of a step, and plans its actions; those that show what a curve was drawn for wait for the curve."""
+    page = actions.page_of(lesson, position.step)
+    if what == "everything" and position.step < len(lesson.steps):
+        step = lesson.steps[position.step]
+        waits = step.ask is not None and step.ask.kind == "curve" and not answered
+        actions.plan(() if waits else step.do)
+        if page is not None and step.go is not None:
+            actions.open_page(page, position, actions.parameters(lesson, step.go))
+    if page is not None and page != here:
+        actions.open_page(page, position)
+
+
+# ---------------------------------------------------------------- drawing
+
+
+def _panel(here: Page, position: Position, found: Found) -> None:
+    if MOVED in st.session_state:
+        st.rerun()
+    lesson, n_steps = found.lesson, len(found.lesson.steps)
+    with st.container(key="lesson"):
+        _header(position, found)
+        if position.step < n_steps:
+            _step(position, found)
+        else:
+            summary.show(lesson, progress.of(position.name, found))
+        _buttons(here, position, lesson)
+    point = lesson.steps[position.step].point if position.step < n_steps else None
+    _component(key="lesson_pointer", data={"selector": places.selector(point), "step": str(position)})
+
+
+def _header(position: Position, found: Found) -> None:
+    n_steps = len(found.lesson.steps)
+    with st.container(horizontal=True, vertical_alignment="center", key="lesson_header"):
+        st.caption(plain(found.lesson.title))
+        st.button(
+            "End", key="lesson_end", type="tertiary", on_click=move, args=(None,), help="Leave the lesson for good."
+        )
+    where = f"Step {position.step + 1} of {n_steps}" if position.step < n_steps else "Summary"
+    where += f" · class {found.code}" if found.code else ""
+    st.progress(min(1.0, position.step / n_steps), where)
+
+
+def _step(position: Position, found: Found) -> None:
+    step = found.lesson.steps[position.step]
+    st.markdown(f"#### {plain(step.title)}")
+    if step.prose:
+        st.markdown(step.prose)
+    if message := st.session_state.get(actions.ERROR):
+        errors.show(message, st.warning)
+    if step.ask is not None:
+        questions.show(position, found)
+
+
+def _buttons(here: Page, position: Position, lesson: Lesson) -> None:
+    name, at, n_steps = position.name, position.step, len(lesson.steps)
+    page = actions.page_of(lesson, at)
+    with st.container(horizontal=True, key="lesson_buttons"):
+        st.button(
+            "Back", key=f"lesson_back.{at}", disabled=at == 0, on_click=move, args=(Position(name, at - 1), "page")
+        )
+        st.button(
+            "Next" if at + 1 < n_steps else "Summary",
+            key=f"lesson_next.{at}",
+            type="primary",
+            disabled=at >= n_steps,
+            on_click=move,
+            args=(Position(name, at + 1),),
+        )
+        if page is not None and page != here:
+            st.button("Back to the lesson", key="lesson_return", on_click=move, args=(position, "page"))
+        elif at < n_steps and (lesson.steps[at].go or lesson.steps[at].do):
+            st.button(
+                "Repeat",
+                key="lesson_repeat",
+                icon=":material/replay:",
+                on_click=move,
+                args=(position,),
+                help="Set up the page of this step again, and do again what the step does.",
+            )

@@ -1,0 +1,118 @@
+"""The question of a step: a widget to answer it, and what is said afterwards."""
+
+import math
+from typing import Any
+
+import streamlit as st
+
+from lmcore.data.corpora import CorpusConfig
+from lmcore.errors import UserError
+from lmcore.lessons import answers
+from lmcore.lessons.answers import Answer, Point
+from lmcore.lessons.lesson import Ask, Lesson
+from lmcore.training.loss_curve import loss_curve
+from ui import errors, load
+from ui.forms import plain
+from ui.lesson import actions, progress
+from ui.lesson.curve import curve
+from ui.lesson.library import Found
+from ui.lesson.position import Position
+from ui.server import engine
+
+MAX_ACTUAL = 100  # points of the real curve
+DEFAULT_GUESSING = 3.3  # nats, where the text of a lesson cannot be read
+
+
+def show(position: Position, found: Found) -> None:
+    """The question; once it is answered, the answer beside the right one, and the explanation."""
+    step = found.lesson.steps[position.step]
+    ask, done = step.ask, progress.of(position.name, found)
+    assert ask is not None
+    st.markdown(f"**{plain(ask.question)}**")
+    if position.step in done.answers:
+        _answered(position, found.lesson, ask, done)
+        return
+    given = _widget(position, found.lesson, ask)
+    with st.container(horizontal=True):
+        if st.button("Answer", key=f"lesson_answer.{position}", type="primary"):
+            _take(position, found, ask, given)
+        if ask.kind == "curve" and step.do and st.button("Show it", key=f"lesson_skip.{position}", help="Do not guess."):
+            actions.plan(step.do)
+            st.rerun()
+
+
+def _take(position: Position, found: Found, ask: Ask, given: Any) -> None:
+    """Keeps an answer; the run whose curve was drawn begins only now."""
+    try:
+        progress.answer(position.name, found, position.step, given)
+    except UserError as error:
+        errors.show(error, st.warning)
+        return
+    if ask.kind == "curve":
+        actions.plan(found.lesson.steps[position.step].do)
+    st.rerun(scope="app" if ask.kind == "curve" else "fragment")
+
+
+def _widget(position: Position, lesson: Lesson, ask: Ask) -> Any:
+    """The widget of a question; returns what has been given so far."""
+    key, label = f"lesson_given.{position}", plain(ask.question)
+    hidden: Any = {"key": key, "label_visibility": "collapsed"}
+    match ask.kind:
+        case "choice":
+            options = range(1, len(ask.options) + 1)
+            return st.radio(label, options, None, format_func=lambda i: plain(ask.options[i - 1]), **hidden)
+        case "number":
+            unit = ask.unit or "a number"
+            return st.number_input(label, value=None, step=None, format="%g", placeholder=unit, **hidden)
+        case "guess":
+            return st.text_input(label, max_chars=answers.MAX_TEXT, **hidden)
+        case "curve":
+            return curve(ask, _guessing(lesson), key=key)
+
+
+def _answered(position: Position, lesson: Lesson, ask: Ask, done: progress.Progress) -> None:
+    answer = done.answers[position.step]
+    actual: tuple[Point, ...] = ()
+    if isinstance(answer, tuple):
+        actual = actual_curve(done.runs.get(position.step), ask.steps)
+        curve(ask, _guessing(lesson), key=f"lesson_curve.{position}", guess=answer, actual=actual)
+        if not actual:
+            st.caption("The real curve appears here when the run pauses.")
+    else:
+        st.markdown(verdict(ask, answer))
+    if ask.because and (not isinstance(answer, tuple) or actual):
+        st.info(plain(ask.because), icon=":material/lightbulb:")
+
+
+def verdict(ask: Ask, answer: Answer) -> str:
+    """The answer, and whether it is right, as Markdown."""
+    own = plain(answers.in_words(ask, answer))
+    right = ask.is_right(answer) if isinstance(answer, int | float) else None
+    if right is None:
+        return f"Your answer: {own}"
+    assert ask.answer is not None
+    correct = plain(answers.in_words(ask, int(ask.answer) if ask.kind == "choice" else float(ask.answer)))
+    return f"✓ Right: {own}" if right else f"✗ Your answer: {own}. Right is: {correct}"
+
+
+def actual_curve(run_id: str | None, steps: int) -> tuple[Point, ...]:
+    """The smoothed loss of a run up to a step; empty before there is one."""
+    try:
+        view = engine().view(run_id) if run_id else None
+    except UserError:
+        view = None
+    if view is None or view.status.is_active or view.step == 0:
+        return ()
+    record = loss_curve(view.history, (), 2, from_start=True)
+    points = [(float(x), float(y)) for x, y in zip(record.steps, record.smoothed, strict=True) if x <= steps]
+    every = -(-len(points) // MAX_ACTUAL)
+    return tuple(points[::every]) if points else ()
+
+
+def _guessing(lesson: Lesson) -> float:
+    """The loss of guessing uniformly among the characters of the lesson's text, in nats."""
+    try:
+        n_characters = len(load.corpus(CorpusConfig.parse({"source": lesson.data})).vocabulary)
+    except UserError:
+        return DEFAULT_GUESSING
+    return math.log(n_characters)
