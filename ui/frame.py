@@ -3,6 +3,7 @@
 import streamlit as st
 
 from ui import busy, errors, gate, links, navigation, present
+from ui.lesson import panel
 from ui.run import controls
 
 st.set_page_config(page_title="Glassbox", page_icon="🔍", layout="wide", initial_sidebar_state=340)
@@ -26,5 +27,6 @@ present.button()
 busy.place()
 navigation.enter(page.url_path)
 gate.use_key()
+panel.show(navigation.at(page.url_path))
 with errors.told(), links.checked(), controls.requests_expire():
     page.run()

@@ -248,6 +248,7 @@ const update = {
   },
   text(node, part) {
     if (!node.firstChild) { append(node, "h4"); append(node, "pre").tabIndex = 0; }
+    node.dataset.heading = part.heading;
     setText(node.firstChild, part.heading);
     setText(node.lastChild, part.text);
     node.lastChild.style.height = `${part.height}px`;

@@ -79,6 +79,7 @@ SECTIONS: dict[str, list[Page]] = {
         Page("inside/backprop", "Backprop", ":material/undo:", "backprop", "bp"),
     ],
     "Lab": [
+        Page("lab/lessons", "Lessons", ":material/cast_for_education:", "lessons", "lessons"),
         Page("lab/sample", "Sample", ":material/edit_note:", "sample", "sample"),
         Page("lab/runs", "Runs", ":material/table_rows:", "runs", "runs"),
         Page("lab/recipes", "Recipes", ":material/science:", "recipes", "recipes"),

@@ -13,6 +13,7 @@ from lmcore.figures.batch_norm import (
     one_example,
     running_statistic,
 )
+from lmcore.figures.class_answers import answer_bars, predicted_curves
 from lmcore.figures.confusion import confusion
 from lmcore.figures.corpus_summary import character_frequencies, length_histogram
 from lmcore.figures.decision_regions import decision_planes, decision_regions, point_canvas
@@ -53,6 +54,7 @@ from lmcore.figures.weight_images import weight_images
 __all__ = [
     "alt_text",
     "annotated_text",
+    "answer_bars",
     "axis_map",
     "axis_means",
     "batch_histogram",
@@ -93,6 +95,7 @@ __all__ = [
     "pair_matrix",
     "pair_probabilities",
     "point_canvas",
+    "predicted_curves",
     "probability_bars",
     "ranking",
     "receptive_field",

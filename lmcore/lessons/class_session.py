@@ -63,7 +63,7 @@ class ClassSession:
     began: float  # seconds since 1970
     step: int  # index of the presenter's step
     reached: float  # when the presenter came to this step, in seconds since 1970
-    run: str  # id of the run that the presenter shows; empty if there is none
+    runs: Mapping[int, str]  # ids of the presenter's runs, by index of the step
     answers: Mapping[int, Mapping[str, Answer]]  # by index of the step, then by student
 
     def given_by(self, student: str) -> dict[int, Answer]:
@@ -172,7 +172,7 @@ def move(code: str, owner: str, step: int, run: str = "") -> None:
     """
     path = _path_of_code(code)
     session = _read(path)
-    if session.owner != owner or (session.step, session.run) == (step, run):
+    if session.owner != owner or (session.step, session.runs.get(step, "")) == (step, run):
         return
     with _locked(path):
         if _lines(path).count("") < MAX_MOVES:
@@ -295,18 +295,20 @@ def _read(path: Path) -> ClassSession:
     except FileNotFoundError:
         raise UserError(ENDED) from None
     owner, began, lesson = _head(first)
-    step, run, reached = 0, "", began
+    step, reached = 0, began
+    runs: dict[int, str] = {}
     given: dict[int, dict[str, Answer]] = {}
     for record in _records(lines):
         if "at" in record:
             if record["at"] != step:
                 reached = record["time"]
-            step, run = min(record["at"], len(lesson.steps) - 1), record["run"]
+            step = record["at"]
+            runs |= {step: record["run"]} if record["run"] else {}
         else:
             kept = record["answer"]
             answer = tuple((x, y) for x, y in kept) if isinstance(kept, list) else kept
             given.setdefault(record["step"], {})[record["student"]] = answer
-    return ClassSession(path.name[:CODE_LENGTH], lesson, owner, began, step, reached, run, given)
+    return ClassSession(path.name[:CODE_LENGTH], lesson, owner, began, step, reached, runs, given)
 
 
 def _records(lines: list[bytes]) -> Iterator[dict[str, Any]]:

@@ -4,11 +4,13 @@ from collections import deque
 
 import streamlit as st
 
-from lmcore.data.corpora import CorpusConfig
 from lmcore.errors import UserError
+from lmcore.generation.sampling import SampleConfig
+from lmcore.lessons import places
 from lmcore.lessons.lesson import Do, Go, Lesson
 from lmcore.runs.view import RunView
-from ui import address, forms, gate, navigation
+from lmcore.training.config import TrainConfig
+from ui import address, gate, navigation
 from ui.address import LESSON
 from ui.corpus_picker import SOURCE
 from ui.lesson.position import Position
@@ -17,19 +19,13 @@ from ui.run import attach, controls, time_slider
 from ui.server import engine
 
 TODO, ERROR = "lesson.todo", "lesson.error"  # keys in the session state
-
-WITHOUT_TEXT = {"lab/lessons", "lab/runs", "lab/recipes", "classifiers/linear", "classifiers/images"}
-"""Pages without a text picker."""
+SAMPLE_SEED = "sample_seed"  # the same, of the widget on the page Bigram
 
 
 def page_of(lesson: Lesson, step: int) -> Page | None:
     """The page of a step: where the last `go` up to there leads. None before the first one."""
     pages = [one.go.page for one in lesson.steps[: step + 1] if one.go is not None]
-    return _find(pages[-1]) if pages else None
-
-
-def _find(path: str) -> Page | None:
-    return next((page for page in navigation.ALL if page.url_path == path.strip("/")), None)
+    return navigation.at(pages[-1]) if pages else None
 
 
 def open_page(page: Page, position: Position, settings: dict[str, str | list[str]] | None = None) -> None:
@@ -40,19 +36,11 @@ def open_page(page: Page, position: Position, settings: dict[str, str | list[str
 
 
 def parameters(lesson: Lesson, go: Go) -> dict[str, str | list[str]]:
-    """The settings of a step as parameters of an address."""
-    page = _find(go.page)
-    if page is None:
-        return {}
-    values: dict[str, object] = {}
-    if page.folder not in WITHOUT_TEXT:
-        values[SOURCE] = lesson.data
-    if page.families:
-        values[forms.key_of(page.prefix, "seed")] = lesson.seed
-    for name, value in go.set.items():
-        is_of_text = name in CorpusConfig.model_fields
-        values[forms.key_of("" if is_of_text else page.prefix, name)] = value
-    return address.parameters(values)
+    """The settings of a step as parameters of an address; those that are missing there are the page's defaults."""
+    prefix = navigation.at(go.page).prefix
+    values = places.parameters(lesson, go, prefix)
+    defaults = places.parameters(lesson.model_copy(update={"seed": TrainConfig().seed}), Go(page=go.page), prefix)
+    return address.parameters({key: value for key, value in values.items() if key == SOURCE or value != defaults[key]})
 
 
 # ---------------------------------------------------------------- what happens to the run
@@ -98,12 +86,5 @@ def _act(page: Page, do: Do, view: RunView | None) -> None:
         case "fork" if view is not None:
             step = time_slider.selected_step(prefix, view)
             attach.show(prefix, engine().fork(view.id, step, gate.visitor(), **do.set))
-        case "sample":
-            _sample_again(prefix)
-
-
-def _sample_again(prefix: str) -> None:
-    """Draws other texts on the page Sample: with the next seed."""
-    for key in list(st.session_state):
-        if isinstance(key, str) and key.startswith(f"{prefix}_") and key.endswith("_seed"):
-            st.session_state[key] += 1
+        case "sample":  # with other random draws, where the page draws texts on request
+            st.session_state[SAMPLE_SEED] = st.session_state.get(SAMPLE_SEED, SampleConfig().seed) + 1

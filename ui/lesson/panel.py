@@ -18,6 +18,7 @@ from ui.navigation import Page
 from ui.run import attach
 
 MOVED = "lesson.moved"  # key in the session state: what a move has yet to set up
+ARRIVED = "lesson.arrived"  # the same: the position whose page was shown last
 Move = Literal["everything", "page"]
 
 _component = component(__file__, '<div class="lesson-pointer"></div>')
@@ -74,6 +75,7 @@ def _play(here: Page, position: Position, found: Found) -> None:
     if moved := st.session_state.pop(MOVED, None):
         _set_up(here, position, lesson, moved, step in done.answers)
     if actions.page_of(lesson, step) in (here, None):
+        _arrive(here, position, lesson)
         actions.proceed(here)
         if here.prefix and (run_id := attach.run_id_of(here.prefix)) is not None:
             done.runs[step] = run_id
@@ -83,7 +85,7 @@ def _play(here: Page, position: Position, found: Found) -> None:
 
 
 def _set_up(here: Page, position: Position, lesson: Lesson, what: Move, answered: bool) -> None:
-    """Opens the page of a step, and plans its actions; those that show what a curve was drawn for wait for the curve."""
+    """Opens the page of a step, and plans its actions. Where a curve is to be drawn, they wait until it is."""
     page = actions.page_of(lesson, position.step)
     if what == "everything" and position.step < len(lesson.steps):
         step = lesson.steps[position.step]
@@ -93,6 +95,22 @@ def _set_up(here: Page, position: Position, lesson: Lesson, what: Move, answered
             actions.open_page(page, position, actions.parameters(lesson, step.go))
     if page is not None and page != here:
         actions.open_page(page, position)
+
+
+def _arrive(here: Page, position: Position, lesson: Lesson) -> None:
+    """Opens the tab that a step points into, once."""
+    if st.session_state.get(ARRIVED) == position:
+        return
+    st.session_state[ARRIVED] = position
+    if point := _point(here, position, lesson):
+        places.open_tab(here, point)
+
+
+def _point(here: Page, position: Position, lesson: Lesson) -> str:
+    """The place on this page that a step points at; empty if there is none."""
+    if position.step == len(lesson.steps) or actions.page_of(lesson, position.step) != here:
+        return ""
+    return lesson.steps[position.step].point or ""
 
 
 # ---------------------------------------------------------------- drawing
@@ -109,8 +127,8 @@ def _panel(here: Page, position: Position, found: Found) -> None:
         else:
             summary.show(lesson, progress.of(position.name, found))
         _buttons(here, position, lesson)
-    point = lesson.steps[position.step].point if position.step < n_steps else None
-    _component(key="lesson_pointer", data={"selector": places.selector(point), "step": str(position)})
+    selector = places.selector(here, point) if (point := _point(here, position, lesson)) else ""
+    _component(key="lesson_pointer", data={"selector": selector, "step": str(position)})
 
 
 def _header(position: Position, found: Found) -> None:

@@ -1,8 +1,37 @@
-"""Where on a page the places are to which a lesson points."""
+"""Where on a page the places are to which a lesson points; the registry is `lmcore.lessons.places`."""
 
 import re
 
+import streamlit as st
 
-def selector(name: str | None) -> str | None:
-    """The CSS selector of a place in the registry; None for no place."""
-    return None if name is None else ".st-key-" + re.sub(r"[^a-zA-Z0-9_-]", "-", name)
+from lmcore.lessons import places
+from lmcore.lessons.places import Place
+from ui import tabs
+from ui.navigation import Page
+
+
+def selector(page: Page, name: str) -> str:
+    """The CSS selector of a place on a page.
+
+    Raises:
+        UserError: if there is no such place.
+    """
+    place = _find(page, name)
+    widget = ".st-key-" + re.sub(r"[^a-zA-Z0-9_-]", "-", places.full_key(place.key, page.prefix))
+    part = place.part.replace('"', "")
+    return f'{widget} :is([aria-label^="{part}"], [data-heading^="{part}"])' if part else widget
+
+
+def open_tab(page: Page, name: str) -> None:
+    """Opens the tab that a place is in. Call it before the page draws its tabs.
+
+    Raises:
+        UserError: if there is no such place.
+    """
+    place, row = _find(page, name), places.find(page.url_path).tabs
+    if place.tab and row and st.session_state.get(key := places.full_key(row, page.prefix)) != place.tab:
+        tabs.open_tab(key, place.tab)
+
+
+def _find(page: Page, name: str) -> Place:
+    return places.find_place(page.url_path, name)

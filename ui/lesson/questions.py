@@ -36,7 +36,7 @@ def show(position: Position, found: Found) -> None:
     with st.container(horizontal=True):
         if st.button("Answer", key=f"lesson_answer.{position}", type="primary"):
             _take(position, found, ask, given)
-        if ask.kind == "curve" and step.do and st.button("Show it", key=f"lesson_skip.{position}", help="Do not guess."):
+        if ask.kind == "curve" and step.do and st.button("Skip", key=f"lesson_skip.{position}"):
             actions.plan(step.do)
             st.rerun()
 

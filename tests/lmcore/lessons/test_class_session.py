@@ -176,7 +176,7 @@ def test_where_the_presenter_is(started: Started) -> None:
     reached = class_session.presented(started.token).reached
     class_session.move(started.code, "teacher", 2, run="abc")
     session = class_session.presented(started.token)
-    assert (session.step, session.run, session.reached) == (2, "abc", reached)
+    assert (session.step, session.runs, session.reached) == (2, {2: "abc"}, reached)
     assert session.reached > session.began
 
 
