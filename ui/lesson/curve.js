@@ -17,6 +17,7 @@ class Curve {
     this.losses = Array(data.n).fill(data.guessing);
     if (data.guess.length) this.losses = data.guess.map(([, loss]) => loss);
     this.fixed = data.guess.length > 0;
+    this.touched = new Set(); // points that were drawn; those to the right of them follow
     root.replaceChildren();
     this.node = svg(root, "svg", { viewBox: `0 0 ${SIZE.width} ${SIZE.height}`, role: "group", "aria-label": data.label });
     this.node.classList.toggle("fixed", this.fixed);
@@ -102,13 +103,18 @@ class Curve {
     if (!this.last) return;
     const [from, low] = this.last, [to, high] = this.at(event);
     const nearest = Math.round(to);
-    this.losses = this.losses.map((loss, i) => {
-      if (i === nearest) return high;
-      const between = (i - from) * (i - to) < 0;
-      return between ? low + ((high - low) * (i - from)) / (to - from) : loss;
+    this.losses.forEach((_, i) => {
+      if (i === nearest) this.set(i, high);
+      else if ((i - from) * (i - to) < 0) this.set(i, low + ((high - low) * (i - from)) / (to - from));
     });
     this.last = [to, high];
     this.redraw();
+  }
+
+  set(i, loss) {
+    this.losses[i] = loss;
+    this.touched.add(i);
+    for (let k = i + 1; k < this.losses.length && !this.touched.has(k); k++) this.losses[k] = loss;
   }
 
   onUp() {
@@ -123,7 +129,7 @@ class Curve {
     event.preventDefault();
     event.stopPropagation();
     if (move) return this.circles[i + move]?.focus();
-    this.losses[i] = this.clamped(this.losses[i] + (change * this.data.top) / STROKES);
+    this.set(i, this.clamped(this.losses[i] + (change * this.data.top) / STROKES));
     this.redraw();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.send(this.points()), 300);

@@ -10,20 +10,15 @@ HEADROOM = 1.5  # top of the vertical axis, as a multiple of the loss of guessin
 _component = component(__file__, '<div class="predicted-curve"></div>')
 
 
-def curve(
-    ask: Ask, guessing: float, key: str, guess: tuple[Point, ...] = (), actual: tuple[Point, ...] = ()
-) -> list[list[float]] | None:
+def curve(ask: Ask, guessing: float, key: str, guess: tuple[Point, ...] = (), actual: tuple[Point, ...] = ()) -> None:
     """A chart to draw in, with the mouse, a finger or the arrow keys; with a guess, it is shown and cannot change.
 
     Args:
         ask: the question.
         guessing: loss of guessing uniformly, in nats.
-        key: of the widget.
+        key: of the widget; in the session state, ``points`` of its value are those drawn so far, None before the first.
         guess: points (step, loss in nats) of the answer.
         actual: points of the real curve; empty before it is known.
-
-    Returns:
-        The points drawn so far; None before the first stroke.
     """
     data = {
         "label": ask.question,
@@ -34,5 +29,4 @@ def curve(
         "guess": guess,
         "actual": actual,
     }
-    points: list[list[float]] | None = _component(key=key, data=data, on_points_change=lambda: None).points
-    return points
+    _component(key=key, data=data, on_points_change=lambda: None)

@@ -2,12 +2,16 @@
 const LISTENS = "textarea, [role=listbox], [role=combobox], [role=grid], canvas"; // has a use for the keys itself
 const WAIT = 20_000; // milliseconds that a place may take to appear
 
+const KEYS = { PageUp: "back", PageDown: "next" };
+
+function buttonOf(key) {
+  return document.querySelector(`[class*="st-key-lesson_${KEYS[key]}-"] button`);
+}
+
 function onKey(event) {
-  if (!["PageUp", "PageDown"].includes(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest?.(LISTENS)) return;
-  const which = event.key === "PageDown" ? "next" : "back";
-  const button = document.querySelector(`[class*="st-key-lesson_${which}-"] button`);
-  if (!button || event.repeat) return;
+  if (!KEYS[event.key] || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+  const button = buttonOf(event.key);
+  if (!button || event.target.closest?.(LISTENS)) return;
   event.preventDefault();
   event.stopImmediatePropagation();
   if (!button.disabled) button.click();
@@ -42,6 +46,7 @@ function scrollTo(selector) {
 
 export default function ({ data }) {
   addEventListener("keydown", onKey, true); // the same listener is added only once
+  for (const key of Object.keys(KEYS)) buttonOf(key)?.setAttribute("aria-keyshortcuts", key);
   point(data.selector, data.step);
   return () => {
     removeEventListener("keydown", onKey, true);

@@ -1,7 +1,5 @@
 """The panel of the lesson that a visitor plays: beside every page, or below it on a narrow screen."""
 
-from typing import Literal
-
 import streamlit as st
 
 from lmcore.errors import UserError
@@ -13,13 +11,11 @@ from ui.forms import plain
 from ui.lesson import actions, library, places, progress, questions, summary
 from ui.lesson import position as positions
 from ui.lesson.library import Found
-from ui.lesson.position import Position
+from ui.lesson.position import Move, Position, move
 from ui.navigation import Page
 from ui.run import attach
 
-MOVED = "lesson.moved"  # key in the session state: what a move has yet to set up
-ARRIVED = "lesson.arrived"  # the same: the position whose page was shown last
-Move = Literal["everything", "page"]
+ARRIVED = "lesson.arrived"  # key in the session state: the position whose page was shown last
 
 _component = component(__file__, '<div class="lesson-pointer"></div>')
 
@@ -31,12 +27,14 @@ def show(here: Page) -> None:
         here: the page that is about to be drawn.
     """
     place = st.container()  # at every run, because the elements after it would be remounted if it went missing
-    positions.follow_address()
+    moved = positions.take_move()
+    if moved is None:
+        positions.follow_address()
     position = positions.current()
     if position is not None:
         with place:
             try:
-                _play(here, position, library.find(position.name))
+                _play(here, position, library.find(position.name), moved)
             except UserError as error:
                 positions.put(None)
                 errors.show(error, st.warning)
@@ -49,30 +47,16 @@ def start(name: str) -> None:
     move(Position(name, 0))
 
 
-def move(to: Position | None, what: Move = "everything") -> None:
-    """Moves to a step; for callbacks.
-
-    Args:
-        to: the step; None ends the lesson.
-        what: "everything" opens the page of the step with its settings and does its actions; "page" only opens the
-            page as it was left.
-    """
-    if to == positions.current() and st.session_state.get(MOVED):
-        return  # Streamlit 1.67 may deliver a click twice
-    positions.put(to)
-    st.session_state[MOVED] = what
-
-
 # ---------------------------------------------------------------- setting up
 
 
-def _play(here: Page, position: Position, found: Found) -> None:
+def _play(here: Page, position: Position, found: Found, moved: Move | None) -> None:
     lesson, step = found.lesson, position.step
     if step > len(lesson.steps):
         position = Position(position.name, len(lesson.steps))
         positions.put(position)
     done = progress.of(position.name, found)
-    if moved := st.session_state.pop(MOVED, None):
+    if moved is not None:
         _set_up(here, position, lesson, moved, step in done.answers)
     if actions.page_of(lesson, step) in (here, None):
         _arrive(here, position, lesson)
@@ -87,11 +71,11 @@ def _play(here: Page, position: Position, found: Found) -> None:
 def _set_up(here: Page, position: Position, lesson: Lesson, what: Move, answered: bool) -> None:
     """Opens the page of a step, and plans its actions. Where a curve is to be drawn, they wait until it is."""
     page = actions.page_of(lesson, position.step)
-    if what == "everything" and position.step < len(lesson.steps):
+    if what != "page" and position.step < len(lesson.steps):
         step = lesson.steps[position.step]
-        waits = step.ask is not None and step.ask.kind == "curve" and not answered
+        waits = what == "everything" and step.ask is not None and step.ask.kind == "curve" and not answered
         actions.plan(() if waits else step.do)
-        if page is not None and step.go is not None:
+        if what == "everything" and page is not None and step.go is not None:
             actions.open_page(page, position, actions.parameters(lesson, step.go))
     if page is not None and page != here:
         actions.open_page(page, position)
@@ -117,7 +101,7 @@ def _point(here: Page, position: Position, lesson: Lesson) -> str:
 
 
 def _panel(here: Page, position: Position, found: Found) -> None:
-    if MOVED in st.session_state:
+    if positions.has_moved():
         st.rerun()
     lesson, n_steps = found.lesson, len(found.lesson.steps)
     with st.container(key="lesson"):

@@ -13,12 +13,13 @@ from lmcore.lessons.lesson import Ask, Lesson
 from lmcore.training.loss_curve import loss_curve
 from ui import errors, load
 from ui.forms import plain
-from ui.lesson import actions, progress
+from ui.lesson import progress
 from ui.lesson.curve import curve
 from ui.lesson.library import Found
-from ui.lesson.position import Position
+from ui.lesson.position import Position, move
 from ui.server import engine
 
+ERROR = "lesson.answer_error"  # key in the session state
 MAX_ACTUAL = 100  # points of the real curve
 DEFAULT_GUESSING = 3.3  # nats, where the text of a lesson cannot be read
 
@@ -32,42 +33,46 @@ def show(position: Position, found: Found) -> None:
     if position.step in done.answers:
         _answered(position, found.lesson, ask, done)
         return
-    given = _widget(position, found.lesson, ask)
+    key = f"lesson_given.{position}"
+    _widget(key, found.lesson, ask)
+    if message := st.session_state.pop(ERROR, None):
+        errors.show(message, st.warning)
     with st.container(horizontal=True):
-        if st.button("Answer", key=f"lesson_answer.{position}", type="primary"):
-            _take(position, found, ask, given)
-        if ask.kind == "curve" and step.do and st.button("Skip", key=f"lesson_skip.{position}"):
-            actions.plan(step.do)
-            st.rerun()
+        take = {"on_click": _take, "args": (position, found, key)}
+        st.button("Answer", key=f"lesson_answer.{position}", type="primary", **take)
+        if ask.kind == "curve" and step.do:
+            st.button("Skip", key=f"lesson_skip.{position}", on_click=move, args=(position, "actions"))
 
 
-def _take(position: Position, found: Found, ask: Ask, given: Any) -> None:
+def _take(position: Position, found: Found, key: str) -> None:
     """Keeps an answer; the run whose curve was drawn begins only now."""
+    step = found.lesson.steps[position.step]
+    given = st.session_state.get(key)
+    is_curve = step.ask is not None and step.ask.kind == "curve"
     try:
-        progress.answer(position.name, found, position.step, given)
+        progress.answer(position.name, found, position.step, given.get("points") if given and is_curve else given)
     except UserError as error:
-        errors.show(error, st.warning)
+        st.session_state[ERROR] = str(error)
         return
-    if ask.kind == "curve":
-        actions.plan(found.lesson.steps[position.step].do)
-    st.rerun(scope="app" if ask.kind == "curve" else "fragment")
+    if is_curve:
+        move(position, "actions")
 
 
-def _widget(position: Position, lesson: Lesson, ask: Ask) -> Any:
-    """The widget of a question; returns what has been given so far."""
-    key, label = f"lesson_given.{position}", plain(ask.question)
+def _widget(key: str, lesson: Lesson, ask: Ask) -> None:
+    """The widget of a question, which keeps what has been given so far in the session state."""
+    label = plain(ask.question)
     hidden: Any = {"key": key, "label_visibility": "collapsed"}
     match ask.kind:
         case "choice":
             options = range(1, len(ask.options) + 1)
-            return st.radio(label, options, None, format_func=lambda i: plain(ask.options[i - 1]), **hidden)
+            st.radio(label, options, None, format_func=lambda i: plain(ask.options[i - 1]), **hidden)
         case "number":
             unit = ask.unit or "a number"
-            return st.number_input(label, value=None, step=None, format="%g", placeholder=unit, **hidden)
+            st.number_input(label, value=None, step=None, format="%g", placeholder=unit, **hidden)
         case "guess":
-            return st.text_input(label, max_chars=answers.MAX_TEXT, **hidden)
+            st.text_input(label, max_chars=answers.MAX_TEXT, **hidden)
         case "curve":
-            return curve(ask, _guessing(lesson), key=key)
+            curve(ask, _guessing(lesson), key=key)
 
 
 def _answered(position: Position, lesson: Lesson, ask: Ask, done: progress.Progress) -> None:

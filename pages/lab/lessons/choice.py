@@ -26,7 +26,8 @@ def show() -> None:
         errors.show(message)
     _join_form()
     for name in reading.names():
-        _card(name, library.find(name).lesson)
+        with errors.told():
+            _card(name, library.find(name).lesson)
     _own_lessons()
     with st.expander("For teachers", icon=":material/co_present:", key="lessons.teachers"):
         st.markdown(
@@ -92,10 +93,8 @@ def _own_lessons() -> None:
         st.file_uploader("Upload a lesson file", "md", key="lessons.upload", on_change=_keep_upload, max_upload_size=1)
     own: list[str] = st.session_state.get(OWN, [])
     for name in own:
-        try:
+        with errors.told():
             _card(name, library.find(name).lesson)
-        except UserError as error:
-            errors.show(error, st.info)
 
 
 def _keep_upload() -> None:
