@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from lmcore.figures.style import BLUE, FAINT, GREEN, axis, empty_figure, escape, figure, line
+from lmcore.figures.style import BLUE, FAINT, GREEN, empty_figure, escape, figure, line
 from lmcore.lessons.answers import Bars, PredictedCurves
 
 NO_ANSWERS = "No answers yet."
@@ -30,9 +30,9 @@ def answer_bars(record: Bars) -> go.Figure:
         "name": "answers",
     }
     ticks = {"tickmode": "array", "tickvals": rows, "ticktext": labels, "autorange": "reversed", "showgrid": False}
-    y = ticks | ({"title": escape(record.unit)} if record.unit else {})
+    y = ticks | {"title": escape(record.unit), "ticks": ""}
     x = {"title": "Answers", "dtick": max(1, max(record.counts) // 5), "range": [0, 1.15 * max(record.counts)]}
-    return figure([trace], x, axis(y), height=110 + ROW_HEIGHT * len(rows), showlegend=False)
+    return figure([trace], x, y, height=110 + ROW_HEIGHT * len(rows), showlegend=False)
 
 
 def predicted_curves(record: PredictedCurves) -> go.Figure:

@@ -340,7 +340,7 @@ def test_the_presenter_view_shows_the_answers_of_the_step_where_the_lesson_is(ap
     app.query_params["present"] = started.token
     visit(app, "lab/lessons")
     assert "**Which letter follows q?** (1 answers)" in said(app)
-    app.selectbox(key="presenter.question").set_value(GUESS).run()
+    app.selectbox(key="lessons.question").set_value(GUESS).run()
     assert "**What will it write?** (0 answers)" in said(app)
 
 
@@ -354,7 +354,7 @@ def test_the_presenter_ends_the_class(app: AppTest) -> None:
     started = class_session.start(example_lesson(), "teacher")
     app.query_params["present"] = started.token
     visit(app, "lab/lessons")
-    app.button(key="presenter.end").click().run()
+    app.button(key="lessons.end").click().run()
     assert "the class has ended" in said(app)
 
 

@@ -61,6 +61,7 @@ class Curve {
       const circle = svg(this.node, "circle", { r: 5, role: "slider", tabindex: 0, "aria-orientation": "vertical",
         "aria-label": `Loss at step ${shown(this.step(i))}`, "aria-valuemin": 0, "aria-valuemax": this.data.top.toFixed(2) });
       circle.addEventListener("keydown", (event) => this.onKey(event, i));
+      circle.addEventListener("keyup", () => this.onKeyUp());
       return circle;
     });
     this.node.addEventListener("pointerdown", (event) => this.onDown(event));
@@ -131,8 +132,12 @@ class Curve {
     if (move) return this.circles[i + move]?.focus();
     this.set(i, this.clamped(this.losses[i] + (change * this.data.top) / STROKES));
     this.redraw();
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.send(this.points()), 300);
+    this.changed = true;
+  }
+
+  onKeyUp() {
+    if (this.changed) this.send(this.points());
+    this.changed = false;
   }
 }
 

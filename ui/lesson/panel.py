@@ -106,22 +106,18 @@ def _panel(here: Page, position: Position, found: Found) -> None:
     lesson, n_steps = found.lesson, len(found.lesson.steps)
     with st.container(key="lesson"):
         _header(position, found)
+        _buttons(here, position, lesson)
         if position.step < n_steps:
             _step(position, found)
         else:
             summary.show(lesson, progress.of(position.name, found))
-        _buttons(here, position, lesson)
     selector = places.selector(here, point) if (point := _point(here, position, lesson)) else ""
     _component(key="lesson_pointer", data={"selector": selector, "step": str(position)})
 
 
 def _header(position: Position, found: Found) -> None:
     n_steps = len(found.lesson.steps)
-    with st.container(horizontal=True, vertical_alignment="center", key="lesson_header"):
-        st.caption(plain(found.lesson.title))
-        st.button(
-            "End", key="lesson_end", type="tertiary", on_click=move, args=(None,), help="Leave the lesson for good."
-        )
+    st.caption(plain(found.lesson.title))
     where = f"Step {position.step + 1} of {n_steps}" if position.step < n_steps else "Summary"
     where += f" · class {found.code}" if found.code else ""
     st.progress(min(1.0, position.step / n_steps), where)
@@ -159,8 +155,8 @@ def _buttons(here: Page, position: Position, lesson: Lesson) -> None:
             st.button(
                 "Repeat",
                 key="lesson_repeat",
-                icon=":material/replay:",
                 on_click=move,
                 args=(position,),
                 help="Set up the page of this step again, and do again what the step does.",
             )
+        st.button("End", key="lesson_end", on_click=move, args=(None,), help="Leave the lesson.")

@@ -33,21 +33,23 @@ def show(position: Position, found: Found) -> None:
     if position.step in done.answers:
         _answered(position, found.lesson, ask, done)
         return
-    key = f"lesson_given.{position}"
-    _widget(key, found.lesson, ask)
+    _widget(position, found.lesson, ask)
     if message := st.session_state.pop(ERROR, None):
         errors.show(message, st.warning)
     with st.container(horizontal=True):
-        take = {"on_click": _take, "args": (position, found, key)}
-        st.button("Answer", key=f"lesson_answer.{position}", type="primary", **take)
+        st.button("Answer", key=f"lesson_answer.{position}", type="primary", on_click=_take, args=(position, found))
         if ask.kind == "curve" and step.do:
             st.button("Skip", key=f"lesson_skip.{position}", on_click=move, args=(position, "actions"))
 
 
-def _take(position: Position, found: Found, key: str) -> None:
+def _key(position: Position) -> str:
+    return f"lesson_given.{position}"
+
+
+def _take(position: Position, found: Found) -> None:
     """Keeps an answer; the run whose curve was drawn begins only now."""
     step = found.lesson.steps[position.step]
-    given = st.session_state.get(key)
+    given = st.session_state.get(_key(position))
     is_curve = step.ask is not None and step.ask.kind == "curve"
     try:
         progress.answer(position.name, found, position.step, given.get("points") if given and is_curve else given)
@@ -58,10 +60,10 @@ def _take(position: Position, found: Found, key: str) -> None:
         move(position, "actions")
 
 
-def _widget(key: str, lesson: Lesson, ask: Ask) -> None:
+def _widget(position: Position, lesson: Lesson, ask: Ask) -> None:
     """The widget of a question, which keeps what has been given so far in the session state."""
     label = plain(ask.question)
-    hidden: Any = {"key": key, "label_visibility": "collapsed"}
+    hidden: Any = {"key": _key(position), "label_visibility": "collapsed"}
     match ask.kind:
         case "choice":
             options = range(1, len(ask.options) + 1)
@@ -72,7 +74,7 @@ def _widget(key: str, lesson: Lesson, ask: Ask) -> None:
         case "guess":
             st.text_input(label, max_chars=answers.MAX_TEXT, **hidden)
         case "curve":
-            curve(ask, _guessing(lesson), key=key)
+            curve(ask, _guessing(lesson), key=_key(position))
 
 
 def _answered(position: Position, lesson: Lesson, ask: Ask, done: progress.Progress) -> None:

@@ -41,7 +41,7 @@ def _invitation(session: ClassSession) -> None:
     """The join code in large letters, the links, and the lesson to project."""
     base = _base()
     link = f"{base}/lessons?class={session.code}"
-    with st.container(border=True, horizontal=True, vertical_alignment="center", key="presenter.invitation"):
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="lessons.invitation"):
         st.markdown(f"# {session.code}", width="content")
         with st.container():
             st.markdown(f"**{plain(session.lesson.title)}**")
@@ -107,12 +107,12 @@ def _answers(session: ClassSession) -> None:
         "Question",
         [None, *asked],
         format_func=lambda i: FOLLOW if i is None else f"{i + 1}. {asked[i].question}",
-        key="presenter.question",
+        key="lessons.question",
     )
     at = chosen if chosen is not None else max((i for i in asked if i <= session.step), default=min(asked))
     ask, given = asked[at], list(session.answers.get(at, {}).values())
     st.markdown(f"**{plain(ask.question)}** ({len(given)} answers)")
-    live(_picture(session, at, ask, given), key="presenter.answers")
+    live(_picture(session, at, ask, given), key="lessons.answers")
 
 
 def _picture(session: ClassSession, at: int, ask: Ask, given: list[Answer]) -> Chart | Text:
@@ -136,13 +136,13 @@ def _close(token: str) -> None:
             functools.partial(class_session.export, token),
             "answers.csv",
             "text/csv",
-            key="presenter.export",
+            key="lessons.export",
             on_click="ignore",
             icon=":material/table:",
         )
         with st.popover("End the class", icon=":material/stop_circle:"):
             st.write("This deletes all answers for good. Download them first if you want to keep them.")
-            st.button("End it, and delete the answers", key="presenter.end", on_click=_end, args=(token,))
+            st.button("End it, and delete the answers", key="lessons.end", on_click=_end, args=(token,))
 
 
 def _end(token: str) -> None:

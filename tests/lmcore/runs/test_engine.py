@@ -19,6 +19,7 @@ from lmcore.runs.engine import Engine
 from lmcore.runs.executors import Workers
 from lmcore.runs.run import Status
 from lmcore.runs.store import Store, runs_folder
+from lmcore.runs.view import RunView
 from lmcore.runs.worker_pool import GIGABYTE
 from lmcore.training.history import Change
 from tests.lmcore.runs import faulty
@@ -41,6 +42,26 @@ def test_pause_resume_and_single_steps(inline: tuple[Engine, InlineExecutor]) ->
     assert executor.waiting == []
     engine.resume(run_id, step_once=True)
     assert compute(engine, executor, run_id).step == paused.step + 1
+
+
+def test_a_run_pauses_at_a_step_and_then_below_a_loss(inline: tuple[Engine, InlineExecutor]) -> None:
+    engine, executor = inline
+
+    def pause() -> RunView:
+        while engine.view(run_id).status.is_active:
+            compute(engine, executor, run_id)
+        return engine.view(run_id)
+
+    run_id = engine.start(CONFIG.with_train(steps=10_000), pause_at=30)
+    assert (pause().status, pause().step) == (Status.PAUSED, 30)
+    limit = pause().snapshots[-1].loss("train") - 0.05
+    engine.resume(run_id, pause_below=limit)
+    paused = pause()
+    assert paused.status == Status.PAUSED
+    assert paused.snapshots[-1].loss("train") < limit
+    assert all(snapshot.loss("train") >= limit for snapshot in paused.snapshots if snapshot.step <= 30)
+    engine.resume(run_id, pause_at=paused.step + 5)
+    assert (pause().status, pause().step) == (Status.PAUSED, paused.step + 5)
 
 
 def test_planned_changes_are_made_at_their_steps(inline: tuple[Engine, InlineExecutor]) -> None:
