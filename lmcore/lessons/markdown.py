@@ -41,13 +41,14 @@ _ADDRESS = re.compile(r"://|\bwww\.|\bmailto:|\bxmpp:|[\w.+-]+@[\w-]+\.\w", re.I
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2061-\u206f\ufeff]")
 _SPECIAL = re.compile(r"""([!-$&*+:<->@\[-`{-~-]|(?<=\d)[.)])""")
+_FORMULA = re.compile(r"(\$\$?)(?!\$)([^$]*[^$\s][^$]*)\1(?!\$)")
 _WORD_JOINER = "\u2060"  # invisible; keeps :name: from being an icon or emoji, which Streamlit looks for in plain text
 
 
 def _math(state: StateInline, silent: bool) -> bool:
-    """The rule of the parser for formulas between $ and $, or $$ and $$."""
-    match = re.compile(r"(\$\$?)(?!\$)([^$]*[^$\s][^$]*)\1(?!\$)").match(state.src, state.pos, state.posMax)
-    if match is None:
+    """The rule of the parser for formulas between $ and $ without spaces inside, or between $$ and $$."""
+    match = _FORMULA.match(state.src, state.pos, state.posMax)
+    if match is None or (match[1] == "$" and match[2] != match[2].strip()):
         return False
     if not silent:
         token = state.push("math", "", 0)
@@ -121,6 +122,8 @@ def _blocks(nodes: Sequence[SyntaxTreeNode], first_line: int, tight: bool = Fals
 def _block(node: SyntaxTreeNode, first_line: int) -> str:
     line = first_line + (node.map[0] if node.map else 0)
     match node.type:
+        case "paragraph" if _is_formula(node):
+            return _displayed(node.children[0].children[0], line)
         case "paragraph":
             return _inline_of(node, line)
         case "heading" if node.level == 0 and int(node.tag[1]) > 2:
@@ -184,11 +187,8 @@ def _longer_than_any_in(text: str, at_least: int = 1) -> str:
 def _inline_of(node: SyntaxTreeNode, line: int) -> str:
     """The text of a paragraph or heading."""
     (inline,) = node.children
-    children = inline.children
-    if len(children) == 1 and children[0].type == "math" and children[0].markup == "$$":
-        return f"$$\n{_checked_formula(children[0], line)}\n$$"
     text, at = "", line
-    for child in children:
+    for child in inline.children:
         text += _inline(child, at)
         at += child.type in ("softbreak", "hardbreak")
     return "\n".join(part.strip(" ") for part in text.split("\n"))
@@ -227,10 +227,22 @@ def _escaped(text: str, line: int) -> str:
     return re.sub(r"(\\:)(?=\w)", rf"\1{_WORD_JOINER}", _SPECIAL.sub(r"\\\1", text))
 
 
+def _is_formula(paragraph: SyntaxTreeNode) -> bool:
+    """Whether a paragraph consists of one formula between $$ and $$."""
+    children = paragraph.children[0].children
+    return len(children) == 1 and children[0].type == "math" and children[0].markup == "$$"
+
+
+def _displayed(node: SyntaxTreeNode, line: int) -> str:
+    """A formula on lines of its own; what looks like the beginning of a list gets an empty group before it."""
+    formula = _checked_formula(node, line)
+    is_safe = formula[0].isalpha() or formula[0] in "\\({"
+    return f"$$\n{'' if is_safe else '{}'}{formula}\n$$"
+
+
 def _checked_formula(node: SyntaxTreeNode, line: int) -> str:
     """A formula on one line."""
     for command in re.findall(r"\\([A-Za-z]+)", node.content):
         if command not in MATH_COMMANDS:
             raise refuse(line, f"Formulas cannot use \\{command[:40]}.")
-    formula = " ".join(node.content.split())
-    return formula if formula[0].isalpha() or formula[0] in "\\({" else "{}" + formula  # no list or heading begins here
+    return " ".join(node.content.split())

@@ -24,7 +24,7 @@ from lmcore.runs.run import Run, Status
 from lmcore.runs.worker import advance, untrained_snapshot
 from lmcore.training.checkpoint import decode_state
 from lmcore.training.history import Snapshot
-from lmcore.training.trainer import Trainer, next_snapshot_step
+from lmcore.training.trainer import Trainer
 
 SLICE = 0.5  # seconds of training between two looks at the loss
 QUICK_STEPS = 200  # of a run in a shortened rehearsal
@@ -204,15 +204,14 @@ class _Stage:
         run, self.shown = self._begun(), None
         self.wanted = until if below is None else math.inf
         until = until if self.max_steps is None else min(until, max(run.step, self.max_steps))
-        while run.step < until:
-            run.status, run.pause_at = Status.RUNNING, until if below is None else min(until, _next_snapshot(run))
+        run.status, run.pause_at, run.pause_below = Status.RUNNING, until, below
+        while run.status == Status.RUNNING and run.step < until:
             run.fold(*advance(*run.next_slice(), SLICE, run.next_stop))
-            if run.status == Status.FAILED or (run.status == Status.FINISHED and run.step < until):
-                raise UserError(run.message)
-            if below is not None and run.snapshots[-1].loss("train") < below:
-                self.wanted = run.step
-                return
-        if below is not None and self.max_steps is None:
+        if run.status == Status.FAILED or (run.status == Status.FINISHED and run.step < until):
+            raise UserError(run.message)
+        if below is not None and run.snapshots[-1].loss("train") < below:
+            self.wanted = run.step
+        elif below is not None and self.max_steps is None:
             raise UserError(f"The train loss is not below {below:g} at step {run.step:,}, where the run ends.")
 
     def _rewind(self, step: int) -> None:
@@ -259,11 +258,6 @@ class _Stage:
         wanted = self.wanted if expect.by_step is None else expect.by_step
         step = self.run.step if self.run else 0
         return f"the run was shortened to {step:,} steps" if self.max_steps and wanted > step else ""
-
-
-def _next_snapshot(run: Run) -> int:
-    """The step of the next snapshot."""
-    return next_snapshot_step(run.step, run.current.train.evaluate_every) if run.step else 1
 
 
 def _trainer_at(run: Run, step: int | None) -> Trainer:

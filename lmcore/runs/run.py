@@ -24,7 +24,7 @@ from lmcore.training.checkpoint import (
     strip_prefix,
 )
 from lmcore.training.history import Change, History, Snapshot, TestEvaluation, append_snapshots, stored_metrics
-from lmcore.training.trainer import SliceReport
+from lmcore.training.trainer import SliceReport, next_snapshot_step
 
 MAX_GOOD_LOSS = 1.5
 """After a divergence, a state counts as good if its loss is at most this multiple of the untrained model's."""
@@ -117,9 +117,16 @@ class Run:
 
     @property
     def next_stop(self) -> int | None:
-        """The step at which the next slice must stop, to pause or to change settings; None if there is none."""
+        """The step at which the next slice must stop, to pause or to change settings; None if there is none.
+
+        A run that pauses at a loss stops at every snapshot, which measures it.
+        """
         steps = [change.step for change in self.planned if change.step > self.step]
-        return min(steps if self.pause_at is None else [*steps, self.pause_at], default=None)
+        if self.pause_at is not None:
+            steps.append(self.pause_at)
+        if self.pause_below is not None:
+            steps.append(next_snapshot_step(self.step, self.current.train.evaluate_every))
+        return min(steps, default=None)
 
     def _apply(self, settings: dict[str, Any]) -> None:
         self.current = self.current.model_copy(update={"train": self.current.train.updated(**settings)})

@@ -95,7 +95,7 @@ def test_what_is_rendered_means_the_same(text: str) -> None:
         ("a | b\n--|--\nc | d", "a \\| b\n\\-\\-\\|\\-\\-\nc \\| d"),
         ("~~gone~~ and [^1]", "\\~\\~gone\\~\\~ and \\[\\^1\\]"),
         ("- [ ] task", "- \\[ \\] task"),
-        ("$a_i*b*$ costs 3$", "$a_i*b*$ costs 3\\$"),
+        ("$a_i*b*$ costs 3$ and 4$", "$a_i*b*$ costs 3\\$ and 4\\$"),
         ("$$\n\\frac{a}{b}\n= c\n$$", "$$\n\\frac{a}{b} = c\n$$"),
         ("[MLP](/mlp?mlp_hidden=3)", "[MLP](/mlp?mlp_hidden=3)"),
         ("1\\. no list", "1\\. no list"),

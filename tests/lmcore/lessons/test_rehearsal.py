@@ -81,10 +81,14 @@ def test_a_fork_continues_from_the_snapshot_that_is_shown_with_other_settings() 
 
 def test_a_run_pauses_at_the_first_snapshot_whose_loss_is_below() -> None:
     go = SMALL.updated(set={**SMALL.set, "steps": 500})
-    rehearsal = rehearse(lesson(step(go, start(until_loss=3.1), expect=(near("step", 0),))))
-    (reached,) = measured(rehearsal)
-    assert rehearsal.failures
+    reached, loss = measured(
+        rehearse(lesson(step(go, start(until_loss=3.1), expect=(near("step", 0), near("train", 0)))))
+    )
+    before, *_ = measured(rehearse(lesson(step(go, start(until_loss=3.1), expect=(near("train", 0, by_step=5),)))))
     assert reached in (10, 20, 50, 100)
+    assert loss is not None
+    assert before is not None
+    assert loss < 3.1 < before
 
 
 def test_a_shown_snapshot_is_what_is_sampled() -> None:

@@ -36,6 +36,13 @@ def test_a_run_survives_its_bytes() -> None:
     assert again.status == Status.INTERRUPTED
 
 
+@pytest.mark.parametrize(("step", "stop"), [(0, 1), (20, 30), (30, 50), (6000, 10_000)])
+def test_a_run_that_pauses_at_a_loss_stops_at_every_snapshot(step: int, stop: int) -> None:
+    run = Run(run_config_from_settings({"evaluate_every": 5000}))
+    run.step, run.pause_at, run.pause_below = step, 30 if step < 30 else None, 2.0
+    assert run.next_stop == stop
+
+
 def test_the_same_changes_at_the_same_steps_give_the_same_weights() -> None:
     def trained(interrupt: bool) -> bytes:
         run, store = Run(CONFIG), Store()
