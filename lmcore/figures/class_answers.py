@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from lmcore.figures.style import BLUE, FAINT, GREEN, empty_figure, escape, figure, line
+from lmcore.figures.style import BLUE, FAINT, GREEN, downward, empty_figure, escape, figure, line
 from lmcore.lessons.answers import Bars, PredictedCurves
 
 NO_ANSWERS = "No answers yet."
@@ -29,7 +29,7 @@ def answer_bars(record: Bars) -> go.Figure:
         "hoverinfo": "skip",
         "name": "answers",
     }
-    ticks = {"tickmode": "array", "tickvals": rows, "ticktext": labels, "autorange": "reversed", "showgrid": False}
+    ticks = {"tickmode": "array", "tickvals": rows, "ticktext": labels, "range": downward(len(rows)), "showgrid": False}
     y = ticks | {"title": escape(record.unit), "ticks": ""}
     x = {"title": "Answers", "dtick": max(1, max(record.counts) // 5), "range": [0, 1.15 * max(record.counts)]}
     return figure([trace], x, y, height=110 + ROW_HEIGHT * len(rows), showlegend=False)

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, expect
 from tests.browser.conftest import NewVisitor
 from tests.browser.test_every_page import FIND_PROBLEMS, LAPTOP, PHONE, resize, violations
 from tests.browser.visitor import Visitor
-from tests.lmcore.lessons.lessons import EXAMPLE
+from tests.lmcore.lessons.lessons import CHOICE, CURVE, EXAMPLE, GUESS
 
 MARKUP = "<img src=x onerror=alert(1)> **b** $x$"
 
@@ -77,7 +77,7 @@ def answer_all(visitor: Visitor, option: str, number: str, guess: str) -> None:
     press(visitor, "Answer")
     expect(panel(visitor).get_by_text(f"Your answer: {guess}", exact=True)).to_be_visible()
     next_step(visitor, "Predict")
-    visitor.page.wait_for_selector(".predicted-curve .guess")
+    visitor.page.wait_for_selector(".predicted-curve circle")
     draw(visitor)
     press(visitor, "Answer")
     visitor.page.wait_for_selector(".predicted-curve .actual")
@@ -112,22 +112,22 @@ def test_a_class_plays_a_lesson_to_its_end(new_visitor: NewVisitor, tmp_path: Pa
     expect(panel(ann).get_by_text("You were right in 2 of 2 questions.")).to_be_visible()
     expect(panel(bob).get_by_text("You were right in 0 of 2 questions.")).to_be_visible()
 
-    presenter.chart("lessons.answers").wait_until("node._fullData[0].x.join() === '1,1,0'")
+    presenter.chart(f"lessons.answers.{CHOICE}").wait_until("node._fullData[0].x.join() === '1,1,0'")
     for title in ("Characters", "Guess"):
         next_step(projector, title)
-    guesses = presenter.widget("lessons.answers").locator("pre")
+    guesses = presenter.widget(f"lessons.answers.{GUESS}").locator("pre")
     expect(guesses).to_contain_text(MARKUP)
     expect(guesses).to_contain_text("names")
     next_step(projector, "Predict")
-    presenter.chart("lessons.answers").wait_until("node._fullData.length === 2")
+    presenter.chart(f"lessons.answers.{CURVE}").wait_until("node._fullData.length === 2")
     press(projector, "Skip")
-    presenter.chart("lessons.answers").wait_until("node._fullData.length === 3")
+    presenter.chart(f"lessons.answers.{CURVE}").wait_until("node._fullData.length === 3")
     assert projector.problems == []
 
     with presenter.page.expect_download() as downloading:
         presenter.button("lessons.export").click()
     downloading.value.save_as(tmp_path / "answers.csv")
-    rows = list(csv.reader((tmp_path / "answers.csv").open(encoding="utf-8-sig")))
+    rows = list(csv.reader((tmp_path / "answers.csv").read_text(encoding="utf-8-sig").splitlines()))
     assert len(rows) == 1 + 2 * 4
     presenter.page.get_by_role("button", name="End the class").click()
     presenter.button("lessons.end").click()

@@ -20,8 +20,9 @@ from ui.live_chart import Chart, Text, live
 
 TOKEN = "present"  # parameter of the address
 EVERY = 2.0  # seconds between two looks at the answers
-FOLLOW = "Where the lesson is"
+FOLLOW = -1  # the choice of the step where the lesson is
 MAX_LISTED = 200  # texts
+STYLE = "<style>.st-key-lessons-invitation h1 { font-size: clamp(2.2rem, 7vw, 4.5rem); }</style>"
 
 
 def show(token: str) -> None:
@@ -42,6 +43,7 @@ def _invitation(session: ClassSession) -> None:
     base = _base()
     link = f"{base}/lessons?class={session.code}"
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="lessons.invitation"):
+        st.html(STYLE)
         st.markdown(f"# {session.code}", width="content")
         with st.container():
             st.markdown(f"**{plain(session.lesson.title)}**")
@@ -105,14 +107,14 @@ def _answers(session: ClassSession) -> None:
         return
     chosen = st.selectbox(
         "Question",
-        [None, *asked],
-        format_func=lambda i: FOLLOW if i is None else f"{i + 1}. {asked[i].question}",
+        [FOLLOW, *asked],
+        format_func=lambda i: f"{i + 1}. {asked[i].question}" if i in asked else "Where the lesson is",
         key="lessons.question",
     )
-    at = chosen if chosen is not None else max((i for i in asked if i <= session.step), default=min(asked))
+    at = chosen if chosen in asked else max((i for i in asked if i <= session.step), default=min(asked))
     ask, given = asked[at], list(session.answers.get(at, {}).values())
     st.markdown(f"**{plain(ask.question)}** ({len(given)} answers)")
-    live(_picture(session, at, ask, given), key="lessons.answers")
+    live(_picture(session, at, ask, given), key=f"lessons.answers.{at}")
 
 
 def _picture(session: ClassSession, at: int, ask: Ask, given: list[Answer]) -> Chart | Text:

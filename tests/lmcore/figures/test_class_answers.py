@@ -8,6 +8,7 @@ def test_options_are_text_and_the_right_one_is_marked() -> None:
     figure = figures.answer_bars(Bars(("<b>a</b>", "u" * 60), (1, 3), (False, True)))
     assert figure.layout.yaxis.ticktext == ("&lt;b&gt;a&lt;/b&gt;", "u" * 40 + "…")
     assert list(figure.data[0].text) == ["1", "3 ✓"]
+    assert list(figure.layout.yaxis.range) == [1.5, -0.5]  # the first option is at the top
     assert figure.layout.xaxis.title.text == "Answers"
 
 
