@@ -17,7 +17,7 @@ ALLOWED = {
     "pages/home/home/page.py": ["st.html"],
     "ui/busy.py": ["container.html"],
 }
-"""The server and the workers that it has started talk in pickles; nothing else gets into that pipe. The HTML is style."""
+"""The server and the workers that it has started talk in pickles; nothing else gets into that pipe. HTML is style."""
 
 
 def unsafe(tree: ast.AST) -> list[str]:
