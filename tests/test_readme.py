@@ -31,7 +31,7 @@ def test_the_training_run_is_animated() -> None:
 @pytest.mark.parametrize("name", reading.names())
 def test_a_lesson_has_its_row(name: str) -> None:
     lesson = reading.load(name)
-    assert f"| [{lesson.title}](lessons/{name}.md) | {lesson.minutes:g} | {lesson.audience} |" in README
+    assert f"| [{lesson.title}](lessons/{name}.md) | {lesson.minutes:g} |" in README
 
 
 def test_the_table_lists_no_lesson_that_is_gone() -> None:
