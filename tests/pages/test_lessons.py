@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections import deque
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,14 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from lmcore.lessons import class_session, reading
+from lmcore.lessons.lesson import Do
 from lmcore.runs.engine import Engine
-from lmcore.runs.run import Status
+from lmcore.runs.run import Fork, Status
 from tests.lmcore.lessons.lessons import CHOICE, CURVE, EXAMPLE, GUESS, NUMBER, example_lesson
 from tests.pages.app_testing import ROOT, plain, visit
 from tests.waiting import until
 from ui import gate, navigation
-from ui.lesson import library, progress
+from ui.lesson import actions, library, progress
 from ui.lesson.position import POSITION
 
 CURVE_DRAWN = [[0.0, 3.3], [40.0, 2.5]]
@@ -227,6 +229,20 @@ def test_skip_shows_it_without_a_prediction(app: AppTest, engine: Engine) -> Non
     go_to(start(app), CURVE)
     press(app, "skip")
     until(lambda: engine.view(app.session_state["mlp.run"]).status == Status.PAUSED)
+
+
+def test_a_fork_continues_from_the_snapshot_that_is_shown(app: AppTest, engine: Engine) -> None:
+    go_to(start(app), CURVE)
+    press(app, "skip")
+    parent = app.session_state["mlp.run"]
+    until(lambda: engine.view(parent).status == Status.PAUSED)
+    app.run()
+    app.session_state[actions.TODO] = deque([Do(action="rewind", until_step=20), Do(action="fork", set={"l2": 0.1})])
+    app.run()
+    child = app.session_state["mlp.run"]
+    assert engine.view(child).origin == Fork(parent, 20)
+    assert engine.view(child).config.train.l2 == 0.1
+    until(lambda: engine.view(child).status == Status.FINISHED)
 
 
 # ---------------------------------------------------------------- own lessons
