@@ -118,7 +118,7 @@ function fitted(node, { data, layout }) {
   return { height, xaxis, yaxis };
 }
 
-const TICK = { x: 7, y: 11 }, OUTSIDE = { x: 130, y: 80 }; // pixels that the label of a tick needs, and those beside the axes
+const TICK = { x: 6, y: 11 }, OUTSIDE = { x: 130, y: 80 }; // pixels that the label of a tick needs, and those beside the axes
 
 function withFewerTicks(axis, pixels, needed) {
   const { tickvals, ticktext } = axis;
