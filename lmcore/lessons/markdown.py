@@ -137,7 +137,7 @@ def _block(node: SyntaxTreeNode, first_line: int) -> str:
         case "fence" | "code_block":
             return _code(node, line)
         case "hr":
-            return "***"
+            return "___"
         case "heading":
             raise refuse(line, "A heading of a step begins with ###, and stands neither in a list nor in a quote.")
     raise refuse(line, "HTML is not allowed in lessons.")

@@ -1,9 +1,11 @@
 """The README's lesson with the keyboard alone; only addresses are opened as a link does it."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from playwright.sync_api import Locator, expect
+import pytest
+from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser.conftest import NewVisitor
 from tests.browser.server import Server
@@ -128,10 +130,17 @@ st.tabs(["One", "Two"], on_change="rerun", key="tabs")
 """
 
 
-def test_the_open_tab_keeps_the_focus(new_visitor: NewVisitor, tmp_path: Path) -> None:
+@pytest.fixture
+def slow_server(browser: Browser, tmp_path: Path) -> Iterator[Server]:
+    """A server of `PAGE`."""
     (tmp_path / "app.py").write_text(PAGE, encoding="utf-8")
     server = Server(tmp_path, script=tmp_path / "app.py", PYTHONPATH=".")
-    visitor = new_visitor(server.url)
+    yield server
+    server.stop()
+
+
+def test_the_open_tab_keeps_the_focus(slow_server: Server, new_visitor: NewVisitor) -> None:
+    visitor = new_visitor(slow_server.url)
     visitor.open()
     tabs = visitor.page.get_by_role("tab").all()
     tabs[0].focus()
@@ -142,5 +151,3 @@ def test_the_open_tab_keeps_the_focus(new_visitor: NewVisitor, tmp_path: Path) -
             expect(visitor.page.get_by_test_id("stSpinner")).to_be_hidden()
             visitor.wait_until_idle()
             assert tab.evaluate("node => node === document.activeElement")
-    visitor.page.close()
-    server.stop()

@@ -245,6 +245,50 @@ def test_a_fork_continues_from_the_snapshot_that_is_shown(app: AppTest, engine: 
     until(lambda: engine.view(child).status == Status.FINISHED)
 
 
+FORKS = """---
+title: Forks
+minutes: 4
+audience: Tests
+---
+## Train
+```yaml
+go: {page: mlp, set: {hidden: 10}}
+do: [{action: start, until_step: 20}]
+```
+## Rewind
+```yaml
+do: [{action: rewind, until_step: 10}]
+```
+## Go on
+```yaml
+do: [{action: start, until_step: 50}]
+```
+## Fork
+```yaml
+do: [{action: fork, set: {learning_rate: 0.01}}]
+```
+"""
+
+
+def test_a_fork_begins_where_the_run_paused_last_and_not_where_it_was_rewound_to(app: AppTest, engine: Engine) -> None:
+    (reading.FOLDER / "forks.md").write_text(FORKS)
+    start(app, "forks")
+    app.run()
+    run_id = app.session_state["mlp.run"]
+    until(lambda: engine.view(run_id).status == Status.PAUSED)
+    app.run()
+    press(app, "next")
+    assert app.select_slider(key="mlp.at").value == 10
+    press(app, "next")
+    until(lambda: engine.view(run_id).step == 50 and engine.view(run_id).status == Status.PAUSED)
+    app.run()
+    assert app.select_slider(key="mlp.at").value == 50
+    press(app, "next")
+    fork = engine.view(app.session_state["mlp.run"])
+    assert fork.id != run_id
+    assert fork.step == 50
+
+
 # ---------------------------------------------------------------- own lessons
 
 

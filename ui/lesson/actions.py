@@ -78,8 +78,10 @@ def _act(page: Page, do: Do, view: RunView | None) -> None:
     prefix = page.prefix
     match do.action:
         case "start" if view is None or do.until_step is None or view.step < do.until_step:
+            time_slider.release(prefix)
             controls.perform(prefix, "start", pause_at=do.until_step, pause_below=do.until_loss)
         case "pause" | "step" | "reset":
+            time_slider.release(prefix)
             controls.perform(prefix, do.action)
         case "rewind" if view is not None:
             time_slider.select(prefix, view, do.until_step or 0)

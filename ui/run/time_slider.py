@@ -45,6 +45,11 @@ def select(page: str, view: RunView, step: int) -> None:
     st.session_state[_at(page)] = max([0, *(one.step for one in view.snapshots if one.step <= step)])
 
 
+def release(page: str) -> None:
+    """Makes the slider of a page show the latest snapshot again. Call it before the page draws the slider."""
+    st.session_state.pop(_at(page), None)
+
+
 def selected_step(page: str, view: RunView) -> int:
     """The step that the slider of a page selects; the present one if there is no slider."""
     step: int = st.session_state.get(_at(page), view.step)

@@ -78,6 +78,7 @@ def html(text: str) -> str:
 @given(st.one_of(st.lists(st.sampled_from(PIECES), max_size=20).map("".join), st.text(max_size=60)))
 @example("- a\n\n  b\n- c")
 @example("* a\n+ b\n- c")
+@example("*    - - - ")
 @example("1) a\n\n   ```\n   x\n   ```")
 def test_what_is_rendered_means_the_same(text: str) -> None:
     try:
