@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from markdown_it.token import Token
 
+from lmcore.cache import cached
 from lmcore.config import Config, ValidationError, describe
 from lmcore.data import sources
 from lmcore.errors import UserError
@@ -44,7 +45,14 @@ def load(name: str) -> Lesson:
     """
     if name not in names():
         raise UserError(f"There is no lesson {name[:40]!r}. Choose one of: {', '.join(names())}.")
-    return read_file(FOLDER / f"{name}.md")
+    path = FOLDER / f"{name}.md"
+    return _read_version(path, path.stat().st_mtime_ns)
+
+
+@cached(max_bytes=5_000_000)
+def _read_version(path: Path, modified: int) -> Lesson:
+    """The lesson of a file as it was when it was modified last, in nanoseconds since 1970."""
+    return read_file(path)
 
 
 def read_file(path: Path) -> Lesson:

@@ -12,6 +12,7 @@ from pages.lab.lessons import presenter
 from ui import address, errors, gate, navigation
 from ui.forms import plain
 from ui.lesson import library, panel
+from ui.server import engine
 
 CLASS = "class"  # parameter of the address: the code of the class to join
 OWN, ERROR = "lessons.own", "lessons.error"  # keys in the session state
@@ -103,7 +104,7 @@ def _keep_upload() -> None:
         return
     stem = re.sub(r"[^a-z0-9]+", "-", Path(file.name).stem.lower()).strip("-")[:60] or "lesson"
     try:
-        name = library.keep(reading.decode(file.getvalue(), stem))
+        name = library.keep(engine().compute(reading.decode, file.getvalue(), stem))
     except UserError as error:
         st.session_state[ERROR] = f"{file.name[:60]}: {error}"
         return
