@@ -15,6 +15,7 @@ ALLOWED = {
     "lmcore/runs/worker_pool.py": ["pickle"],
     "pages/home/home/ladder.py": ["st.html"],
     "pages/home/home/page.py": ["st.html"],
+    "pages/lab/lessons/presenter.py": ["st.html"],
     "ui/busy.py": ["container.html"],
 }
 """The server and the workers that it has started talk in pickles; nothing else gets into that pipe. HTML is style."""
