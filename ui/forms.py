@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from lmcore.config import Config
 from ui import address, glossary
 
-MANY_DIGITS, WIDE = 10**9, 220  # from this bound on, a number gets a field of so many pixels, so that all is seen
+MANY_DIGITS, WIDE = 10**9, 220  # numbers from this bound on get a field of this width, in pixels, to be seen whole
 
 
 def label(name: str) -> str:

@@ -13,7 +13,7 @@ from lmcore.lessons import answers, class_session
 from lmcore.lessons.answers import Answer
 from lmcore.lessons.class_session import ClassSession
 from lmcore.lessons.lesson import Ask
-from ui import announcement, errors
+from ui import announcement, errors, navigation
 from ui.forms import plain
 from ui.lesson import questions
 from ui.live_chart import Chart, Text, live
@@ -31,7 +31,7 @@ def show(token: str) -> None:
         session = class_session.presented(token)
     except UserError as error:
         errors.show(error, st.warning)
-        st.page_link(__file__.replace("presenter.py", "page.py"), label="All lessons", icon=":material/arrow_back:")
+        st.page_link(navigation.at("lessons").script, label="All lessons", icon=":material/arrow_back:")
         return
     _invitation(session)
     st.fragment(_live, run_every=EVERY)(token)
