@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import NewVisitor
-from tests.browser.test_every_page import FIND_PROBLEMS, LAPTOP, PHONE, resize, violations
+from tests.browser.test_every_page import FIND_PROBLEMS, LAPTOP, PHONE, each_scheme, resize, violations
 from tests.browser.visitor import Visitor
 from tests.lmcore.lessons.lessons import CHOICE, CURVE, EXAMPLE, GUESS
 
@@ -134,9 +134,7 @@ def test_a_class_plays_a_lesson_to_its_end(new_visitor: NewVisitor, tmp_path: Pa
     presenter.wait_for_text("the class has ended")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_panel_fits_and_is_accessible(new_visitor: NewVisitor, scheme: str) -> None:
-    visitor = new_visitor(color_scheme=scheme)
+def test_the_panel_fits_and_is_accessible(visitor: Visitor) -> None:
     start(visitor)
     problems = []
     for title in ("Letters", "Characters", "Guess", "Predict", "Summary"):
@@ -145,7 +143,8 @@ def test_the_panel_fits_and_is_accessible(new_visitor: NewVisitor, scheme: str) 
         problems += [f"{title}: {problem}" for problem in visitor.page.evaluate(FIND_PROBLEMS)]
         expect(panel(visitor).get_by_role("button", name="Back", exact=True)).to_be_in_viewport()
         resize(visitor, LAPTOP)
-        problems += [f"{title}: {problem}" for problem in violations(visitor)]
+        for scheme, rules in each_scheme(visitor):
+            problems += [f"{title}, {scheme}: {problem}" for problem in violations(visitor, *rules)]
     assert problems == []
 
 
