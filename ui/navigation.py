@@ -129,6 +129,10 @@ def enter(url_path: str) -> None:
 def open_page(page: Page, parameters: Mapping[str, str | list[str]]) -> NoReturn:
     """Opens a page with the settings of an address, and no others: as the Back button does, not as the menu does."""
     st.session_state[FOLLOWS] = True
+    if (context := get_script_run_ctx()) is not None:
+        with context.session_state.query_params() as address:  # a parameter cannot be set while a widget owns it
+            for binding in filter(None, map(address.get_binding_for_param, parameters)):
+                address.unbind_widget(binding.widget_id)
     st.switch_page(page.script, query_params=parameters)
 
 

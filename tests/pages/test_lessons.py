@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
-from lmcore.lessons import class_session, reading
+from lmcore.lessons import class_session, places, reading
 from lmcore.lessons.lesson import Do
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Fork, Status
@@ -20,6 +20,8 @@ from ui import gate, navigation
 from ui.lesson import actions, library, progress
 from ui.lesson.position import POSITION
 
+SHIPPED_FOLDER = reading.FOLDER
+SHIPPED = sorted(path.stem for path in SHIPPED_FOLDER.glob("*.md"))
 CURVE_DRAWN = [[0.0, 3.3], [40.0, 2.5]]
 
 
@@ -111,6 +113,26 @@ def test_the_address_alone_says_where_a_lesson_stands(app: AppTest) -> None:
     visit(app, "mlp/mlp")
     assert "How many?" in said(app)
     assert title(app) == "MLP"
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_lesson_is_played_to_its_end(
+    app: AppTest, engine: Engine, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "FOLDER", SHIPPED_FOLDER)
+    monkeypatch.setattr(actions, "proceed", lambda page: None)  # rehearsals train
+    lesson = reading.read_file(SHIPPED_FOLDER / f"{name}.md")
+    start(app, name)
+    for at, step in enumerate(lesson.steps):
+        assert f"#### {step.title}" in said(app)
+        assert not app.warning
+        if step.go is not None:
+            page = navigation.at(step.go.page)
+            assert title(app) == page.title
+            wanted = places.parameters(lesson, step.go, page.prefix)
+            assert {key: app.session_state[key] for key in wanted} == wanted
+        press(app, "next")
+        assert app.session_state[POSITION].step == at + 1
 
 
 @pytest.mark.parametrize("text", ["example", "example.", "example.-1", "example.x", "example.0", "example.²"])
