@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import busy, errors, gate, links, navigation, present
+from ui import busy, errors, gate, given, links, navigation, present
 from ui.lesson import panel
 from ui.run import controls
 
@@ -27,6 +27,7 @@ present.button()
 busy.place()
 navigation.enter(page.url_path)
 gate.use_key()
+given.restore()
 panel.show(navigation.at(page.url_path))
 with errors.told(), links.checked(), controls.requests_expire():
     page.run()

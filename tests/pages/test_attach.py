@@ -15,9 +15,8 @@ from lmcore.runs.executors import Workers
 from lmcore.runs.run import Run, Status
 from tests.pages.app_testing import ROOT, follow, plain, visit
 from tests.waiting import until
-from ui import gate, navigation, server
+from ui import gate, given, navigation, server
 from ui.navigation import ALL, Page
-from ui.run import attach
 
 RATE = 0.321  # the learning rate of every run here
 SHOWING = [page for page in ALL if page.families]
@@ -252,7 +251,7 @@ def test_a_link_to_the_run_that_was_left_is_followed_even_without_leaving_the_pa
 ) -> None:
     app = open_run(fresh(), mlp, runs["mlp"])
     app.button(key="mlp.reset").click().run()
-    monkeypatch.setattr(attach, "SECONDS_ON_THE_WAY", 0.0)  # the visitor takes longer than any update
+    monkeypatch.setattr(given, "SECONDS_ON_THE_WAY", 0.0)  # the visitor takes longer than any update
     app.query_params = {"run": runs["mlp"]}
     app.run()
     assert shows_run(app, mlp, runs["mlp"])
@@ -268,6 +267,20 @@ def test_an_update_on_its_way_does_not_hide_the_run_that_has_just_started(mlp: P
     assert app.session_state["mlp.run"] == started
     assert app.query_params == {"run": started}
     app.button(key="mlp.reset").click().run()
+
+
+def test_an_update_on_its_way_does_not_change_the_settings_of_the_run_that_is_shown(
+    mlp: Page, runs: dict[str, str], engine: Engine
+) -> None:
+    child = engine.fork(runs["mlp"], 0, learning_rate=0.01)
+    until(lambda: engine.view(child).status == Status.FINISHED)
+    app = open_run(open_run(fresh(), mlp, runs["mlp"]), mlp, child)
+    app.number_input(key="mlp_learning_rate").set_value(RATE)  # the browser has not heard of the fork yet
+    app.run()
+    assert app.number_input(key="mlp_learning_rate").value == 0.01
+    assert engine.view(child).config.train.learning_rate == 0.01
+    app.number_input(key="mlp_learning_rate").set_value(0.02).run()  # this is the visitor
+    assert engine.view(child).config.train.learning_rate == 0.02
 
 
 def test_a_deleted_run_is_named_and_the_page_starts_afresh(mlp: Page, runs: dict[str, str], engine: Engine) -> None:

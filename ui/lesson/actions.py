@@ -1,6 +1,7 @@
 """What the app does at a step of a lesson: it opens a page by its address, and acts on the page's run as buttons do."""
 
 from collections import deque
+from typing import NoReturn
 
 import streamlit as st
 
@@ -10,7 +11,7 @@ from lmcore.lessons import places
 from lmcore.lessons.lesson import Do, Go, Lesson
 from lmcore.runs.view import RunView
 from lmcore.training.config import TrainConfig
-from ui import address, gate, navigation
+from ui import address, gate, given, navigation
 from ui.address import LESSON
 from ui.corpus_picker import SOURCE
 from ui.lesson.position import Position
@@ -28,19 +29,21 @@ def page_of(lesson: Lesson, step: int) -> Page | None:
     return navigation.at(pages[-1]) if pages else None
 
 
-def open_page(page: Page, position: Position, settings: dict[str, str | list[str]] | None = None) -> None:
-    """Opens the page of a step; without settings it shows what it showed last."""
-    if settings is not None and page.prefix:
+def open_page(page: Page, position: Position) -> NoReturn:
+    """Opens the page of a step; it shows what it showed last."""
+    navigation.open_page(page, {LESSON: str(position)})
+
+
+def set_up_page(page: Page, position: Position, lesson: Lesson, go: Go) -> NoReturn:
+    """Opens the page of a step with the settings of the step; those that it does not give are the page's defaults."""
+    if page.prefix:
         attach.show(page.prefix, None)
-    navigation.open_page(page, {**(settings or {}), LESSON: str(position)})
-
-
-def parameters(lesson: Lesson, go: Go) -> dict[str, str | list[str]]:
-    """The settings of a step as parameters of an address; those that are missing there are the page's defaults."""
-    prefix = navigation.at(go.page).prefix
-    values = places.parameters(lesson, go, prefix)
-    defaults = places.parameters(lesson.model_copy(update={"seed": TrainConfig().seed}), Go(page=go.page), prefix)
-    return address.parameters({key: value for key, value in values.items() if key == SOURCE or value != defaults[key]})
+    values = places.parameters(lesson, go, page.prefix)
+    for key, value in values.items():
+        given.announce(key, value)
+    defaults = places.parameters(lesson.model_copy(update={"seed": TrainConfig().seed}), Go(page=go.page), page.prefix)
+    changed = {key: value for key, value in values.items() if key == SOURCE or value != defaults[key]}
+    navigation.open_page(page, {**address.parameters(changed), LESSON: str(position)})
 
 
 # ---------------------------------------------------------------- what happens to the run

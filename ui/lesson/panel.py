@@ -76,7 +76,7 @@ def _set_up(here: Page, position: Position, lesson: Lesson, what: Move, answered
         waits = what == "everything" and step.ask is not None and step.ask.kind == "curve" and not answered
         actions.plan(() if waits else step.do)
         if what == "everything" and page is not None and step.go is not None:
-            actions.open_page(page, position, actions.parameters(lesson, step.go))
+            actions.set_up_page(page, position, lesson, step.go)
     if page is not None and page != here:
         actions.open_page(page, position)
 

@@ -10,7 +10,6 @@ settings: the widgets take their values from it and keep out of the address, so 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 
@@ -20,12 +19,11 @@ from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
 from lmcore.runs.store import Header
 from lmcore.runs.view import RunView
-from ui import address, errors, forms, gate, navigation
+from ui import address, errors, forms, gate, given, navigation
 from ui.address import RUN
 from ui.navigation import Page
 from ui.server import engine
 
-SECONDS_ON_THE_WAY = 5.0  # that an update may take from the browser to the server
 WRITTEN = "attach.written"  # key in the session state
 
 Parts = Mapping[str, type[Config] | tuple[type[Config], ...]]
@@ -107,7 +105,7 @@ def _follows_link() -> bool:
     named, written = st.query_params.get(RUN), _written()
     if named == written.run:
         return False
-    return named != written.previous or time.monotonic() - written.since > SECONDS_ON_THE_WAY
+    return named != written.previous or time.monotonic() - written.since > given.SECONDS_ON_THE_WAY
 
 
 def _written() -> _Written:
@@ -199,7 +197,7 @@ def _fill_widgets(page: str, config: AnyRunConfig, parts: Parts) -> None:
         prefix = page if part in ("model", "train") else f"{page}_{part}"  # a seed of data is not the one of training
         if isinstance(settings, kinds):
             for name, value in settings.model_dump().items():
-                _set(forms.key_of(prefix, name), value)
+                given.give(forms.key_of(prefix, name), value)
     if isinstance(corpus := getattr(config, "corpus", None), CorpusConfig):
         _fill_corpus_picker(corpus)
 
@@ -207,12 +205,6 @@ def _fill_widgets(page: str, config: AnyRunConfig, parts: Parts) -> None:
 def _fill_corpus_picker(corpus: CorpusConfig) -> None:
     if corpus.source.startswith("text:"):
         st.session_state.setdefault("own_texts", {})[corpus.source] = corpus.source.partition("-")[2]
-    _set("text", corpus.source)
+    given.give("text", corpus.source)
     for name, value in corpus.model_dump(exclude={"source"}).items():
-        _set(name, list(value) if isinstance(value, tuple) else value)
-
-
-def _set(key: str, value: Any) -> None:
-    """Sets the value of a widget; one that has it already is left alone, since a visitor may be typing into it."""
-    if key not in st.session_state or st.session_state[key] != value:
-        st.session_state[key] = value
+        given.give(name, list(value) if isinstance(value, tuple) else value)

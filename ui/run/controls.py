@@ -13,7 +13,7 @@ from lmcore.families import AnyRunConfig
 from lmcore.runs.run import Status
 from lmcore.runs.view import RunView
 from lmcore.training.history import Change
-from ui import errors, forms, gate
+from ui import errors, forms, gate, given
 from ui.run import attach
 from ui.server import engine
 
@@ -217,10 +217,11 @@ def field_options(page: str, view: RunView | None) -> dict[str, Any]:
 
     def change(name: str) -> None:
         run_id = attach.run_id_of(page)
-        if run_id is None or view is None or is_fixed(name):
+        key = forms.key_of(page, name)
+        if run_id is None or view is None or is_fixed(name) or given.is_outdated(key):
             return
         try:
-            engine().change(run_id, **{name: st.session_state[forms.key_of(page, name)]})
+            engine().change(run_id, **{name: st.session_state[key]})
         except UserError as error:
             set_error(page, str(error))
 
