@@ -33,7 +33,7 @@ Parsed = TypeVar("Parsed", bound=Config)
 
 
 def names() -> list[str]:
-    """The names of the lessons that come with the app, in alphabetical order."""
+    """The names of the lessons that come with the app, in order: their files are numbered as a class takes them."""
     return sorted(path.stem for path in FOLDER.glob("*.md"))
 
 
