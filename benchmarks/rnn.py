@@ -6,12 +6,15 @@ The same text, initial weights, sequences, clipping and AdaGrad, in float64 on o
 compared step by step; then the loops take turns. The app trains in float32, which is timed beside them.
 """
 
+import functools
+from collections.abc import Iterator
+
 import click
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from benchmarks.turns import print_speeds, take_turns
+from benchmarks.turns import Row, print_rows, ratio_row
 from lmcore.data.corpora import CorpusConfig, load
 from lmcore.models.numpy_rnn import RNN, RNNConfig
 from lmcore.training.clipping import clip_gradient
@@ -23,6 +26,11 @@ Ids = NDArray[np.int32]
 
 LEARNING_RATE = 0.1
 CLIP_THRESHOLD = 5.0
+
+
+def optimizer_of(model: RNN) -> AdaGrad:
+    """AdaGrad as the trainer uses it."""
+    return AdaGrad(model.theta, initial_sum=1e-8, epsilon=0.0)
 
 
 def textbook_step(
@@ -84,7 +92,7 @@ def textbook_loop(config: RNNConfig, ids: Ids, steps: int) -> None:
     """The textbook's way, from lmcore's initial weights."""
     initial = RNN(config, int(ids.max()) + 1, np.random.default_rng(1), np.float64)
     weights = columns(initial.parameters)
-    memory = columns(initial.views(AdaGrad(initial.theta).accumulator))
+    memory = columns(initial.views(optimizer_of(initial).moments["sum"]))
     h, position = np.zeros((config.hidden, 1)), 0
     for _ in range(steps):
         if position + config.sequence >= len(ids):
@@ -104,7 +112,7 @@ class LmcoreLoop:
 
     def __init__(self, config: RNNConfig, ids: Ids, dtype: DTypeLike) -> None:
         self.model = RNN(config, int(ids.max()) + 1, np.random.default_rng(1), dtype)
-        self.optimizer = AdaGrad(self.model.theta)
+        self.optimizer = optimizer_of(self.model)
         self.batches = SequenceBatches(ids, batch_size=1, length=config.sequence)
         self.h = np.zeros(config.hidden, dtype)
 
@@ -116,7 +124,7 @@ class LmcoreLoop:
         loss = self.model.forward(ids[:, 0], targets[:, 0], self.h)
         self.model.backward()
         clip_gradient(self.model.grad, "value", CLIP_THRESHOLD)
-        self.optimizer.step(self.model.theta, self.model.grad, LEARNING_RATE)
+        self.optimizer.step(self.model.grad, LEARNING_RATE)
         self.h = self.model.h[-1].copy()
         return loss
 
@@ -136,15 +144,25 @@ def largest_difference(config: RNNConfig, ids: Ids, steps: int) -> float:
     """
     loop, worst = LmcoreLoop(config, ids, np.float64), 0.0
     for _ in range(steps):
-        weights, memory = columns(loop.model.parameters), columns(loop.model.views(loop.optimizer.accumulator))
+        weights, memory = columns(loop.model.parameters), columns(loop.model.views(loop.optimizer.moments["sum"]))
         loss, end = loop.step(), loop.batches.position
         sequence = ids[end - config.sequence : end + 1].tolist()
         expected, h = textbook_step(weights, memory, sequence, loop.model.h[0][:, None])
         pairs = [(expected, loss), (h[:, 0], loop.h)]
         pairs += zip(weights.values(), columns(loop.model.parameters).values(), strict=True)
-        pairs += zip(memory.values(), columns(loop.model.views(loop.optimizer.accumulator)).values(), strict=True)
+        pairs += zip(memory.values(), columns(loop.model.views(loop.optimizer.moments["sum"])).values(), strict=True)
         worst = max([worst, *(float(np.max(np.abs(a - b) / np.maximum(np.abs(a), 1))) for a, b in pairs)])
     return worst
+
+
+def measure(rounds: int, source: str = "given-names", steps: int = 300, **settings: int) -> Iterator[Row]:
+    """The ratio of lmcore's speed to the textbook's, in float64 and in the app's float32."""
+    ids = load(CorpusConfig(source=source, lower_case=True, units="running")).stream
+    config = RNNConfig(**settings)
+    textbook = functools.partial(textbook_loop, config, ids, steps)
+    for dtype, goal in ((np.float64, 5.0), (np.float32, 6.0)):
+        loop = functools.partial(lmcore_loop, config, ids, steps, dtype)
+        yield ratio_row(f"RNN in NumPy, {np.dtype(dtype)}", textbook, loop, rounds, goal)
 
 
 @click.command()
@@ -157,14 +175,9 @@ def largest_difference(config: RNNConfig, ids: Ids, steps: int) -> float:
 def main(source: str, rounds: int, steps: int, hidden: int, sequence: int) -> None:
     """Compare the numbers of both loops, then their speeds."""
     ids = load(CorpusConfig(source=source, lower_case=True, units="running")).stream
-    config = RNNConfig(hidden=hidden, sequence=sequence)
-    print(f"largest difference in {steps} steps: {largest_difference(config, ids, steps):.1e}")
-    loops = {
-        "textbook": lambda: textbook_loop(config, ids, steps),
-        "lmcore": lambda: lmcore_loop(config, ids, steps, np.float64),
-        "lmcore, float32": lambda: lmcore_loop(config, ids, steps, np.float32),
-    }
-    print_speeds(take_turns(loops, rounds), steps)
+    difference = largest_difference(RNNConfig(hidden=hidden, sequence=sequence), ids, steps)
+    print(f"largest difference in {steps} steps: {difference:.1e}")
+    print_rows(measure(rounds, source, steps, hidden=hidden, sequence=sequence))
 
 
 if __name__ == "__main__":

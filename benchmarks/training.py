@@ -1,21 +1,24 @@
 """Training speed of lmcore against the loop that one writes in a notebook.
 
-    python -m benchmarks.training [--rounds 7] [--steps 10000]
+    python -m benchmarks.training [--rounds 7] [--long]
 
-The same model, data, batch size and learning rate, on one thread; the loops take turns. lmcore keeps its history, as in
-the app. At the end, a run with the app's snapshots against one with a single snapshot.
+The same model, data, batch size, optimizer and learning rate, on one thread; the loops take turns. lmcore keeps its
+history, as in the app. At the end, a run with the app's snapshots against one with a single snapshot.
 """
 
+import functools
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from benchmarks.turns import print_speeds, take_turns
+from benchmarks.turns import Row, print_rows, ratio_row
 from lmcore.data.corpora import load
 from lmcore.families import make_trainer
 from lmcore.models.mlp import MLPConfig
@@ -25,19 +28,44 @@ from lmcore.training.history import History
 
 Forward = Callable[[Tensor], Tensor]
 
+TORCH_OPTIMIZERS: dict[str, Callable[[list[Tensor], float], torch.optim.Optimizer]] = {
+    "momentum": lambda parameters, rate: torch.optim.SGD(parameters, rate, momentum=0.9),
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "rmsprop": torch.optim.RMSprop,
+    "adagrad": torch.optim.Adagrad,
+}
+
 
 def notebook_mlp(config: MLPConfig, V: int, generator: torch.Generator) -> tuple[list[Tensor], Forward]:
     """Parameters and a forward pass in plain tensors, as in parts 2 and 3 of the makemore lectures."""
     T, E, H = config.context, config.embedding, config.hidden
     C = torch.randn((V, E), generator=generator)
-    W1 = torch.randn((T * E, H), generator=generator) * (5 / 3) / (T * E) ** 0.5
-    b1 = torch.randn(H, generator=generator) * 0.01
+    parameters, layers, features = [C], [], T * E
+    for _ in range(config.hidden_layers):
+        W = torch.randn((features, H), generator=generator) * (5 / 3) / features**0.5
+        shift, forward = notebook_bias(H, generator)
+        if config.batch_norm != "none":
+            shift, forward = notebook_norm(H, config.norm_momentum)
+        parameters += [W, *shift]
+        layers.append((W, forward))
+        features = H
     W2 = torch.randn((H, V), generator=generator) * 0.01
     b2 = torch.randn(V, generator=generator) * 0
-    if config.batch_norm == "none":
-        return [C, W1, b1, W2, b2], lambda X: torch.tanh(C[X].view(-1, T * E) @ W1 + b1) @ W2 + b2
-    gain, norm = notebook_norm(H, config.norm_momentum)
-    return [C, W1, W2, b2, *gain], lambda X: torch.tanh(norm(C[X].view(-1, T * E) @ W1)) @ W2 + b2
+
+    def forward_all(X: Tensor) -> Tensor:
+        h = C[X].view(-1, T * E)
+        for W, shifted in layers:
+            h = torch.tanh(shifted(h @ W))
+        return h @ W2 + b2
+
+    return [*parameters, W2, b2], forward_all
+
+
+def notebook_bias(features: int, generator: torch.Generator) -> tuple[list[Tensor], Forward]:
+    """A bias, which is added."""
+    b = torch.randn(features, generator=generator) * 0.01
+    return [b], lambda x: x + b
 
 
 def notebook_norm(features: int, momentum: float) -> tuple[list[Tensor], Forward]:
@@ -89,9 +117,8 @@ def notebook_loop(config: RunConfig, steps: int) -> list[float]:
     for p in parameters:
         p.requires_grad = True
     rate = config.train.learning_rate
-    optimizers = {"momentum": lambda: torch.optim.SGD(parameters, rate, momentum=0.9)}
-    optimizers["adam"] = lambda: torch.optim.Adam(parameters, rate)
-    optimizer = optimizers[config.train.optimizer]() if config.train.optimizer in optimizers else None
+    make_optimizer = TORCH_OPTIMIZERS.get(config.train.optimizer)
+    optimizer = make_optimizer(parameters, rate) if make_optimizer else None
     losses = []
     for _ in range(steps):
         ix = torch.randint(0, len(X), (config.train.batch_size,), generator=generator)
@@ -130,38 +157,59 @@ def train_without_snapshots(config: RunConfig, block: int = 96) -> None:
     trainer.snapshot()
 
 
-def compare(title: str, config: RunConfig, rounds: int, steps: int) -> None:
-    """Print the speeds of the notebook's loop and of lmcore."""
-    print(title)
-    for loop in (notebook_loop, lmcore_loop):
-        loop(config, 200)  # warm up
-    loops = {
+def cases() -> Iterator[tuple[str, RunConfig, float]]:
+    """Name, config and goal of each comparison."""
+    goals = {"sgd": 3.2, "momentum": 2.8, "adam": 2.8, "adamw": 2.8, "rmsprop": 2.8, "adagrad": 2.8}
+    rates = {"sgd": 0.1, "momentum": 0.05, "adagrad": 0.01}
+    for optimizer, goal in goals.items():
+        train = TrainConfig(optimizer=optimizer, learning_rate=rates.get(optimizer, 0.001))
+        yield f"MLP, {optimizer}", RunConfig(train=train), goal
+    yield "MLP, BatchNorm", RunConfig(model=MLPConfig(batch_norm="hidden")), 3.0
+    yield "WaveNet", RunConfig(model=WaveNetConfig()), 2.5
+    six = {"hidden": 100, "hidden_layers": 6}
+    yield "MLP, six layers", RunConfig(model=MLPConfig(**six)), 2.5
+    yield "MLP, six layers, BatchNorm", RunConfig(model=MLPConfig(**six, batch_norm="hidden")), 2.5
+    wide = MLPConfig(embedding=50, hidden=100)
+    yield "MLP, 50/100, batch of 1,024", RunConfig(model=wide, train=TrainConfig(batch_size=1024)), 1.2
+    for batch_size, goal in {1: 2.3, 256: 1.4, 1024: 1.15, 16_384: 1.05}.items():
+        yield f"MLP, batch of {batch_size:,}", RunConfig(train=TrainConfig(batch_size=batch_size)), goal
+
+
+def measure(rounds: int) -> Iterator[Row]:
+    """The ratio of lmcore's speed to the notebook's for each optimizer, model and batch size; what snapshots cost."""
+    for name, config, goal in cases():
+        steps = max(5, min(2000, 200_000 // config.train.batch_size))
+        notebook, lmcore = (functools.partial(loop, config, steps) for loop in (notebook_loop, lmcore_loop))
+        notebook(), lmcore()  # warm up
+        yield ratio_row(name, notebook, lmcore, rounds, goal)
+    config = RunConfig(train=TrainConfig(steps=20_000))
+    without, with_them = (functools.partial(run, config) for run in (train_without_snapshots, train_with_snapshots))
+    yield ratio_row("a run's snapshots, against none", without, with_them, rounds, 0.97)
+
+
+def long_run(steps: int = 200_000) -> None:
+    """Print the seconds of CPU time that a run of the lectures' MLP takes both ways."""
+    config = RunConfig(train=TrainConfig(steps=steps))
+    for name, loop in {
         "notebook": lambda: notebook_loop(config, steps),
-        "lmcore": lambda: lmcore_loop(config, steps),
-    }
-    print_speeds(take_turns(loops, rounds), steps)
+        "run": lambda: train_with_snapshots(config),
+    }.items():
+        began = time.process_time()
+        loop()
+        print(f"{name:10} {steps:,} steps in {time.process_time() - began:.1f} s")
 
 
 @click.command()
 @click.option("--rounds", default=7, show_default=True)
-@click.option("--steps", default=10_000, show_default=True)
-@click.option("--batch-size", default=32, show_default=True)
-def main(rounds: int, steps: int, batch_size: int) -> None:
-    """Print the speeds for each optimizer and model, and what snapshots cost."""
+@click.option("--long", is_flag=True, help="Instead, 200,000 steps of the lectures' MLP both ways.")
+@threadpool_limits.wrap(limits=1)
+def main(rounds: int, long: bool) -> None:
+    """Print the speed of lmcore, relative to a notebook's loop."""
     torch.set_num_threads(1)
-    for optimizer, learning_rate in (("sgd", 0.1), ("momentum", 0.05), ("adam", 0.001)):
-        train = TrainConfig(batch_size=batch_size, optimizer=optimizer, learning_rate=learning_rate)
-        compare(f"MLP, {optimizer}", RunConfig(train=train), rounds, steps)
-    train = TrainConfig(batch_size=batch_size)
-    for name, model in {"MLP, BatchNorm": MLPConfig(batch_norm="hidden"), "WaveNet": WaveNetConfig()}.items():
-        compare(name, RunConfig(model=model, train=train), rounds, steps)
-    print("MLP, snapshots")
-    config = RunConfig(train=train)
-    loops = {
-        "one snapshot": lambda: train_without_snapshots(config),
-        "the app's snapshots": lambda: train_with_snapshots(config),
-    }
-    print_speeds(take_turns(loops, rounds), train.steps)
+    if long:
+        long_run()
+    else:
+        print_rows(measure(rounds))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from lmcore import families
 from lmcore.data.corpora import Corpus
@@ -96,18 +95,18 @@ def penalty(config: RunConfig, snapshot: Snapshot) -> float:
     return l2_penalty(config.train, trainer_at(config, snapshot).model)
 
 
-def probe_rows(trainer: LayeredTrainer) -> Tensor:
+def probe_rows(trainer: LayeredTrainer) -> NDArray[np.int64]:
     """The training examples of the probe batch, shape (B,).
 
     They are drawn from a generator of their own, so that training is unaffected.
     """
     generator = torch.Generator().manual_seed(trainer.config.train.seed)
     n_examples = min(MAX_PROBE_EXAMPLES, trainer.config.train.batch_size)
-    return torch.randint(0, len(trainer.X), (n_examples,), generator=generator)
+    return torch.randint(0, len(trainer.X), (n_examples,), generator=generator).numpy()
 
 
-@torch.inference_mode()
-def batch_activations(trainer: LayeredTrainer, rows: Tensor) -> Activations:
+@np.errstate(all="ignore")
+def batch_activations(trainer: LayeredTrainer, rows: NDArray[np.int64]) -> Activations:
     """A trainer's model on some of its training examples; no step is taken.
 
     Args:
@@ -118,38 +117,37 @@ def batch_activations(trainer: LayeredTrainer, rows: Tensor) -> Activations:
     model = trainer.model
 
     # forward and backward; the layers keep their outputs and gradients
-    loss = cross_entropy(model.forward(X), Y.unsqueeze(1))
+    loss = cross_entropy(model.forward(X), Y)
     model.backward(loss.grad_logits)
 
     return Activations(
-        -loss.log_probabilities.mean().item(),
+        -float(loss.log_probabilities.mean()),
         [trainer.corpus.vocabulary.show(context) for context in X.tolist()],
         _layer_records(model, X),
-        {name: model.theta[where].numpy().copy() for name, where in model.matrices.items()},
-        {name: model.grad[where].numpy().copy() for name, where in model.matrices.items()},
+        {name: model.theta[where].copy() for name, where in model.matrices.items()},
+        {name: model.grad[where].copy() for name, where in model.matrices.items()},
     )
 
 
-def _layer_records(model: Sequential, X: Tensor) -> dict[str, LayerRecord]:
+def _layer_records(model: Sequential, X: NDArray[np.int64]) -> dict[str, LayerRecord]:
     return {name: _layer_record(layer, layer_input) for name, layer, layer_input in model.layer_inputs(X)}
 
 
-def _layer_record(layer: Layer, layer_input: Tensor) -> LayerRecord:
+def _layer_record(layer: Layer, layer_input: NDArray[Any]) -> LayerRecord:
     return LayerRecord(
         type(layer).__name__,
         tuple(layer_input.shape),
         tuple(layer.out.shape),
-        sum(tensor.numel() for tensor in layer.parameters.values()),
+        sum(array.size for array in layer.parameters.values()),
         as_rows(layer.out),
         as_rows(layer.grad_out),
         as_rows(layer_input),
     )
 
 
-def as_rows(tensor: Tensor) -> Floats:
+def as_rows(array: NDArray[Any]) -> Floats:
     """A copy with all axes but the last merged into one: (..., F) to (N, F)."""
-    values: Floats = tensor.reshape(-1, tensor.shape[-1]).float().numpy().copy()
-    return values
+    return array.reshape(-1, array.shape[-1]).astype(np.float32)
 
 
 def is_saturated(kind: str, output: Floats, threshold: float = TANH_THRESHOLD) -> NDArray[np.bool_]:

@@ -14,7 +14,6 @@ from typing import Any, TypeGuard
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from lmcore import families
 from lmcore.data.corpora import Corpus, Split
@@ -36,8 +35,7 @@ def _batch_norm(
     n_features: int, gain: float = 1.0, bias: float = 0.0, momentum: float = 1.0, positions: int = 1
 ) -> BatchNorm1d:
     """A layer in float64; with momentum 1 its running statistics are those of the last batch."""
-    gains, biases = (torch.full((n_features,), value, dtype=torch.float64) for value in (gain, bias))
-    return BatchNorm1d(gains, biases, momentum, positions)
+    return BatchNorm1d(np.full(n_features, gain), np.full(n_features, bias), momentum, positions)
 
 
 # ---------------------------------------------------------------- one batch
@@ -53,7 +51,6 @@ class UnitBatches:
     variance: float  # over the whole training split
 
 
-@torch.inference_mode()
 def unit_batches(config: RunConfig, unit: int, corpus: Corpus | None = None) -> UnitBatches:
     """The inputs of BatchNorm for one unit of the first hidden layer, with the initial weights throughout.
 
@@ -70,17 +67,19 @@ def unit_batches(config: RunConfig, unit: int, corpus: Corpus | None = None) -> 
         raise UserError("A variance needs at least two examples, but the training split has one. Use a longer text.")
     layers, weight = trainer.model.leaves, trainer.model.parameters["hidden.weight"][:, unit]  # (T * E,)
 
-    def pre_activations(rows: Tensor) -> Tensor:
+    def pre_activations(rows: NDArray[np.int64]) -> Floats:
         X, _ = trainer.training_examples(rows)
-        return (layers["flatten"].forward(layers["embedding"].forward(X)) @ weight).double()
+        values: Floats = (layers["flatten"].forward(layers["embedding"].forward(X)) @ weight).astype(np.float64)
+        return values
 
-    rows = trainer.draw_batches(N_BATCHES)  # (N, B)
-    whole_split = torch.cat([pre_activations(part) for part in torch.split(torch.arange(len(trainer.X)), 65_536)])
+    rows, N = trainer.draw_batches(N_BATCHES), len(trainer.X)  # (N_BATCHES, B)
+    parts = (np.arange(begin, min(begin + 65_536, N)) for begin in range(0, N, 65_536))
+    whole_split = np.concatenate([pre_activations(part) for part in parts])
     return UnitBatches(
-        torch.stack([pre_activations(batch) for batch in rows]).numpy(),
+        np.stack([pre_activations(batch) for batch in rows]),
         [trainer.corpus.vocabulary.show(context) for context in trainer.training_examples(rows[0])[0].tolist()],
-        whole_split.mean().item(),
-        whole_split.var().item(),
+        float(whole_split.mean()),
+        float(whole_split.var(ddof=1)),
     )
 
 
@@ -116,7 +115,7 @@ def normalize_batch(
     if first_value is not None:
         before[0] = first_value
     layer = _batch_norm(1, gain, bias)
-    original_after, after = (layer.forward(torch.from_numpy(x[:, None])).numpy()[:, 0].copy() for x in (values, before))
+    original_after, after = (layer.forward(x[:, None])[:, 0].astype(np.float64) for x in (values, before))
     mean, variance = (layer.statistics[name].item() for name in ("mean", "variance"))
     return NormalizedBatch(before, after, mean, variance, values, original_after)
 
@@ -153,15 +152,15 @@ def running_statistics(given: UnitBatches, momentum: float) -> RunningStatistics
         given: the batches of one unit.
         momentum: weight of each new batch in the running statistics.
     """
-    values = torch.from_numpy(given.values)
+    values = given.values
     layer = _batch_norm(1, momentum=momentum)
     collected = []
     for batch in values:
-        layer.forward(batch.unsqueeze(1))
+        layer.forward(batch[:, None])
         collected.append([layer.statistics["mean"].item(), layer.statistics["variance"].item()])
     means, variances = np.array(collected).T
     layer.training = False
-    example = values[0, 0].item()
+    example = float(values[0, 0])
     return RunningStatistics(
         given.values.mean(1),
         given.values.std(1, ddof=1),
@@ -171,17 +170,17 @@ def running_statistics(given: UnitBatches, momentum: float) -> RunningStatistics
         math.sqrt(given.variance),
         example,
         _outputs_in_batches(values, example),
-        layer.forward(values[0].unsqueeze(1))[0].item(),
+        layer.forward(values[0][:, None])[0].item(),
         layer.forward(values[:1, :1]).item(),
         (example - given.mean) / math.sqrt(given.variance + layer.EPS),
     )
 
 
-def _outputs_in_batches(values: Tensor, example: float) -> Floats:
+def _outputs_in_batches(values: Floats, example: float) -> Floats:
     """The outputs (N,) of an example that replaces the first one of each of the batches (N, B), in training mode."""
-    columns = values.t().clone()  # (B, N): each batch is normalized on its own, as if it were a unit
+    columns = values.T.copy()  # (B, N): each batch is normalized on its own, as if it were a unit
     columns[0] = example
-    outputs: Floats = _batch_norm(len(values)).forward(columns)[0].numpy().copy()
+    outputs: Floats = _batch_norm(len(values)).forward(columns)[0].copy()
     return outputs
 
 
@@ -201,7 +200,6 @@ class WrongAxis:
     wrong_spread: float
 
 
-@torch.inference_mode()
 def wrong_axis(config: RunConfig, corpus: Corpus | None = None) -> WrongAxis:
     """The first batch of an untrained model normalized both ways, and how much the means vary between batches.
 
@@ -218,34 +216,34 @@ def wrong_axis(config: RunConfig, corpus: Corpus | None = None) -> WrongAxis:
     layers = [trainer.model.leaves[name] for name in ("embedding", "flatten", "hidden")]
     inputs = []
     for rows in trainer.draw_batches(N_BATCHES // 4):
-        x, _ = trainer.training_examples(rows)
+        x: NDArray[Any] = trainer.training_examples(rows)[0]
         for layer in layers:
             x = layer.forward(x)
-        inputs.append(x.double())  # (B, T, F)
+        inputs.append(x.astype(np.float64))  # (B, T, F)
     T, F = inputs[0].shape[1:]
     right, right_mean, right_spread = _normalize_first(inputs)
     wrong, wrong_mean, wrong_spread = _normalize_first(inputs, positions=T)
     return WrongAxis(
-        inputs[0].numpy(),
-        right.numpy(),
-        wrong.numpy(),
-        right_mean.view(1, 1, F).numpy(),
-        wrong_mean.view(1, T, F).numpy(),
+        inputs[0],
+        right,
+        wrong,
+        right_mean.reshape(1, 1, F),
+        wrong_mean.reshape(1, T, F),
         right_spread,
         wrong_spread,
     )
 
 
-def _normalize_first(batches: Sequence[Tensor], positions: int = 1) -> tuple[Tensor, Tensor, float]:
+def _normalize_first(batches: Sequence[Floats], positions: int = 1) -> tuple[Floats, Floats, float]:
     """The first batch normalized, its means, and the relative spread of the means over all batches."""
     layer = _batch_norm(batches[0].shape[-1], positions=positions)
     collected = []
     for x in reversed(batches):  # so that the layer ends with the output of the first batch
         layer.forward(x)
-        collected.append(torch.stack([layer.statistics["mean"], layer.statistics["variance"]]))
-    means, variances = torch.stack(collected, 1)  # (N, F) each
-    spread = (means.var(0) / (variances.mean(0) + layer.EPS)).mean().sqrt().item()
-    return layer.out, means[-1], spread
+        collected.append([layer.statistics["mean"].copy(), layer.statistics["variance"].copy()])
+    means, variances = np.array(collected).transpose(1, 0, 2)  # (N, F) each
+    spread = math.sqrt((means.var(0, ddof=1) / (variances.mean(0) + layer.EPS)).mean())
+    return layer.out.astype(np.float64), means[-1], spread
 
 
 # ---------------------------------------------------------------- folding
@@ -282,14 +280,15 @@ def _is_foldable(layer: Layer) -> TypeGuard[BatchNorm1d]:
 
 def _merge(linear: Linear, norm: BatchNorm1d) -> Linear:
     factor = folding_factor(norm)
-    bias = linear.parameters.get("bias", torch.zeros_like(factor))
+    bias = linear.parameters.get("bias", np.zeros_like(factor))
     new_bias = (bias - norm.statistics["mean"]) * factor + norm.parameters["bias"]
     return Linear(linear.parameters["weight"] * factor, new_bias)
 
 
-def folding_factor(norm: BatchNorm1d) -> Tensor:
+def folding_factor(norm: BatchNorm1d) -> NDArray[np.floating[Any]]:
     """The factor by which BatchNorm in evaluation mode multiplies each feature, shape (F,)."""
-    return norm.parameters["gain"] * torch.rsqrt(norm.statistics["variance"] + norm.EPS)
+    factor: NDArray[np.floating[Any]] = norm.parameters["gain"] / np.sqrt(norm.statistics["variance"] + norm.EPS)
+    return factor
 
 
 @dataclass(frozen=True)
@@ -313,7 +312,6 @@ class Folding:
         return self.folded_logits - self.logits
 
 
-@torch.inference_mode()
 def folding(config: RunConfig, corpus: Corpus | None = None) -> Folding:
     """Trains a model, folds it, and compares both on at most `MAX_EVALUATION_EXAMPLES` examples of the dev split.
 
@@ -326,7 +324,7 @@ def folding(config: RunConfig, corpus: Corpus | None = None) -> Folding:
     split, X = _comparison_examples(trainer)
     with model.evaluation_mode():
         seconds = np.min([[_forward_seconds(one, X) for one in (model, folded)] for _ in range(N_TIMINGS)], axis=0)
-        logits, folded_logits = (_array(one.forward(X)) for one in (model, folded))
+        logits, folded_logits = (one.forward(X).copy() for one in (model, folded))
     removed = {name: layer for name, layer in model.leaves.items() if name not in folded.leaves}
     return Folding(
         split,
@@ -336,29 +334,24 @@ def folding(config: RunConfig, corpus: Corpus | None = None) -> Folding:
         _count_numbers(folded),
         logits,
         folded_logits,
-        {name: _array(folding_factor(layer)) for name, layer in removed.items() if isinstance(layer, BatchNorm1d)},
+        {name: folding_factor(layer) for name, layer in removed.items() if isinstance(layer, BatchNorm1d)},
         *seconds.tolist(),
     )
 
 
-def _comparison_examples(trainer: LayeredTrainer) -> tuple[Split, Tensor]:
+def _comparison_examples(trainer: LayeredTrainer) -> tuple[Split, NDArray[np.int64]]:
     """Evenly spaced examples of the dev split, or of the training split if it is empty: (examples, T)."""
     split: Split = "dev" if len(trainer.corpus.windows("dev", trainer.context).X) else "train"
     X = trainer.corpus.windows(split, trainer.context).X
-    rows = torch.linspace(0, len(X) - 1, min(len(X), MAX_EVALUATION_EXAMPLES)).long()
-    return split, torch.from_numpy(X[rows.numpy()]).long()
+    rows = torch.linspace(0, len(X) - 1, min(len(X), MAX_EVALUATION_EXAMPLES)).long().numpy()
+    return split, X[rows].astype(np.int64)
 
 
 def _count_numbers(model: Sequential) -> int:
-    return len(model.theta) + sum(tensor.numel() for tensor in model.statistics.values())
+    return len(model.theta) + sum(array.size for array in model.statistics.values())
 
 
-def _forward_seconds(model: Sequential, X: Tensor) -> float:
+def _forward_seconds(model: Sequential, X: NDArray[np.int64]) -> float:
     started = time.perf_counter()
     model.forward(X)
     return time.perf_counter() - started
-
-
-def _array(tensor: Tensor) -> NDArray[Any]:
-    array: NDArray[Any] = tensor.numpy().copy()
-    return array

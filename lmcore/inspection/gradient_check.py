@@ -15,7 +15,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from lmcore import families
 from lmcore.data.corpora import Corpus
@@ -30,7 +29,7 @@ from lmcore.training.layered import LayeredTrainer
 Floats = NDArray[np.floating[Any]]
 Indices = NDArray[np.integer[Any]]
 Precision = Literal["float64", "float32"]
-PRECISIONS: dict[Precision, torch.dtype] = {"float64": torch.float64, "float32": torch.float32}
+PRECISIONS: dict[Precision, type[np.floating[Any]]] = {"float64": np.float64, "float32": np.float32}
 MAX_PROBED = 25
 """Entries of each parameter for which central differences are computed, unless more are asked for."""
 
@@ -133,11 +132,11 @@ def check_gradients(
     rows = probe_rows(trainer)
     X, Y = trainer.training_examples(rows)
     model = _in_precision(trainer, PRECISIONS[precision])
-    autograd = _autograd(_in_precision(trainer, torch.float64), X, Y)
+    autograd = _autograd(_in_precision(trainer, np.float64), X, Y)
 
     # backward pass of the layers
-    model.backward(cross_entropy(model.forward(X), Y.unsqueeze(1)).grad_logits)
-    explicit = {name: gradient.double().numpy().copy() for name, gradient in model.gradients.items()}
+    model.backward(cross_entropy(model.forward(X), Y).grad_logits)
+    explicit = {name: gradient.astype(np.float64) for name, gradient in model.gradients.items()}
 
     # central differences: some entries at h, fewer at every step size of the curve
     probed = {name: probe_indices(gradient) for name, gradient in autograd.items()}
@@ -159,32 +158,32 @@ def check_gradients(
     )
 
 
-def _in_precision(trainer: LayeredTrainer, dtype: torch.dtype) -> Sequential:
+def _in_precision(trainer: LayeredTrainer, dtype: type[np.floating[Any]]) -> Sequential:
     """A copy of the trainer's model in another precision."""
     model: Sequential = families.build_network(trainer.config, trainer.n_classes, torch.Generator(), dtype)
-    model.theta.copy_(trainer.model.theta)
+    model.theta[:] = trainer.model.theta
     return model
 
 
-def _autograd(model: Sequential, X: Tensor, Y: Tensor) -> dict[str, NDArray[np.float64]]:
+def _autograd(model: Sequential, X: CharacterIds, Y: CharacterIds) -> dict[str, NDArray[np.float64]]:
     """The gradient of each parameter by autograd."""
-    parameters = {name: tensor.clone().requires_grad_() for name, tensor in model.parameters.items()}
-    loss = torch.nn.functional.cross_entropy(model.functional_forward(X, parameters), Y)
+    parameters = {name: torch.tensor(weights, requires_grad=True) for name, weights in model.parameters.items()}
+    logits = model.functional_forward(torch.from_numpy(X), parameters)
+    loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(Y))
     gradients = torch.autograd.grad(loss, list(parameters.values()))
     return {name: gradient.numpy() for name, gradient in zip(parameters, gradients, strict=True)}
 
 
-@torch.inference_mode()
 def _differences(
-    model: Sequential, X: Tensor, Y: Tensor, probed: Mapping[str, Indices], h: float
+    model: Sequential, X: CharacterIds, Y: CharacterIds, probed: Mapping[str, Indices], h: float
 ) -> dict[str, NDArray[np.float64]]:
     """Central differences of the probed entries of each parameter, shape (K,)."""
 
     def loss() -> float:
-        return torch.nn.functional.cross_entropy(model.forward(X), Y).item()
+        return -float(cross_entropy(model.forward(X), Y).log_probabilities.mean())
 
     return {
-        name: central_differences(loss, model.parameters[name].view(-1).numpy(), indices, h)
+        name: central_differences(loss, model.parameters[name].reshape(-1), indices, h)
         for name, indices in probed.items()
     }
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from scipy.special import entr
 
 from lmcore import families
 from lmcore.data.corpora import Corpus
 from lmcore.inspection.activations import batch_activations, is_saturated
+from lmcore.nn.losses import log_softmax
 from lmcore.training.config import RunConfig
 from lmcore.training.layered import LayeredTrainer
 
@@ -79,10 +80,10 @@ def first_batch(config: RunConfig, corpus: Corpus | None = None) -> FirstBatch:
     hidden = record.nonlinear_layers
     return FirstBatch(
         math.log(trainer.n_classes),
-        torch.special.entr(torch.bincount(trainer.Y) / len(trainer.Y)).sum().item(),
+        float(entr(np.bincount(trainer.Y) / len(trainer.Y)).sum()),
         record.loss,
-        logits.flatten().numpy().copy(),
-        torch.softmax(logits, 1).numpy(),
+        logits.flatten(),
+        np.exp(log_softmax(logits)),
         record.contexts,
         {name: layer.input for name, layer in hidden.items()},
         {name: layer.output for name, layer in hidden.items()},

@@ -17,7 +17,7 @@ from lmcore.errors import UserError
 from lmcore.inspection.tensor_view import TensorView
 from lmcore.models.neural_bigram import NeuralBigramConfig, build_neural_bigram
 from lmcore.models.ngram import Counts, Matrix, normalize
-from lmcore.nn.losses import cross_entropy_from_counts
+from lmcore.nn.losses import cross_entropy_from_counts, log_softmax
 
 Objective = Literal["mean of logs", "log of mean"]
 """What is minimized: "mean of logs" is the loss -mean(log p), "log of mean" the mistake -log(mean p)."""
@@ -33,7 +33,7 @@ def initial_weights(vocabulary_size: int, seed: int) -> Matrix:
     """W of the untrained model of a run with this seed, shape (V, V)."""
     generator = torch.Generator().manual_seed(seed)
     model = build_neural_bigram(NeuralBigramConfig(), vocabulary_size, generator)
-    return model.parameters["W.weight"].double().numpy()
+    return model.parameters["W.weight"].astype(np.float64)
 
 
 # ---------------------------------------------------------------- one text
@@ -181,23 +181,22 @@ def train_on_counts(counts: Counts, steps: int, learning_rate: float, seed: int,
         seed: of the initial weights.
         objective: what is minimized.
     """
-    W = torch.from_numpy(initial_weights(len(counts), seed))
-    share = torch.from_numpy(counts / counts.sum())
+    W, share = initial_weights(len(counts), seed), counts / counts.sum()
     measured = np.empty((steps + 1, 2))
     for step in range(steps + 1):
         # both objectives, and the gradient of the loss
-        p = torch.softmax(W, 1)
+        p = softmax(W)
         loss, gradient = cross_entropy_from_counts(W, share)
         expected = share * p
         mean = expected.sum()
-        measured[step] = loss, -mean.log().item()
+        measured[step] = loss, -np.log(mean)
         if step == steps:
             break
 
         if objective == "log of mean":
-            gradient = (p * expected.sum(1, keepdim=True) - expected) / mean
+            gradient = (p * expected.sum(1, keepdims=True) - expected) / mean
         W -= learning_rate * gradient
-    return CountTraining(measured[:, 0], measured[:, 1], p.numpy())
+    return CountTraining(measured[:, 0], measured[:, 1], p)
 
 
 # ---------------------------------------------------------------- weight decay and smoothing
@@ -223,24 +222,31 @@ def penalized_weights(counts: Counts, l2: float, start: Matrix | None = None) ->
             f"The vocabulary has {V:,} characters, too many to fit this model quickly. "
             f"Set max_vocabulary to at most {MAX_VOCABULARY}."
         )
-    share = torch.from_numpy(counts / counts.sum())
-    W = torch.zeros(V, V, dtype=torch.float64) if start is None else torch.from_numpy(start.copy())
+    share = counts / counts.sum()
+    W = np.zeros((V, V)) if start is None else start.copy()
+    weights = torch.from_numpy(W)  # the same memory
     optimizer = torch.optim.LBFGS(
-        [W], max_iter=2000, history_size=20, tolerance_grad=1e-8, tolerance_change=1e-10, line_search_fn="strong_wolfe"
+        [weights],
+        max_iter=2000,
+        history_size=20,
+        tolerance_grad=1e-8,
+        tolerance_change=1e-10,
+        line_search_fn="strong_wolfe",
     )
 
     def closure() -> float:
         loss, gradient = cross_entropy_from_counts(W, share)
-        W.grad = gradient + 2 * l2 * W
-        return loss + l2 * float(W.square().sum())
+        weights.grad = torch.from_numpy(gradient + 2 * l2 * W)
+        return loss + l2 * float(np.vdot(W, W))
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
-    return W.numpy()
+    return W
 
 
 def softmax(W: Matrix) -> Matrix:
     """The probabilities of each row of logits, shape unchanged."""
-    return torch.softmax(torch.from_numpy(W), 1).numpy()
+    p: Matrix = np.exp(log_softmax(W))
+    return p
 
 
 def kl_divergence(counts: Counts, p: Matrix, q: Matrix) -> float:

@@ -1,6 +1,6 @@
 """A run on a single minibatch: how low its loss can get."""
 
-import torch
+import numpy as np
 
 from lmcore.data.corpora import Corpus
 from lmcore.inspection.activations import trainer_at
@@ -20,8 +20,8 @@ def irreducible_loss(config: RunConfig, corpus: Corpus | None = None) -> tuple[f
     trainer = trainer_at(config, corpus=corpus)
     rows = trainer.draw_batches(1)[0]
     X, Y = trainer.training_examples(rows)
-    Y = Y.unsqueeze(1)
-    _, context, n_same_context = torch.unique(X, dim=0, return_inverse=True, return_counts=True)
-    _, pair, n_same_pair = torch.unique(torch.cat([X, Y], 1), dim=0, return_inverse=True, return_counts=True)
-    p = n_same_pair[pair].double() / n_same_context[context]  # (B,), of each target given its context
-    return -p.log().mean().item(), int((p < 1).sum())
+    _, context, n_same_context = np.unique(X, axis=0, return_inverse=True, return_counts=True)
+    pairs = np.concatenate([X, Y[:, None]], 1)
+    _, pair, n_same_pair = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
+    p = n_same_pair[pair] / n_same_context[context]  # (B,), of each target given its context
+    return -float(np.log(p).mean()), int((p < 1).sum())

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from lmcore.data.corpora import Corpus, Vocabulary
 from lmcore.data.datasets import Dataset
@@ -103,7 +102,6 @@ class UnitResponse:
     highest: pd.DataFrame  # the texts with the highest pre-activations
 
 
-@torch.inference_mode()
 def unit_response(
     config: RunConfig,
     snapshot: Snapshot | None,
@@ -128,7 +126,7 @@ def unit_response(
         UserError: if the text or the settings do not suit the model, or the snapshot has no weights.
     """
     trainer = trainer_at(config, snapshot, corpus)
-    rows = torch.linspace(0, len(trainer.X) - 1, min(max_examples, len(trainer.X))).long()
+    rows = torch.linspace(0, len(trainer.X) - 1, min(max_examples, len(trainer.X))).long().numpy()
     X, _ = trainer.training_examples(rows)
     with trainer.model.evaluation_mode():
         trainer.model.forward(X)
@@ -140,7 +138,7 @@ def unit_response(
     return UnitResponse(kind, z, output, share, _first_texts(order, z, texts), _first_texts(order[::-1], z, texts))
 
 
-def _receptive_texts(X: Tensor, n_positions: int, vocabulary: Vocabulary) -> list[str]:
+def _receptive_texts(X: NDArray[np.int64], n_positions: int, vocabulary: Vocabulary) -> list[str]:
     """The characters that each row of a layer sees; a hierarchical model has several positions per example."""
     pieces = X.reshape(len(X) * n_positions, -1).tolist()
     return [vocabulary.show(piece) for piece in pieces]

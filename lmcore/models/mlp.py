@@ -12,7 +12,9 @@ Source: Bengio, Ducharme, Vincent and Jauvin 2003, "A neural probabilistic langu
 
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import DTypeLike
 
 from lmcore.config import Config, Field
 from lmcore.data.corpora import MAX_CONTEXT
@@ -53,7 +55,7 @@ class MLPConfig(Config):
 
 
 def build_mlp(
-    config: MLPConfig, vocabulary_size: int, generator: torch.Generator, dtype: torch.dtype = torch.float32
+    config: MLPConfig, vocabulary_size: int, generator: torch.Generator, dtype: DTypeLike = np.float32
 ) -> Sequential:
     """A new MLP: (B, T) character indices to (B, V) logits.
 
@@ -64,7 +66,7 @@ def build_mlp(
     V, E, n_inputs = vocabulary_size, config.embedding, config.context * config.embedding
 
     # x: the concatenated embeddings of the context
-    C = initial_values(config.embedding_scheme, config.embedding_scale, (V, E), V, 1.0, generator).to(dtype)
+    C = initial_values(config.embedding_scheme, config.embedding_scale, (V, E), V, 1.0, generator, dtype)
     inputs: dict[str, Layer] = {
         "embedding": Embedding(C),  # (B, T) -> (B, T, E)
         "flatten": FlattenConsecutive(config.context),  # -> (B, T * E)
@@ -82,29 +84,30 @@ def build_mlp(
         return Sequential(inputs | deep)
 
     # b + W x + U tanh(d + H x)
-    W = initial_values(config.output_scheme, config.output_scale, (n_inputs, V), n_inputs, 1.0, generator).to(dtype)
+    W = initial_values(config.output_scheme, config.output_scale, (n_inputs, V), n_inputs, 1.0, generator, dtype)
     return Sequential(inputs | {"logits": Parallel({"deep": deep, "direct": {"direct": Linear(W)}})})
 
 
 def _hidden_layer(
-    config: MLPConfig, number: str, fan_in: int, generator: torch.Generator, dtype: torch.dtype
+    config: MLPConfig, number: str, fan_in: int, generator: torch.Generator, dtype: DTypeLike
 ) -> dict[str, Layer]:
     """tanh(d + H x), or ReLU in place of tanh: (B, fan_in) to (B, hidden).
 
     Batch normalization has its own bias, so the linear layer below it has none.
     """
     shape, gain = (fan_in, config.hidden), GAINS[config.activation]
-    H = initial_values(config.hidden_scheme, config.hidden_scale, shape, fan_in, gain, generator).to(dtype)
+    H = initial_values(config.hidden_scheme, config.hidden_scale, shape, fan_in, gain, generator, dtype)
     activation: dict[str, Layer] = {f"{config.activation}{number}": Tanh() if config.activation == "tanh" else ReLU()}
     if config.batch_norm == "none":
-        d = initial_values(config.hidden_bias_scheme, config.hidden_bias_scale, shape[1:], fan_in, gain, generator)
-        return {f"hidden{number}": Linear(H, d.to(dtype))} | activation
+        scheme, scale = config.hidden_bias_scheme, config.hidden_bias_scale
+        d = initial_values(scheme, scale, shape[1:], fan_in, gain, generator, dtype)
+        return {f"hidden{number}": Linear(H, d)} | activation
     norm = BatchNorm1d.initialized(config.hidden, 1.0, config.norm_momentum, dtype)
     return {f"hidden{number}": Linear(H), f"norm{number}": norm} | activation
 
 
 def _output_layer(
-    config: MLPConfig, fan_in: int, vocabulary_size: int, generator: torch.Generator, dtype: torch.dtype
+    config: MLPConfig, fan_in: int, vocabulary_size: int, generator: torch.Generator, dtype: DTypeLike
 ) -> dict[str, Layer]:
     """b + U h: (B, fan_in) to (B, V).
 
@@ -112,12 +115,13 @@ def _output_layer(
     """
     shape, normalized = (fan_in, vocabulary_size), config.batch_norm == "all"
     scale = 1.0 if normalized else config.output_scale
-    U = initial_values(config.output_scheme, scale, shape, fan_in, 1.0, generator).to(dtype)
+    U = initial_values(config.output_scheme, scale, shape, fan_in, 1.0, generator, dtype)
     if normalized:
         norm = BatchNorm1d.initialized(vocabulary_size, config.output_scale, config.norm_momentum, dtype)
         return {"output": Linear(U), "output_norm": norm}
-    b = initial_values(config.output_bias_scheme, config.output_bias_scale, shape[1:], fan_in, 1.0, generator)
-    return {"output": Linear(U, b.to(dtype))}
+    scheme, scale = config.output_bias_scheme, config.output_bias_scale
+    b = initial_values(scheme, scale, shape[1:], fan_in, 1.0, generator, dtype)
+    return {"output": Linear(U, b)}
 
 
 def count_parameters(config: MLPConfig, vocabulary_size: int) -> int:

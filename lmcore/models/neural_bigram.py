@@ -5,9 +5,12 @@ Dimensions: B batch size, V vocabulary size.
 
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import DTypeLike
 
 from lmcore.config import Config, Field
+from lmcore.nn.initialization import initial_values
 from lmcore.nn.layers import Embedding, FlattenConsecutive, Sequential
 
 
@@ -19,7 +22,7 @@ class NeuralBigramConfig(Config):
 
 
 def build_neural_bigram(
-    config: NeuralBigramConfig, vocabulary_size: int, generator: torch.Generator, dtype: torch.dtype = torch.float32
+    config: NeuralBigramConfig, vocabulary_size: int, generator: torch.Generator, dtype: DTypeLike = np.float32
 ) -> Sequential:
     """A new neural bigram model: (B, 1) character indices to (B, V) logits. W (V, V) is drawn standard normal.
 
@@ -27,7 +30,8 @@ def build_neural_bigram(
     Training brings softmax(W) close to the relative frequencies of the bigrams, and W to the logarithms of their
     counts, up to a constant per row.
     """
-    W = torch.randn((vocabulary_size, vocabulary_size), generator=generator).to(dtype)
+    shape = (vocabulary_size, vocabulary_size)
+    W = initial_values("normal", 1.0, shape, vocabulary_size, 1.0, generator, dtype)
     return Sequential(
         {
             "W": Embedding(W),  # (B, 1) -> (B, 1, V)

@@ -1,6 +1,7 @@
 """Recurrent language models in PyTorch: vanilla RNN, GRU and LSTM with one to three layers.
 
-Their gradients come from autograd; `lmcore.models.numpy_rnn` computes them explicitly.
+Their gradients come from autograd; `lmcore.models.numpy_rnn` computes them explicitly, as `lmcore.models.gru` does for
+the layers of a GRU. For those of an LSTM PyTorch has fused operations, which are hard to beat.
 
 Dimensions: B batch size, T sequence length, V vocabulary size, E embedding dimension, H hidden units per layer.
 """
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lmcore.config import Config, Field
+from lmcore.models.gru import GRU
 
 Cell = Literal["rnn", "gru", "lstm"]
 State = list[Any]
@@ -21,7 +23,7 @@ State = list[Any]
 
 Floats = NDArray[np.floating[Any]]
 
-CELLS: dict[str, type[nn.RNN] | type[nn.GRU] | type[nn.LSTM]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+CELLS: dict[str, type[nn.RNN] | type[nn.GRU] | type[nn.LSTM]] = {"rnn": nn.RNN, "gru": GRU, "lstm": nn.LSTM}
 GATES: dict[str, int] = {"rnn": 1, "gru": 3, "lstm": 4}
 """Number of vectors of size H that a layer computes per character: gates and candidate state."""
 

@@ -13,10 +13,13 @@ this tree for every position at once.
 import math
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import DTypeLike
 
 from lmcore.config import Config, Field
 from lmcore.models.mlp import MLPConfig
+from lmcore.nn.initialization import initial_values
 from lmcore.nn.layers import BatchNorm1d, Embedding, FlattenConsecutive, Layer, Linear, Sequential, Tanh
 
 
@@ -50,7 +53,7 @@ class WaveNetConfig(Config):
 
 
 def build_wavenet(
-    config: WaveNetConfig, vocabulary_size: int, generator: torch.Generator, dtype: torch.dtype = torch.float32
+    config: WaveNetConfig, vocabulary_size: int, generator: torch.Generator, dtype: DTypeLike = np.float32
 ) -> Sequential:
     """A new hierarchical model: (B, T) character indices to (B, V) logits.
 
@@ -59,11 +62,11 @@ def build_wavenet(
     """
 
     def linear(fan_in: int, fan_out: int, scale: float, bias: bool) -> Linear:
-        W = torch.randn((fan_in, fan_out), generator=generator) * (scale / math.sqrt(fan_in))
-        return Linear(W.to(dtype), torch.zeros(fan_out, dtype=dtype) if bias else None)
+        W = initial_values("kaiming", scale, (fan_in, fan_out), fan_in, 1.0, generator, dtype)
+        return Linear(W, np.zeros(fan_out, dtype) if bias else None)
 
     # (B, T) -> (B, T, E)
-    C = torch.randn((vocabulary_size, config.embedding), generator=generator).to(dtype)
+    C = initial_values("normal", 1.0, (vocabulary_size, config.embedding), vocabulary_size, 1.0, generator, dtype)
     layers: dict[str, Layer] = {"embedding": Embedding(C)}
 
     # each level halves the time axis: (B, T, E) -> (B, T/2, H) -> (B, T/4, H) -> ... -> (B, H)

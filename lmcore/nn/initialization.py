@@ -8,8 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from numpy.typing import DTypeLike, NDArray
 
 Scheme = Literal["normal", "kaiming", "uniform", "pytorch", "zeros"]
 SCHEMES = (
@@ -25,9 +24,15 @@ NumpyScheme = Literal["zeros", "uniform", "normal"]
 
 
 def initial_values(
-    scheme: Scheme, scale: float, shape: tuple[int, ...], fan_in: int, gain: float, generator: torch.Generator
-) -> Tensor:
-    """Initial weights or biases in float32, as drawn by a scheme and multiplied by ``scale``.
+    scheme: Scheme,
+    scale: float,
+    shape: tuple[int, ...],
+    fan_in: int,
+    gain: float,
+    generator: torch.Generator,
+    dtype: DTypeLike = np.float32,
+) -> NDArray[np.floating[Any]]:
+    """Initial weights or biases, as drawn by a scheme in float32 and multiplied by ``scale``.
 
     "zeros" draws from the generator too, so that the scheme of one layer does not change the draws of the next.
 
@@ -38,12 +43,15 @@ def initial_values(
         fan_in: number of inputs of the layer; used by "kaiming" and "pytorch".
         gain: gain of the activation function; used by "kaiming".
         generator: source of the random draws.
+        dtype: floating-point precision of the result.
     """
     if scheme in ("uniform", "pytorch"):
         values = torch.rand(shape, generator=generator)
-        return values * scale if scheme == "uniform" else (2 * values - 1) * (scale / math.sqrt(fan_in))
-    factor = {"normal": 1.0, "kaiming": gain / math.sqrt(fan_in), "zeros": 0.0}[scheme]
-    return torch.randn(shape, generator=generator) * (factor * scale)
+        values = values * scale if scheme == "uniform" else (2 * values - 1) * (scale / math.sqrt(fan_in))
+    else:
+        factor = {"normal": 1.0, "kaiming": gain / math.sqrt(fan_in), "zeros": 0.0}[scheme]
+        values = torch.randn(shape, generator=generator) * (factor * scale)
+    return values.numpy().astype(dtype, copy=False)
 
 
 def numpy_initial_values(

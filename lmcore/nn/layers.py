@@ -1,4 +1,4 @@
-"""Layers with explicit forward and backward passes.
+"""Layers with explicit forward and backward passes, in NumPy.
 
 Each layer keeps its last output (``out``) and the gradient of the loss with respect to it (``grad_out``), so that both
 can be inspected. Layers work in place over preallocated buffers. `Sequential` stores all parameters in one flat vector
@@ -9,51 +9,64 @@ can be inspected. Layers work in place over preallocated buffers. `Sequential` s
 can serve as the oracle of every explicit backward pass.
 
 Dimensions: B batch size, T context length (or groups of characters), V vocabulary size, E embedding dimension,
-F features.
+F features, N rows (B, or B times the positions of a hierarchical model).
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
+
+Floats = NDArray[np.floating[Any]]
+Ids = NDArray[np.int64]
 
 
 class Layer(ABC):
     """Base class of all layers: ``forward`` keeps what ``backward`` needs.
 
-    A subclass puts its weights into ``parameters``. `Sequential` replaces these tensors by views of ``theta`` and adds
+    A subclass puts its weights into ``parameters``. `Sequential` replaces these arrays by views of ``theta`` and adds
     the matching views of ``grad`` as ``gradients``.
     """
 
     def __init__(self) -> None:
-        self.parameters: dict[str, Tensor] = {}
-        self.gradients: dict[str, Tensor] = {}
-        self.statistics: dict[str, Tensor] = {}  # saved with the parameters, but not trained
+        self.parameters: dict[str, Floats] = {}
+        self.gradients: dict[str, Floats] = {}
+        self.statistics: dict[str, Floats] = {}  # saved with the parameters, but not trained
         self.training = True
-        self.out = torch.empty(0)
-        self.grad_out = torch.empty(0)
-        self._buffers: dict[str, Tensor] = {}
+        self.out: Floats = np.empty(0)
+        self.grad_out: Floats = np.empty(0)
+        self._buffers: dict[str, Floats] = {}
 
     @abstractmethod
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Any) -> Floats:
         """Output of the layer for a batch."""
 
     @abstractmethod
-    def backward(self, grad_out: Tensor) -> Tensor:
+    def backward(self, grad_out: Floats) -> Floats:
         """Gradient of the loss with respect to the input, given that of the output; also fills ``gradients``."""
 
     @abstractmethod
-    def functional_forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+    def functional_forward(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
         """Output for given parameters, differentiable by autograd; leaves the layer unchanged."""
 
-    def _buffer(self, name: str, like: Tensor, *shape: int) -> Tensor:
+    def _buffer(self, name: str, like: Floats, *shape: int) -> Floats:
         """Uninitialized memory, reused at every step; reallocated when the batch size changes."""
         buffer = self._buffers.get(name)
         if buffer is None or buffer.shape != shape:
-            buffer = self._buffers[name] = like.new_empty(shape)
+            buffer = self._buffers[name] = np.empty(shape, like.dtype)
         return buffer
+
+    def _sum_of_rows(self, rows: Floats, out: Floats) -> Floats:
+        """The sum over the first axis, (N, F) to (F,): a product with ones is the fastest way to compute it."""
+        ones = self._buffers.get("ones")
+        if ones is None or len(ones) != len(rows):
+            ones = self._buffers["ones"] = np.ones(len(rows), rows.dtype)
+        return np.dot(ones, rows, out)
 
 
 class Embedding(Layer):
@@ -62,27 +75,41 @@ class Embedding(Layer):
     Source: Bengio et al. 2003, "A neural probabilistic language model", the matrix C.
     """
 
-    def __init__(self, weight: Tensor) -> None:
+    MAX_SIZE_FOR_ONE_HOT = 1000  # weights up to which a matrix product adds up gradients faster than row by row
+
+    def __init__(self, weight: Floats) -> None:
         super().__init__()
         self.parameters = {"weight": weight}  # (V, E)
 
-    def forward(self, ids: Tensor) -> Tensor:
+    def forward(self, ids: Ids) -> Floats:
         weight = self.parameters["weight"]
         self.ids = ids.reshape(-1)  # (B * T,)
-        (B, T), E = ids.shape, weight.shape[1]
-        rows = self._buffer("rows", weight, B * T, E)
-        torch.index_select(weight, 0, self.ids, out=rows)
-        self.out = rows.view(B, T, E)
+        rows = self._buffer("rows", weight, len(self.ids), weight.shape[1])
+        weight.take(self.ids, 0, rows, "clip")  # "clip" writes to rows directly, "raise" to a copy first
+        self.out = rows.reshape(*ids.shape, -1)  # (B, T, E)
         return self.out
 
-    def backward(self, grad_out: Tensor) -> Tensor:
+    def backward(self, grad_out: Floats) -> Floats:
         self.grad_out = grad_out
         gradient = self.gradients["weight"]
-        gradient.zero_()
-        gradient.index_add_(0, self.ids, grad_out.view(-1, gradient.shape[1]))  # repeated characters accumulate
+        rows = grad_out.reshape(-1, gradient.shape[1])  # (B * T, E)
+
+        # dC = sum of onehot(id)' d_row: repeated characters accumulate
+        if gradient.size <= self.MAX_SIZE_FOR_ONE_HOT:
+            np.dot(self._one_hot(len(gradient), rows).T, rows, gradient)
+        else:
+            gradient[:] = 0
+            torch.from_numpy(gradient).index_add_(0, torch.from_numpy(self.ids), torch.from_numpy(rows))
         return grad_out  # indices have no gradient, and there is no layer below
 
-    def functional_forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+    def _one_hot(self, V: int, like: Floats) -> Floats:
+        """One row per index, with a one in its column: (B * T, V)."""
+        identity = self._buffers.get("identity")
+        if identity is None:
+            identity = self._buffers["identity"] = np.eye(V, dtype=like.dtype)
+        return identity.take(self.ids, 0, self._buffer("one_hot", like, len(self.ids), V), "clip")
+
+    def functional_forward(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
         return parameters["weight"][x]
 
 
@@ -96,55 +123,56 @@ class FlattenConsecutive(Layer):
         super().__init__()
         self.size = size
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Floats) -> Floats:
         self.shape = x.shape
-        self.out = self.functional_forward(x, {})
+        self.out = x.reshape(self._shape(*x.shape))
         return self.out
 
-    def backward(self, grad_out: Tensor) -> Tensor:
+    def backward(self, grad_out: Floats) -> Floats:
         self.grad_out = grad_out
-        return grad_out.view(self.shape)
+        return grad_out.reshape(self.shape)
 
-    def functional_forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
-        B, T, F = x.shape
-        return x.view(B, T * F) if self.size == T else x.view(B, T // self.size, F * self.size)
+    def functional_forward(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+        return x.reshape(self._shape(*x.shape))
+
+    def _shape(self, B: int, T: int, F: int) -> tuple[int, ...]:
+        return (B, T * F) if self.size == T else (B, T // self.size, F * self.size)
 
 
 class Linear(Layer):
     """``x @ weight + bias``, with an optional bias: (..., F_in) to (..., F_out)."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
+    def __init__(self, weight: Floats, bias: Floats | None = None) -> None:
         super().__init__()
         self.parameters = {"weight": weight}  # (F_in, F_out)
         if bias is not None:
             self.parameters["bias"] = bias  # (F_out,)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Floats) -> Floats:
         weight, bias = self.parameters["weight"], self.parameters.get("bias")
         self.shape = x.shape
         self.x = x = _rows(x)  # (N, F_in)
         out = self._buffer("out", x, x.shape[0], weight.shape[1])
-        if bias is None:
-            torch.mm(x, weight, out=out)
-        else:
-            torch.addmm(bias, x, weight, out=out)
-        self.out = out if len(self.shape) == 2 else out.view(*self.shape[:-1], -1)
+        np.dot(x, weight, out)
+        if bias is not None:
+            out += bias
+        self.out = out if len(self.shape) == 2 else out.reshape(*self.shape[:-1], -1)
         return self.out
 
-    def backward(self, grad_out: Tensor) -> Tensor:
+    def backward(self, grad_out: Floats) -> Floats:
         self.grad_out = grad_out
         rows = _rows(grad_out)  # (N, F_out)
 
         # parameters: dW = x' d_out, db = sum of d_out over the batch
-        torch.mm(self.x.t(), rows, out=self.gradients["weight"])
-        if "bias" in self.parameters:
-            torch.sum(rows, 0, out=self.gradients["bias"])
+        np.dot(self.x.T, rows, self.gradients["weight"])
+        if "bias" in self.gradients:
+            self._sum_of_rows(rows, self.gradients["bias"])
 
         # input: dx = d_out W'
-        grad_x = torch.mm(rows, self.parameters["weight"].t(), out=self._buffer("grad_x", rows, *self.x.shape))
-        return grad_x if len(self.shape) == 2 else grad_x.view(self.shape)
+        grad_x = np.dot(rows, self.parameters["weight"].T, self._buffer("grad_x", rows, *self.x.shape))
+        return grad_x if len(self.shape) == 2 else grad_x.reshape(self.shape)
 
-    def functional_forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+    def functional_forward(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
         out = x @ parameters["weight"]
         return out + parameters["bias"] if "bias" in parameters else out
 
@@ -165,112 +193,121 @@ class BatchNorm1d(Layer):
 
     EPS = 1e-5
 
-    def __init__(self, gain: Tensor, bias: Tensor, momentum: float = 0.1, positions: int = 1) -> None:
+    def __init__(self, gain: Floats, bias: Floats, momentum: float = 0.1, positions: int = 1) -> None:
         super().__init__()
         self.parameters = {"gain": gain, "bias": bias}  # (F,) each
-        ones = torch.ones_like(gain).repeat(positions)  # (positions * F,)
-        self.statistics = {"mean": torch.zeros_like(ones), "variance": ones}
+        ones = np.ones(positions * len(gain), gain.dtype)  # (positions * F,)
+        self.statistics = {"mean": np.zeros_like(ones), "variance": ones}
         self.momentum, self.positions = momentum, positions
 
     @classmethod
     def initialized(
-        cls, n_features: int, gain: float, momentum: float, dtype: torch.dtype, positions: int = 1
+        cls, n_features: int, gain: float, momentum: float, dtype: DTypeLike, positions: int = 1
     ) -> "BatchNorm1d":
         """A new layer with the same ``gain`` for every feature and zero bias."""
-        gains, biases = torch.full((n_features,), gain, dtype=dtype), torch.zeros(n_features, dtype=dtype)
-        return cls(gains, biases, momentum, positions)
+        return cls(np.full(n_features, gain, dtype), np.zeros(n_features, dtype), momentum, positions)
 
-    def _per_statistic(self, name: str, parameters: dict[str, Tensor]) -> Tensor:
+    def _per_statistic(self, parameter: Floats) -> Floats:
         """Gain or bias, repeated for each position: (positions * F,)."""
-        return parameters[name] if self.positions == 1 else parameters[name].repeat(self.positions)
+        return parameter if self.positions == 1 else np.tile(parameter, self.positions)
 
-    def _add_positions(self, name: str, sums: Tensor) -> None:
-        """The gradient of gain or bias: sums (positions * F,) to (F,)."""
-        torch.sum(sums.view(self.positions, -1), 0, out=self.gradients[name])
+    def _mean(self, name: str, rows: Floats, n: int) -> Floats:
+        """The sum over the rows, (N, F) to (F,), divided by n."""
+        mean = self._sum_of_rows(rows, self._buffer(name, rows, rows.shape[1]))
+        mean /= n if n else np.nan  # the variance of one example is undefined
+        return mean
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Floats) -> Floats:
+        rows = x.reshape(-1, len(self.statistics["mean"]))  # (N, F)
+        normalized = self.normalized = self._buffer("normalized", x, *rows.shape)
+        out = self._buffer("out", x, *rows.shape)
+
         # statistics of the batch, or the running ones
-        rows = x.view(-1, len(self.statistics["mean"]))  # (N, F)
         if self.training:
-            variance, mean = torch.var_mean(rows, 0)  # (F,), unbiased
-            self.statistics["mean"].lerp_(mean, self.momentum)
-            self.statistics["variance"].lerp_(variance, self.momentum)
+            mean = self._mean("mean", rows, len(rows))
+            np.subtract(rows, mean, normalized)
+            np.multiply(normalized, normalized, out)
+            variance = self._mean("variance", out, len(rows) - 1)  # unbiased
+            for name, of_batch in (("mean", mean), ("variance", variance)):
+                self.statistics[name] += self.momentum * (of_batch - self.statistics[name])
         else:
             mean, variance = self.statistics["mean"], self.statistics["variance"]
+            np.subtract(rows, mean, normalized)
 
-        # normalize
-        self.inverse_deviation = (variance + self.EPS).rsqrt_()
-        self.normalized = torch.sub(rows, mean, out=self._buffer("normalized", x, *rows.shape))
-        self.normalized.mul_(self.inverse_deviation)
-
-        # scale and shift
-        out = self._buffer("out", x, *rows.shape)
-        gain, bias = (self._per_statistic(name, self.parameters) for name in ("gain", "bias"))
-        torch.addcmul(bias, self.normalized, gain, out=out)
-        self.out = out.view(x.shape)
+        # normalize, scale and shift
+        self.inverse_deviation = 1 / np.sqrt(variance + self.EPS)
+        normalized *= self.inverse_deviation
+        np.multiply(normalized, self._per_statistic(self.parameters["gain"]), out)
+        out += self._per_statistic(self.parameters["bias"])
+        self.out = out.reshape(x.shape)
         return self.out
 
-    def backward(self, grad_out: Tensor) -> Tensor:
+    def backward(self, grad_out: Floats) -> Floats:
         self.grad_out = grad_out
-        rows, n = grad_out.view(self.normalized.shape), self.normalized.shape[0]
+        rows, (n, F) = grad_out.reshape(self.normalized.shape), self.normalized.shape
 
         # parameters: d_gain = sum of d_out * normalized, d_bias = sum of d_out
-        grad_x = torch.mul(rows, self.normalized, out=self._buffer("grad_x", rows, *rows.shape))
-        d_gain, d_bias = grad_x.sum(0), rows.sum(0)
-        self._add_positions("gain", d_gain)
-        self._add_positions("bias", d_bias)
+        grad_x = np.multiply(rows, self.normalized, self._buffer("grad_x", rows, n, F))
+        d_gain = self._sum_of_rows(grad_x, self._buffer("d_gain", rows, F))
+        d_bias = self._sum_of_rows(rows, self._buffer("d_bias", rows, F))
+        for name, sums in (("gain", d_gain), ("bias", d_bias)):
+            np.sum(sums.reshape(self.positions, -1), 0, out=self.gradients[name])
 
         # input with fixed statistics: d_x = d_out * gain / deviation
-        slope = self._per_statistic("gain", self.parameters) * self.inverse_deviation
-        if not self.training:
-            return torch.mul(rows, slope, out=grad_x).view(grad_out.shape)
+        slope = self._per_statistic(self.parameters["gain"]) * self.inverse_deviation
+        if self.training:
+            # every example also shifts the mean and the variance, and through them all other outputs
+            np.multiply(self.normalized, d_gain / (n - 1), grad_x)
+            np.subtract(rows, grad_x, grad_x)
+            grad_x -= d_bias / n
+            grad_x *= slope
+        else:
+            np.multiply(rows, slope, grad_x)
+        return grad_x.reshape(grad_out.shape)
 
-        # every example also shifts the mean and the variance, and through them all other outputs
-        torch.mul(self.normalized, d_gain / (n - 1), out=grad_x).add_(d_bias, alpha=1 / n)
-        torch.sub(rows, grad_x, out=grad_x)
-        return grad_x.mul_(slope).view(grad_out.shape)
-
-    def functional_forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
-        rows = x.view(-1, len(self.statistics["mean"]))
+    def functional_forward(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+        rows = x.reshape(-1, len(self.statistics["mean"]))
         if self.training:
             mean, variance = rows.mean(0), rows.var(0)
         else:
-            mean, variance = self.statistics["mean"], self.statistics["variance"]
+            mean, variance = (torch.from_numpy(self.statistics[name]) for name in ("mean", "variance"))
         normalized = (rows - mean) / torch.sqrt(variance + self.EPS)
-        gain, bias = (self._per_statistic(name, parameters) for name in ("gain", "bias"))
-        return (gain * normalized + bias).view(x.shape)
+        gain, bias = (parameters[name].repeat(self.positions) for name in ("gain", "bias"))
+        return (gain * normalized + bias).reshape(x.shape)
 
 
 class Tanh(Layer):
     """``tanh(x)``. Its slope is ``1 - out**2``, so a saturated unit (``out`` near ±1) passes almost no gradient."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        self.out = self._buffer("out", x, *x.shape)
-        return torch.tanh(x, out=self.out)
+    def forward(self, x: Floats) -> Floats:
+        self.out = np.tanh(x, self._buffer("out", x, *x.shape))
+        return self.out
 
-    def backward(self, grad_out: Tensor) -> Tensor:
-        self.grad_out = grad_out
-        slope = self._buffer("slope", grad_out, *grad_out.shape)
-        torch.mul(self.out, self.out, out=slope)
-        return torch.addcmul(grad_out, slope, grad_out, value=-1, out=slope)  # grad_out * (1 - out**2)
+    def backward(self, grad_out: Floats) -> Floats:
+        self.grad_out, out = grad_out, self.out
 
-    def functional_forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+        # d_x = d_out * (1 - out**2)
+        grad_x = np.multiply(out, out, self._buffer("grad_x", out, *out.shape))
+        np.subtract(1, grad_x, grad_x)
+        grad_x *= grad_out
+        return grad_x
+
+    def functional_forward(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
         return torch.tanh(x)
 
 
 class ReLU(Layer):
     """``max(x, 0)``. A unit that is negative for every example passes no gradient: it is a dead unit."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        self.out = self._buffer("out", x, *x.shape)
-        return torch.clamp(x, min=0, out=self.out)
+    def forward(self, x: Floats) -> Floats:
+        self.out = np.maximum(x, 0, out=self._buffer("out", x, *x.shape))
+        return self.out
 
-    def backward(self, grad_out: Tensor) -> Tensor:
-        self.grad_out = grad_out
-        passed = self._buffer("passed", grad_out, *grad_out.shape)
-        return torch.mul(grad_out, self.out > 0, out=passed)
+    def backward(self, grad_out: Floats) -> Floats:
+        self.grad_out, out = grad_out, self.out
+        return np.multiply(grad_out, out > 0, self._buffer("grad_x", out, *out.shape))
 
-    def functional_forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+    def functional_forward(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
         return torch.relu(x)
 
 
@@ -281,22 +318,23 @@ class Parallel(Layer):
         super().__init__()
         self.branches = branches
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Floats) -> Floats:
         self.out = self._sum("out", [_forward(branch, x) for branch in self.branches.values()])
         return self.out
 
-    def backward(self, grad_out: Tensor) -> Tensor:
+    def backward(self, grad_out: Floats) -> Floats:
         self.grad_out = grad_out
         return self._sum("grad_x", [_backward(branch, grad_out) for branch in self.branches.values()])
 
-    def functional_forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+    def functional_forward(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
         outputs = [_functional_forward(branch, x, parameters) for branch in self.branches.values()]
         return torch.stack(outputs).sum(0)
 
-    def _sum(self, name: str, tensors: list[Tensor]) -> Tensor:
-        total = self._buffer(name, tensors[0], *tensors[0].shape).copy_(tensors[0])
-        for tensor in tensors[1:]:
-            total.add_(tensor)
+    def _sum(self, name: str, arrays: list[Floats]) -> Floats:
+        total = self._buffer(name, arrays[0], *arrays[0].shape)
+        total[:] = arrays[0]
+        for array in arrays[1:]:
+            total += array
         return total
 
 
@@ -319,42 +357,46 @@ class Sequential:
         self.layers = layers
         self.leaves = dict(_leaves(layers))
         self.statistics = {
-            f"{name}.{kind}": tensor for name, layer in self.leaves.items() for kind, tensor in layer.statistics.items()
+            f"{name}.{kind}": array for name, layer in self.leaves.items() for kind, array in layer.statistics.items()
         }
-        self.parameters: dict[str, Tensor] = {}
-        self.gradients: dict[str, Tensor] = {}
+        self.parameters: dict[str, Floats] = {}
+        self.gradients: dict[str, Floats] = {}
         self.matrices: dict[str, slice] = {}
         self._flatten_parameters()
 
     def _flatten_parameters(self) -> None:
         """Moves all parameters and gradients into ``theta`` and ``grad``, and gives the layers views of them."""
         owners = [(name, layer, kind) for name, layer in self.leaves.items() for kind in layer.parameters]
-        tensors = [layer.parameters[kind] for _, layer, kind in owners]
-        self.theta = torch.cat([tensor.reshape(-1) for tensor in tensors])
-        self.grad = torch.zeros_like(self.theta)
+        arrays = [layer.parameters[kind] for _, layer, kind in owners]
+        self.theta: Floats = np.concatenate([array.reshape(-1) for array in arrays])
+        self.grad = np.zeros_like(self.theta)
 
         begin = 0
-        for (name, layer, kind), tensor in zip(owners, tensors, strict=True):
-            where = slice(begin, begin + tensor.numel())
-            layer.parameters[kind] = self.parameters[f"{name}.{kind}"] = self.theta[where].view(tensor.shape)
-            layer.gradients[kind] = self.gradients[f"{name}.{kind}"] = self.grad[where].view(tensor.shape)
-            if tensor.dim() == 2:
+        for (name, layer, kind), array in zip(owners, arrays, strict=True):
+            where = slice(begin, begin + array.size)
+            layer.parameters[kind] = self.parameters[f"{name}.{kind}"] = self.theta[where].reshape(array.shape)
+            layer.gradients[kind] = self.gradients[f"{name}.{kind}"] = self.grad[where].reshape(array.shape)
+            if array.ndim == 2:
                 self.matrices[f"{name}.{kind}"] = where
             begin = where.stop
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Output of the last layer; for a language model the logits, shape (B, V)."""
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy has vectors of its own, of which its layers hold views."""
+        return Sequential, (self.layers,)
+
+    def forward(self, x: Any) -> Floats:
+        """Output of the last layer; for a language model, indices (B, T) to logits (B, V)."""
         return _forward(self.layers, x)
 
-    def backward(self, grad_out: Tensor) -> None:
+    def backward(self, grad_out: Floats) -> None:
         """Fills ``grad``, given the gradient of the loss with respect to the output."""
         _backward(self.layers, grad_out)
 
-    def functional_forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+    def functional_forward(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
         """Output for given parameters (by name), differentiable by autograd; leaves the model unchanged."""
         return _functional_forward(self.layers, x, parameters)
 
-    def layer_inputs(self, x: Tensor) -> Iterator[tuple[str, Layer, Tensor]]:
+    def layer_inputs(self, x: Any) -> Iterator[tuple[str, Layer, Any]]:
         """Name, layer and input of each leaf, in order. Call it after ``forward(x)``."""
         return _layer_inputs(self.layers, x)
 
@@ -376,9 +418,9 @@ class Sequential:
                 layer.training = before[name]
 
 
-def _rows(x: Tensor) -> Tensor:
+def _rows(x: Floats) -> Floats:
     """All axes but the last merged into one: (..., F) to (N, F)."""
-    return x if x.ndim == 2 else x.view(-1, x.shape[-1])
+    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
 
 
 def _leaves(layers: dict[str, Layer]) -> Iterator[tuple[str, Layer]]:
@@ -390,7 +432,7 @@ def _leaves(layers: dict[str, Layer]) -> Iterator[tuple[str, Layer]]:
             yield name, layer
 
 
-def _layer_inputs(layers: dict[str, Layer], x: Tensor) -> Iterator[tuple[str, Layer, Tensor]]:
+def _layer_inputs(layers: dict[str, Layer], x: Any) -> Iterator[tuple[str, Layer, Any]]:
     for name, layer in layers.items():
         if isinstance(layer, Parallel):
             for branch in layer.branches.values():
@@ -400,19 +442,20 @@ def _layer_inputs(layers: dict[str, Layer], x: Tensor) -> Iterator[tuple[str, La
         x = layer.out
 
 
-def _forward(layers: dict[str, Layer], x: Tensor) -> Tensor:
+def _forward(layers: dict[str, Layer], x: Any) -> Floats:
+    out: Floats = x
     for layer in layers.values():
-        x = layer.forward(x)
-    return x
+        out = layer.forward(out)
+    return out
 
 
-def _backward(layers: dict[str, Layer], grad_out: Tensor) -> Tensor:
+def _backward(layers: dict[str, Layer], grad_out: Floats) -> Floats:
     for layer in reversed(layers.values()):
         grad_out = layer.backward(grad_out)
     return grad_out
 
 
-def _functional_forward(layers: dict[str, Layer], x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+def _functional_forward(layers: dict[str, Layer], x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
     for name, layer in layers.items():
         own = {kind: parameters[f"{name}.{kind}"] for kind in layer.parameters}
         x = layer.functional_forward(x, parameters if isinstance(layer, Parallel) else own)

@@ -7,42 +7,53 @@ import functools
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from numpy.typing import DTypeLike, NDArray
 
 Floats = NDArray[np.floating[Any]]
+Ids = NDArray[np.integer[Any]]
 
 
 class Loss(NamedTuple):
     """The loss of a batch and its gradient."""
 
-    log_probabilities: Tensor  # (B, 1), of the targets; the loss is minus their mean
-    grad_logits: Tensor  # (B, V), gradient of the mean loss
+    log_probabilities: Floats  # (B,), of the targets; the loss is minus their mean
+    grad_logits: Floats  # (B, V), gradient of the mean loss
 
 
-def cross_entropy(logits: Tensor, targets: Tensor, out: Tensor | None = None) -> Loss:
+def cross_entropy(logits: Floats, targets: Ids) -> Loss:
     """Log-probabilities of the targets, and the gradient of the mean negative log-likelihood.
 
     The gradient with respect to the logits is (softmax(logits) - onehot(targets)) / B.
 
     Args:
         logits: shape (B, V).
-        targets: shape (B, 1), class indices.
-        out: optional output buffer for the log-probabilities, shape (B, 1).
+        targets: shape (B,), class indices.
     """
-    # forward: pick the log-probability of each target
-    log_p = torch.log_softmax(logits, dim=1)  # (B, V)
-    picked = torch.gather(log_p, 1, targets) if out is None else torch.gather(log_p, 1, targets, out=out)  # (B, 1)
+    B, V = logits.shape
+    ones, at = _constants(B, V, logits.dtype)
+    at = at + targets  # (B,), the target of each row in the flattened matrix
 
-    # backward: (softmax - onehot) / B, in the memory of log_p
-    gradient = log_p.exp_()
-    rows = logits.shape[0]
-    gradient.scatter_add_(1, targets, _minus_ones(rows, logits.dtype))
-    return Loss(picked, gradient.mul_(1 / rows))
+    # forward: log p = z - log(sum(exp(z))), where z is shifted by its maximum
+    z = logits - np.maximum.reduce(logits, 1, keepdims=True)  # (B, V)
+    log_p = z.take(at)  # (B,)
+    np.exp(z, z)
+    sums = np.dot(z, ones)  # (B,)
+    log_p -= np.log(sums)
+
+    # backward: (softmax - onehot) / B, in the memory of z
+    sums *= B
+    z /= sums[:, None]
+    z.reshape(-1)[at] -= 1 / B
+    return Loss(log_p, z)
 
 
-def cross_entropy_from_counts(logits: Tensor, share: Tensor) -> tuple[float, Tensor]:
+@functools.lru_cache(maxsize=32)
+def _constants(B: int, V: int, dtype: DTypeLike) -> tuple[Floats, NDArray[np.int64]]:
+    """A vector of ones, shape (V,), and where each row of a flattened matrix begins, shape (B,)."""
+    return np.ones(V, dtype), np.arange(0, B * V, V)
+
+
+def cross_entropy_from_counts(logits: Floats, share: Floats) -> tuple[float, Floats]:
     """Mean loss of a bigram model over a whole text, and its gradient (V, V), from bigram counts alone.
 
     A model that sees one character has only V distinct inputs, so the examples need not be visited one by one.
@@ -51,18 +62,13 @@ def cross_entropy_from_counts(logits: Tensor, share: Tensor) -> tuple[float, Ten
         logits: shape (V, V); row i holds the logits after character i.
         share: shape (V, V), relative frequency of each bigram; sums to one.
     """
-    log_p = torch.log_softmax(logits, dim=1)
-    loss = -(share * log_p).sum().item()
-    return loss, log_p.exp_() * share.sum(1, keepdim=True) - share
+    log_p = log_softmax(logits)
+    loss = -float(np.vdot(share, log_p))
+    return loss, np.exp(log_p) * share.sum(1, keepdims=True) - share
 
 
 def log_softmax(logits: Floats) -> Floats:
-    """Row-wise log-probabilities of a NumPy array of shape (N, V), numerically stable for logits of any size."""
+    """Row-wise log-probabilities of an array of shape (N, V), numerically stable for logits of any size."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     result: Floats = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return result
-
-
-@functools.lru_cache(maxsize=32)
-def _minus_ones(rows: int, dtype: torch.dtype) -> Tensor:
-    return torch.full((rows, 1), -1.0, dtype=dtype)

@@ -4,7 +4,6 @@ Losses are in nats per character or, for photographs, per example.
 """
 
 import numpy as np
-import torch
 
 from lmcore import families
 from lmcore.data import cifar10, corpora
@@ -59,7 +58,7 @@ def train_neural_bigram() -> Computed:
     trainer: LayeredTrainer = families.make_trainer(RunConfig(corpus=NAMES, model=NeuralBigramConfig(), train=train))
     splits = [trainer.corpus.windows(split, 1) for split in SPLITS]
     trainer.X = np.concatenate([split.X for split in splits])  # (N, 1)
-    trainer.Y = torch.from_numpy(np.concatenate([split.Y for split in splits]))  # (N,)
+    trainer.Y = np.concatenate([split.Y for split in splits])  # (N,)
     history, losses = History(), trainer.train(train.steps)
     history.add(losses)
     return Computed({f"loss after {step:,} steps": float(losses[step]) for step in (0, 100, 1000)}, history)

@@ -22,9 +22,11 @@ from lmcore.nn.losses import cross_entropy, cross_entropy_from_counts
 from lmcore.training.checkpoint import OPTIMIZER, STATISTICS, WEIGHTS, add_prefix, strip_prefix
 from lmcore.training.clipping import clip_gradient
 from lmcore.training.language_model import LanguageModelTrainer
-from lmcore.training.optimizers import Optimizer, l2_factors
+from lmcore.training.optimizers import ChosenOptimizer, l2_factors
 from lmcore.training.remedies import Remedy, round_down, safe_rate
 from lmcore.training.trainer import NO_UPDATE_RATIOS, Arrays, UpdateRatios
+
+Floats = NDArray[np.floating[Any]]
 
 MAX_EMBEDDED_CHARACTERS = 200
 """Characters whose embeddings a snapshot keeps."""
@@ -41,8 +43,8 @@ class _EvaluationMode:
     lock: threading.Lock = field(default_factory=threading.Lock, compare=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        with self.lock, self.model.evaluation_mode():
-            return self.model.forward(x).clone()
+        with self.lock, self.model.evaluation_mode(), np.errstate(all="ignore"):
+            return torch.from_numpy(self.model.forward(x.numpy()).copy())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _EvaluationMode, (self.model,)
@@ -65,11 +67,11 @@ class LayeredTrainer(LanguageModelTrainer):
             )
         train = self.data.windows("train", self.context)
         self.X: Contexts | Ids = train.X  # (N, T)
-        self.Y = torch.from_numpy(train.Y)  # (N,)
+        self.Y: Ids = train.Y  # (N,)
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.model = self.network(self.config.model, len(self.data.vocabulary), self.generator)
-        self.optimizer = Optimizer(self.model.theta)
-        self.update_ratios: list[tuple[int, Tensor]] = []  # since the last `pop_update_ratios`
+        self.optimizer = ChosenOptimizer(self.model.theta)
+        self.update_ratios: list[tuple[int, NDArray[np.float32]]] = []  # since the last `pop_update_ratios`
 
     @property
     def examples_per_step(self) -> int:
@@ -95,53 +97,51 @@ class LayeredTrainer(LanguageModelTrainer):
         self.l2_factors = l2_factors(settings, self.model)
         self.optimizer.configure(settings)
 
-    @torch.inference_mode()
     def _learn(self, rates: Sequence[float]) -> NDArray[np.float32]:
-        return self._learn_from_counts(rates) if self.config.train.full_batch else self._learn_from_batches(rates)
+        with np.errstate(all="ignore"):  # a divergence is found by its losses and weights
+            return self._learn_from_counts(rates) if self.config.train.full_batch else self._learn_from_batches(rates)
 
-    def draw_batches(self, steps: int) -> Tensor:
+    def draw_batches(self, steps: int) -> NDArray[np.int64]:
         """Draw the examples of the next steps, shape (steps, B). Every call draws new ones."""
         settings = self.config.train
         if settings.one_batch:
             own = torch.Generator().manual_seed(settings.seed)
-            return torch.randint(0, len(self.X), (1, settings.batch_size), generator=own).expand(steps, -1)
-        return torch.randint(0, len(self.X), (steps, settings.batch_size), generator=self.generator)
+            return torch.randint(0, len(self.X), (1, settings.batch_size), generator=own).expand(steps, -1).numpy()
+        return torch.randint(0, len(self.X), (steps, settings.batch_size), generator=self.generator).numpy()
 
-    def training_examples(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def training_examples(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The contexts and next characters of some training examples: rows (...) to (..., T) and (...)."""
-        return torch.from_numpy(self.X[rows.numpy()]).long(), self.Y[rows].long()
+        return self.X[rows].astype(np.int64), self.Y[rows].astype(np.int64)
 
     def _learn_from_batches(self, rates: Sequence[float]) -> NDArray[np.float32]:
         # draw all minibatches of the block at once
         rows = self.draw_batches(len(rates))
         X, Y = self.training_examples(rows)  # (steps, B, T), (steps, B)
-        Y = Y.unsqueeze(2)  # (steps, B, 1)
-        log_p = torch.empty(Y.shape, dtype=self.model.theta.dtype)
+        log_p = np.empty(Y.shape, self.model.theta.dtype)
         measured = update_ratio_steps(self.step, len(rates))
-        batches = zip(X.unbind(), Y.unbind(), log_p.unbind(), rates, strict=True)
-        for step, (x, y, out, rate) in enumerate(batches, self.step + 1):
+        for step, (x, y, log_p_of_step, rate) in enumerate(zip(X, Y, log_p, rates, strict=True), self.step + 1):
             # forward, loss, backward, update
             logits = self.model.forward(x)  # (B, V)
-            loss = cross_entropy(logits, y, out)
-            self._update(loss.grad_logits, rate, step, step in measured)
+            log_p_of_step[:], grad_logits = cross_entropy(logits, y)
+            self._update(grad_logits, rate, step, step in measured)
         self.examples += len(rates) * self.examples_per_step
-        losses: NDArray[np.float32] = log_p.mean((1, 2)).neg_().float().numpy()
+        losses: NDArray[np.float32] = -log_p.mean(1).astype(np.float32)
         return losses
 
     @functools.cached_property
-    def _pair_shares(self) -> Tensor:
+    def _pair_shares(self) -> Floats:
         """The share of each pair of characters among all examples, shape (V, V)."""
         V = len(self.data.vocabulary)
-        previous = torch.from_numpy(self.X[:]).view(-1).long()
-        counts = torch.bincount(previous * V + self.Y, minlength=V * V).view(V, V).to(self.model.theta.dtype)
-        return counts / counts.sum()
+        counts = np.bincount(self.X[:].reshape(-1) * V + self.Y, minlength=V * V).reshape(V, V)
+        share: Floats = (counts / counts.sum()).astype(self.model.theta.dtype)
+        return share
 
     def _learn_from_counts(self, rates: Sequence[float]) -> NDArray[np.float32]:
         """Full-batch steps of a model with a context of 1: V × V work per step, however long the text.
 
         The mean loss over all examples depends only on the counts of pairs, and so does its gradient.
         """
-        every, share = torch.arange(len(self.data.vocabulary)).unsqueeze(1), self._pair_shares  # (V, 1), (V, V)
+        every, share = np.arange(len(self.data.vocabulary))[:, None], self._pair_shares  # (V, 1), (V, V)
         losses = np.empty(len(rates), dtype=np.float32)
         measured = update_ratio_steps(self.step, len(rates))
         for i, rate in enumerate(rates):
@@ -151,22 +151,22 @@ class LayeredTrainer(LanguageModelTrainer):
         self.examples += len(rates) * self.examples_per_step
         return losses
 
-    def _update(self, grad_logits: Tensor, rate: float, step: int, measure: bool) -> None:
+    def _update(self, grad_logits: Floats, rate: float, step: int, measure: bool) -> None:
         """One step down the gradient; if asked to, measure how large it is."""
         if not measure:
             self._descend(grad_logits, rate)
             return
-        before = self.model.theta.clone()
+        before = self.model.theta.copy()
         self._descend(grad_logits, rate)
         self.update_ratios.append((step, _update_ratios(self.model, before)))
 
-    def _descend(self, grad_logits: Tensor, rate: float) -> None:
+    def _descend(self, grad_logits: Floats, rate: float) -> None:
         model, settings = self.model, self.config.train
         model.backward(grad_logits)
         if self.l2_factors is not None:
-            model.grad.addcmul_(model.theta, self.l2_factors)
+            model.grad += model.theta * self.l2_factors
         if settings.clip != "none":
-            clip_gradient(model.grad.numpy(), settings.clip, settings.clip_threshold)
+            clip_gradient(model.grad, settings.clip, settings.clip_threshold)
         self.optimizer.step(model.grad, rate)
 
     def pop_update_ratios(self) -> UpdateRatios:
@@ -180,14 +180,14 @@ class LayeredTrainer(LanguageModelTrainer):
         if not self.update_ratios:
             return NO_UPDATE_RATIOS
         steps = np.array([step for step, _ in self.update_ratios], dtype=np.int64)
-        values = torch.stack([ratios for _, ratios in self.update_ratios]).numpy()
+        values = np.stack([ratios for _, ratios in self.update_ratios])
         self.update_ratios = []
         return steps, values
 
     def remedy(self) -> Remedy:
         """The likely cause of a divergence, and settings with which the training does not diverge."""
         settings, lower = self.config.train, super().remedy()
-        smallest = min(self.model.parameters[name].numel() for name in self.model.matrices)
+        smallest = min(self.model.parameters[name].size for name in self.model.matrices)
         divisor = smallest if settings.l2_reduction == "mean" else 1
         if settings.learning_rate * settings.l2 * 2 / divisor > 1:
             cause = f"The L2 penalty of {settings.l2:g} overshoots at this learning rate."
@@ -203,59 +203,53 @@ class LayeredTrainer(LanguageModelTrainer):
 
     # ------------------------------------------------------------ evaluation
 
-    @torch.inference_mode()
     def metrics(self, split: Split, max_examples: int | None = None) -> dict[str, float]:
         """The mean loss on a split, in nats per character, on at most ``max_examples`` evenly spaced examples."""
-        X, Y = (self.X, self.Y.numpy()) if split == "train" else self.data.windows(split, self.context)
+        X, Y = (self.X, self.Y) if split == "train" else self.data.windows(split, self.context)
         if len(X) == 0:
             return {}
-        rows = torch.arange(len(X))
+        rows = np.arange(len(X))
         if max_examples is not None and max_examples < len(X):
-            rows = torch.linspace(0, len(X) - 1, max_examples).long()
+            rows = torch.linspace(0, len(X) - 1, max_examples).long().numpy()
         total = 0.0
-        with self.model.evaluation_mode():
-            for part in torch.split(rows, 4096):
-                x, y = (torch.from_numpy(array[part.numpy()]).long() for array in (X, Y))
-                total += torch.nn.functional.cross_entropy(self.model.forward(x), y, reduction="sum").item()
+        with self.model.evaluation_mode(), np.errstate(all="ignore"):
+            for begin in range(0, len(rows), 4096):
+                x, y = (array[rows[begin : begin + 4096]].astype(np.int64) for array in (X, Y))
+                total -= float(cross_entropy(self.model.forward(x), y).log_probabilities.sum(dtype=np.float64))
         return {"loss": total / len(rows)}
 
     def _next_logits(self, ids: NDArray[np.int64]) -> Tensor:
-        contexts = torch.zeros((len(ids), self.context), dtype=torch.int64)
-        contexts[:, -1] = torch.from_numpy(ids)
-        with self.model.evaluation_mode():
-            return self.model.forward(contexts)
+        contexts = np.zeros((len(ids), self.context), np.int64)
+        contexts[:, -1] = ids
+        return _EvaluationMode(self.model).forward(torch.from_numpy(contexts))
 
     # ------------------------------------------------------------ state
 
     def _record(self) -> Arrays:
         record = super()._record()
         if (embedding := self.model.parameters.get("embedding.weight")) is not None:
-            rows = torch.from_numpy(self.data.most_frequent(MAX_EMBEDDED_CHARACTERS))
-            record["embedding"] = embedding[rows].float().numpy()
+            record["embedding"] = embedding[self.data.most_frequent(MAX_EMBEDDED_CHARACTERS)].astype(np.float32)
         return record
 
-    def _statistics(self) -> Arrays:
-        return {name: tensor.numpy() for name, tensor in self.model.statistics.items()}
-
     def _snapshot_weights(self) -> Arrays:
-        return {WEIGHTS: self.weights} | add_prefix(STATISTICS, self._statistics())
+        return {WEIGHTS: self.weights} | add_prefix(STATISTICS, self.model.statistics)
 
     def _state(self) -> Arrays:
         return (
-            add_prefix(STATISTICS, self._statistics())
+            add_prefix(STATISTICS, self.model.statistics)
             | {"generator": self.generator.get_state().numpy()}
             | add_prefix(OPTIMIZER, self.optimizer.state_dict())
         )
 
     def _load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        self.optimizer.load_state_dict(strip_prefix(OPTIMIZER, state), self.config.train)
+        self.optimizer.load_state_dict(strip_prefix(OPTIMIZER, state))
         self.generator.set_state(torch.from_numpy(state["generator"]))
 
     def load_weights(self, arrays: Mapping[str, NDArray[Any]], which: str = "") -> None:
         """Restore the weights and the running statistics of batch normalization."""
         super().load_weights(arrays, which)
         for name, array in strip_prefix(STATISTICS, arrays).items():
-            self.model.statistics[name].copy_(torch.from_numpy(array))
+            self.model.statistics[name][:] = array
 
 
 def update_ratio_steps(first: int, count: int) -> set[int]:
@@ -272,11 +266,16 @@ def _update_ratio_steps(step: int, last: int) -> Iterator[int]:
         yield step
 
 
-def _update_ratios(model: Sequential, before: Tensor) -> Tensor:
+def _standard_deviation(values: Floats) -> Floats:
+    """The unbiased standard deviation of a vector; a third of the time of ``values.std(ddof=1)``."""
+    centered = values - values.mean()
+    deviation: Floats = np.sqrt(np.dot(centered, centered) / (len(values) - 1))
+    return deviation
+
+
+def _update_ratios(model: Sequential, before: Floats) -> NDArray[np.float32]:
     """Standard deviations of gradient and update, each divided by that of the weights, shape (P, 2)."""
-    update = model.theta - before
-    rows = []
-    for where in model.matrices.values():
-        data = before[where].std()
-        rows.append(torch.stack([model.grad[where].std() / data, update[where].std() / data]))
-    return torch.stack(rows) if rows else torch.empty(0, 2)
+    vectors = (before, model.grad, model.theta - before)
+    spreads = [[_standard_deviation(vector[where]) for vector in vectors] for where in model.matrices.values()]
+    weights, *changes = np.array(spreads, np.float32).reshape(-1, 3).T
+    return np.stack(changes, 1) / weights[:, None]

@@ -20,7 +20,7 @@ from lmcore.models.recurrent import RecurrentNet, detach, flatten_state
 from lmcore.training.checkpoint import BEST, HIDDEN_STATE, OPTIMIZER, WEIGHTS, add_prefix, strip_prefix
 from lmcore.training.clipping import clip_gradient
 from lmcore.training.language_model import LanguageModelTrainer
-from lmcore.training.optimizers import AdaGrad, Optimizer
+from lmcore.training.optimizers import AdaGrad, ChosenOptimizer
 from lmcore.training.remedies import Remedy, lower_rate, safe_rate, with_clipping
 from lmcore.training.sequences import SequenceBatches
 from lmcore.training.trainer import Arrays
@@ -160,7 +160,7 @@ class NumpyRNNTrainer(RecurrentTrainer):
     def _build_model(self) -> None:
         generator = np.random.default_rng(self.config.train.seed)
         self.model = self.network(self.config.model, self.n_classes, generator)
-        self.optimizer = AdaGrad(self.model.theta)
+        self.optimizer = AdaGrad(self.model.theta, initial_sum=1e-8, epsilon=0.0)
 
     @property
     def lanes(self) -> int:
@@ -179,17 +179,17 @@ class NumpyRNNTrainer(RecurrentTrainer):
         loss = model.forward(ids[:, 0], targets[:, 0], self.hidden_state[0])
         model.backward()
         clip_gradient(model.grad, settings.clip, settings.clip_threshold)
-        self.optimizer.step(model.theta, model.grad, rate)
+        self.optimizer.step(model.grad, rate)
         self.hidden_state[0] = model.h[-1]
         return float(loss) / self.sequence_length
 
     def _state(self) -> Arrays:
-        own = {OPTIMIZER + "accumulator": self.optimizer.accumulator, HIDDEN_STATE + "0": self.hidden_state}
+        own = {OPTIMIZER + "accumulator": self.optimizer.moments["sum"], HIDDEN_STATE + "0": self.hidden_state}
         return super()._state() | own
 
     def _load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         super()._load_state(state)
-        self.optimizer.accumulator = state[OPTIMIZER + "accumulator"].copy()
+        self.optimizer.load_state_dict({"sum": state[OPTIMIZER + "accumulator"]})
         self.hidden_state = state[HIDDEN_STATE + "0"].copy()
 
 
@@ -207,7 +207,7 @@ class TorchRecurrentTrainer(RecurrentTrainer):
     def _build_model(self) -> None:
         self.generator = torch.Generator().manual_seed(self.config.train.seed)
         self.model = self.network(self.config.model, self.n_classes, self.generator)
-        self.optimizer = Optimizer(self.model.theta)
+        self.optimizer = ChosenOptimizer(self.model.theta.numpy())
 
     @property
     def lanes(self) -> int:
@@ -238,7 +238,7 @@ class TorchRecurrentTrainer(RecurrentTrainer):
         self.hidden_state = detach(state)
         # clip and update
         clip_gradient(model.grad.numpy(), settings.clip, settings.clip_threshold)
-        self.optimizer.step(model.grad, rate)
+        self.optimizer.step(model.grad.numpy(), rate)
         return loss.item()
 
     def _state(self) -> Arrays:
@@ -253,7 +253,7 @@ class TorchRecurrentTrainer(RecurrentTrainer):
     def _load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         super()._load_state(state)
         self.generator.set_state(torch.from_numpy(state["generator"]))
-        self.optimizer.load_state_dict(strip_prefix(OPTIMIZER, state), self.config.train)
+        self.optimizer.load_state_dict(strip_prefix(OPTIMIZER, state))
         parts = strip_prefix(HIDDEN_STATE, state)
         tensors = [torch.from_numpy(parts[str(i)].copy()) for i in range(len(parts))]
         self.hidden_state = self.model.unflatten_state(tensors)

@@ -43,14 +43,14 @@ def test_gradients_of_outputs_are_those_of_autograd(corpus: Corpus) -> None:
     trainer = make_trainer(RunConfig(model=WaveNetConfig(hidden=6), train=CONFIG.train), corpus)
     rows = probe_rows(trainer)
     record = batch_activations(trainer, rows)
-    x, outputs = trainer.training_examples(rows)[0], {}
+    x, outputs = torch.from_numpy(trainer.training_examples(rows)[0]), {}
     for name, layer in trainer.model.layers.items():
-        x = layer.functional_forward(x, layer.parameters)
+        x = layer.functional_forward(x, {kind: torch.from_numpy(p) for kind, p in layer.parameters.items()})
         if not x.requires_grad:
             x.requires_grad_()
         x.retain_grad()
         outputs[name] = x
-    torch.nn.functional.cross_entropy(x, trainer.Y[rows].long()).backward()
+    torch.nn.functional.cross_entropy(x, torch.from_numpy(trainer.Y[rows]).long()).backward()
     for name, tensor in outputs.items():
         layer = record.layers[name]
         assert layer.output_shape == tuple(tensor.shape)

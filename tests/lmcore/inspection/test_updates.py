@@ -63,7 +63,7 @@ def test_measured_ratios_are_those_of_the_steps(corpus: Corpus) -> None:
     assert steps.tolist() == [*range(1, 11), *range(12, 31, 2)]
     assert len(trainer.pop_update_ratios()[0]) == 0
     other.train(6)
-    before = other.model.parameters["hidden.weight"].clone()
+    before = other.model.parameters["hidden.weight"].copy()
     other.train(1)
     after, gradient = other.model.parameters["hidden.weight"], other.model.gradients["hidden.weight"]
     column = list(other.model.matrices).index("hidden.weight")

@@ -1,18 +1,21 @@
 """Layers against autograd, central differences and PyTorch's batch normalization."""
 
+import copy
 import math
+import pickle
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 
 from lmcore.nn.layers import (
     BatchNorm1d,
     Embedding,
     FlattenConsecutive,
+    Floats,
     Layer,
     Linear,
     Parallel,
@@ -21,13 +24,13 @@ from lmcore.nn.layers import (
     Tanh,
 )
 
-Normal = Callable[..., Tensor]
+Normal = Callable[..., Floats]
 
 
 def normal_from(seed: int) -> Normal:
-    """Standard normal tensors of any shape in float64, from one generator."""
-    generator = torch.Generator().manual_seed(seed)
-    return lambda *shape: torch.randn(shape, generator=generator, dtype=torch.float64)
+    """Standard normal arrays of any shape in float64, from one generator."""
+    generator = np.random.default_rng(seed)
+    return lambda *shape: generator.standard_normal(shape)
 
 
 LAYERS: dict[str, Callable[[int, Normal], Layer]] = {
@@ -69,34 +72,40 @@ def test_every_layer_agrees_with_autograd_and_central_differences(
     weights = normal(*out.shape)
     model.backward(weights)
 
-    parameters = {name: p.clone().requires_grad_() for name, p in model.parameters.items()}
-    expected = model.functional_forward(x, parameters)
-    torch.testing.assert_close(out, expected.detach(), rtol=1e-10, atol=1e-10)
-    (expected * weights).sum().backward()
+    parameters = {name: torch.tensor(p, requires_grad=True) for name, p in model.parameters.items()}
+    expected = model.functional_forward(torch.from_numpy(x), parameters)
+    np.testing.assert_allclose(out, expected.detach().numpy(), rtol=1e-10, atol=1e-10)
+    (expected * torch.from_numpy(weights)).sum().backward()
     for name, gradient in model.gradients.items():
-        torch.testing.assert_close(gradient, parameters[name].grad, rtol=1e-10, atol=1e-10)
+        np.testing.assert_allclose(gradient, parameters[name].grad.numpy(), rtol=1e-10, atol=1e-10)
     if kind == "relu":
         return  # not differentiable at zero, so differences across it are useless
-    for i in torch.randperm(len(model.theta), generator=torch.Generator().manual_seed(seed))[:8].tolist():
+    same_memory = {name: torch.from_numpy(p) for name, p in model.parameters.items()}
+    for i in np.random.default_rng(seed).permutation(len(model.theta))[:8].tolist():
         values = []
         before = model.theta[i].item()
         for shifted in (before + 1e-5, before - 1e-5):
             model.theta[i] = shifted
-            values.append((model.functional_forward(x, model.parameters) * weights).sum().item())
+            out = model.functional_forward(torch.from_numpy(x), same_memory)
+            values.append((out * torch.from_numpy(weights)).sum().item())
         model.theta[i] = before
         assert model.grad[i].item() == pytest.approx((values[0] - values[1]) / 2e-5, abs=1e-7, rel=1e-6)
 
 
-def test_an_embedding_accumulates_the_gradients_of_a_repeated_character() -> None:
-    model = Sequential({"embedding": Embedding(torch.zeros(3, 2))})
-    model.forward(torch.tensor([[1, 1], [1, 2]]))
-    model.backward(torch.ones(2, 2, 2))
-    assert model.grad.view(3, 2).tolist() == [[0, 0], [3, 3], [1, 1]]
+@pytest.mark.parametrize("V", [3, 600])
+def test_an_embedding_accumulates_the_gradients_of_a_repeated_character(V: int) -> None:
+    model = Sequential({"embedding": Embedding(np.zeros((V, 2)))})
+    assert (model.theta.size <= Embedding.MAX_SIZE_FOR_ONE_HOT) == (V == 3)  # both ways to compute it
+    for _ in range(2):
+        model.forward(np.array([[1, 1], [1, 2]]))
+        model.backward(np.ones((2, 2, 2)))
+        assert model.grad.reshape(V, 2)[:3].tolist() == [[0, 0], [3, 3], [1, 1]]
+    assert not model.grad[6:].any()
 
 
 def test_neighbors_are_fused_in_order() -> None:
     layer = FlattenConsecutive(2)
-    x = torch.arange(12.0).view(1, 4, 3)
+    x = np.arange(12.0).reshape(1, 4, 3)
     assert layer.forward(x).tolist() == [[[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]]
     assert layer.backward(layer.out).tolist() == x.tolist()
     assert FlattenConsecutive(4).forward(x).shape == (1, 12)
@@ -111,32 +120,32 @@ def test_batch_norm_is_that_of_pytorch_except_for_the_unbiased_variance(shape: t
     layer, x = BatchNorm1d(normal(5), normal(5), momentum=0.3), 3 + 2 * normal(*shape)
     n = 32
     oracle = torch.nn.BatchNorm1d(5, momentum=0.3, dtype=torch.float64)
-    oracle.weight.data, oracle.bias.data = layer.parameters["gain"], layer.parameters["bias"]
-    rows = x.reshape(-1, 5)
+    oracle.weight.data, oracle.bias.data = (torch.from_numpy(layer.parameters[name]) for name in ("gain", "bias"))
+    rows = torch.from_numpy(x.reshape(-1, 5))
     oracle.eps = layer.EPS * (n - 1) / n  # eps is added to a variance that is smaller by this factor
     expected = (oracle(rows) - oracle.bias) * math.sqrt((n - 1) / n) + oracle.bias
-    torch.testing.assert_close(layer.forward(x).reshape(-1, 5), expected.detach())
-    torch.testing.assert_close(layer.statistics["mean"], oracle.running_mean)
-    torch.testing.assert_close(layer.statistics["variance"], oracle.running_var)
+    np.testing.assert_allclose(layer.forward(x).reshape(-1, 5), expected.detach().numpy())
+    np.testing.assert_allclose(layer.statistics["mean"], oracle.running_mean.numpy())
+    np.testing.assert_allclose(layer.statistics["variance"], oracle.running_var.numpy())
     layer.training = False
     oracle.eval()
     oracle.eps = layer.EPS
-    torch.testing.assert_close(layer.forward(x).reshape(-1, 5), oracle(rows).detach())
+    np.testing.assert_allclose(layer.forward(x).reshape(-1, 5), oracle(rows).detach().numpy())
 
 
 def test_examples_depend_on_each_other_in_training_mode_only() -> None:
-    model = Sequential({"norm": BatchNorm1d.initialized(4, 1.0, 0.1, torch.float32)})
-    x = normal_from(2)(6, 4).float()
-    other = x.clone()
+    model = Sequential({"norm": BatchNorm1d.initialized(4, 1.0, 0.1, np.float32)})
+    x = normal_from(2)(6, 4).astype(np.float32)
+    other = x.copy()
     other[0] = 30
-    trained = model.forward(x).clone()
-    assert not torch.allclose(trained[1:], model.forward(other)[1:])
+    trained = model.forward(x).copy()
+    assert not np.allclose(trained[1:], model.forward(other)[1:])
     with model.evaluation_mode():
-        kept = {name: tensor.clone() for name, tensor in model.statistics.items()}
-        evaluated = model.forward(x).clone()
-        assert torch.equal(evaluated[1:], model.forward(other)[1:])
-        assert torch.allclose(evaluated[:1], model.forward(x[:1]))  # a batch of one gives the same output
-    assert all(torch.equal(tensor, model.statistics[name]) for name, tensor in kept.items())
+        kept = {name: array.copy() for name, array in model.statistics.items()}
+        evaluated = model.forward(x).copy()
+        assert np.array_equal(evaluated[1:], model.forward(other)[1:])
+        assert np.allclose(evaluated[:1], model.forward(x[:1]))  # a batch of one gives the same output
+    assert all(np.array_equal(array, model.statistics[name]) for name, array in kept.items())
     assert model.leaves["norm"].training
 
 
@@ -164,15 +173,28 @@ def test_all_parameters_and_gradients_are_views_of_two_vectors() -> None:
         "norm.gain",
         "norm.bias",
     ]
-    assert torch.equal(model.theta, torch.cat([p.reshape(-1) for p in model.parameters.values()]))
+    assert np.array_equal(model.theta, np.concatenate([p.reshape(-1) for p in model.parameters.values()]))
     assert list(model.matrices) == ["first.weight", "hidden.weight", "skip.weight"]
     for name, where in model.matrices.items():
-        assert torch.equal(model.theta[where], model.parameters[name].reshape(-1))
-    model.theta.zero_()
-    model.grad.fill_(1)
+        assert np.array_equal(model.theta[where], model.parameters[name].reshape(-1))
+    model.theta[:] = 0
+    model.grad[:] = 1
     for layer in model.leaves.values():
         assert not any(p.any() for p in layer.parameters.values())
         assert all((gradient == 1).all() for gradient in layer.gradients.values())
+
+
+@pytest.mark.parametrize("copy", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_of_a_model_has_its_weights_and_shares_no_memory(copy: Callable[[Sequential], Sequential]) -> None:
+    model, x = small_model(), normal_from(6)(5, 2)
+    model.forward(x)  # moves the running statistics
+    other = copy(model)
+    with model.evaluation_mode(), other.evaluation_mode():
+        before = model.forward(x).copy()
+        assert np.array_equal(other.forward(x), before)
+        other.theta += 1  # of which its layers hold views
+        assert not np.allclose(other.forward(x), before)
+        assert np.array_equal(model.forward(x), before)
 
 
 def test_layer_inputs_names_every_leaf_and_what_it_received() -> None:
@@ -183,9 +205,9 @@ def test_layer_inputs_names_every_leaf_and_what_it_received() -> None:
     assert inputs["first"] is x
     assert inputs["hidden"] is inputs["skip"] is model.leaves["first"].out
     assert inputs["tanh"] is model.leaves["hidden"].out
-    torch.testing.assert_close(inputs["norm"], model.leaves["tanh"].out + model.leaves["skip"].out)
+    np.testing.assert_allclose(inputs["norm"], model.leaves["tanh"].out + model.leaves["skip"].out)
 
 
 def test_only_batch_norm_makes_examples_depend_on_each_other() -> None:
     assert small_model().has_batch_norm
-    assert not Sequential({"linear": Linear(torch.zeros(2, 2))}).has_batch_norm
+    assert not Sequential({"linear": Linear(np.zeros((2, 2)))}).has_batch_norm
