@@ -1,8 +1,45 @@
-"""Loops that take turns, so that whatever else the machine does slows all of them alike."""
+"""Loops that take turns, so that whatever else the machine does slows all of them alike; and the table of results."""
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """One measured figure, and what it should be."""
+
+    name: str
+    value: float
+    goal: float | None = None  # None if there is none: the figure explains another one
+    unit: str = ""  # as in "ms"; empty for a ratio
+    at_least: bool = True  # whether larger values are better
+
+    @property
+    def verdict(self) -> str:
+        """Whether the goal is met: "met", "missed", or empty if there is no goal."""
+        if self.goal is None:
+            return ""
+        return "met" if (self.value >= self.goal if self.at_least else self.value <= self.goal) else "missed"
+
+
+def table(rows: Iterable[Row]) -> str:
+    """The rows as a Markdown table that is readable as it is."""
+    cells = [("name", "value", "goal", "verdict"), *map(_cells, rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(4)]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in cells
+    ]
+    return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
+
+
+def _cells(row: Row) -> tuple[str, str, str, str]:
+    goal = "" if row.goal is None else f"{'at least' if row.at_least else 'at most'} {_number(row.goal, row.unit)}"
+    return row.name, _number(row.value, row.unit), goal, row.verdict
+
+
+def _number(value: float, unit: str) -> str:
+    return f"{value:,.0f} {unit}".strip() if abs(value) >= 100 else f"{value:,.2f} {unit}".strip()
 
 
 def take_turns(loops: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
@@ -16,10 +53,16 @@ def take_turns(loops: Mapping[str, Callable[[], object]], rounds: int) -> dict[s
     return seconds
 
 
+def median_ratio(seconds: Mapping[str, list[float]]) -> float:
+    """The median, over the rounds, of how many times the second loop is as fast as the first one."""
+    reference, other, *_ = seconds.values()
+    return statistics.median(slow / fast for slow, fast in zip(reference, other, strict=True))
+
+
 def print_speeds(seconds: Mapping[str, list[float]], steps: int) -> None:
     """Print the median speed of each loop, and the median ratio of the second loop's speed to the first one's."""
     for name, values in seconds.items():
         print(f"{name:22} {steps / statistics.median(values):10,.0f} steps/s")
     reference, other, *_ = seconds.values()
     ratios = [slow / fast for slow, fast in zip(reference, other, strict=True)]
-    print(f"{'ratio':22} {statistics.median(ratios):10.2f}   (rounds: {', '.join(f'{r:.2f}' for r in ratios)})")
+    print(f"{'ratio':22} {median_ratio(seconds):10.2f}   (rounds: {', '.join(f'{r:.2f}' for r in ratios)})")
