@@ -128,7 +128,7 @@ def learning_curves(
         from_start=log,
         test_evaluations=view.test_evaluations if view else (),
     )
-    figure = figures.loss_chart(
+    figure = figures.plain_loss_chart(
         record.losses,
         unit="example",
         log_x=log,
