@@ -20,6 +20,7 @@ import click
 import psutil
 import websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.Delta_pb2 import Delta
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from lmcore.runs.store import Store
@@ -31,7 +32,8 @@ class Visitor:
 
     def __init__(self, url: str) -> None:
         self.url = url.replace("http", "ws") + "/_stcore/stream"
-        self.buttons: dict[str, str] = {}
+        self.buttons: dict[str, tuple[str, str]] = {}  # id of the widget, and of the fragment around it
+        self.page_script_hash = ""  # the first message names the page, all others have what the server calls it
         self.fragments: dict[str, float] = {}  # id: seconds between updates
         self.query = "mlp_steps=100000000"
         self.clicks: list[float] = []  # seconds until the page has answered
@@ -62,17 +64,25 @@ class Visitor:
             listener.cancel()
 
     async def _rerun(self, socket, button: str = "") -> float:
-        message = BackMsg()
-        message.rerun_script.page_name, message.rerun_script.query_string = "mlp", self.query
+        """Seconds until the page has been drawn again, because of a click or as a whole."""
+        message = self._message()
         if button:
             state = message.rerun_script.widget_states.widgets.add()
-            state.id, state.trigger_value = self.buttons[button], True
+            state.id, message.rerun_script.fragment_id = self.buttons[button]
+            state.trigger_value = True
         self.finished.clear()
-        self.fragments.clear()  # a rerun announces them again
         began = time.monotonic()
         await socket.send(message.SerializeToString())
         await asyncio.wait_for(self.finished.wait(), 60)
         return time.monotonic() - began
+
+    def _message(self) -> BackMsg:
+        message = BackMsg()
+        message.rerun_script.query_string = self.query
+        message.rerun_script.page_script_hash = self.page_script_hash
+        if not self.page_script_hash:
+            message.rerun_script.page_name = "mlp"
+        return message
 
     async def _click(self, socket, name: str) -> float:
         return await self._rerun(socket, button=name)
@@ -81,8 +91,7 @@ class Visitor:
         while True:
             await asyncio.sleep(1.0)
             for fragment in list(self.fragments):
-                message = BackMsg()
-                message.rerun_script.page_name, message.rerun_script.query_string = "mlp", self.query
+                message = self._message()
                 message.rerun_script.fragment_id = fragment
                 message.rerun_script.is_auto_rerun = True
                 await socket.send(message.SerializeToString())
@@ -93,19 +102,27 @@ class Visitor:
             message = ForwardMsg.FromString(data)
             kind = message.WhichOneof("type")
             if kind == "delta" and message.delta.WhichOneof("type") == "new_element":
-                element = message.delta.new_element
-                if element.HasField("button"):
-                    name = re.search(r"mlp\.(\w+)$", element.button.id)
-                    if name:
-                        self.buttons[name[1]] = element.button.id
-                if element.HasField("exception"):
-                    self.errors.append(element.exception.message)
+                self._see(message.delta)
+            elif kind == "new_session" and not message.metadata.run.fragment_ids:
+                self.fragments.clear()  # the rerun of a page announces them again
             elif kind == "auto_rerun":
                 self.fragments[message.auto_rerun.fragment_id] = message.auto_rerun.interval
+            elif kind == "stop_auto_rerun":
+                for fragment in message.stop_auto_rerun.fragment_ids:
+                    self.fragments.pop(fragment, None)
             elif kind == "page_info_changed":
                 self.query = message.page_info_changed.query_string
-            elif kind == "script_finished":
+            elif kind == "navigation":
+                self.page_script_hash = message.navigation.page_script_hash
+            elif kind == "script_finished" and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
                 self.finished.set()
+
+    def _see(self, delta: Delta) -> None:
+        element = delta.new_element
+        if element.HasField("button") and (name := re.search(r"mlp\.(\w+)$", element.button.id)):
+            self.buttons[name[1]] = element.button.id, delta.fragment_id
+        if element.HasField("exception"):
+            self.errors.append(element.exception.message)
 
 
 async def run_class(server: Server, n_visitors: int, seconds: float) -> tuple[list[Visitor], list[float]]:

@@ -21,8 +21,6 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 import cachetools
 import numpy as np
-import pandas as pd
-import torch
 from cachetools.keys import hashkey
 
 P = ParamSpec("P")
@@ -38,6 +36,10 @@ class Cached(Protocol[P, R_co]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """The result: from the cache, or computed and put there."""
+        ...
+
+    def is_cached(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Whether a call would be answered from the cache."""
         ...
 
     def cache_clear(self) -> None:
@@ -79,17 +81,22 @@ def _dissect(item: Any) -> tuple[int, Iterable[Any]]:
             return 0, (item.base,)
         case np.ndarray():
             return sys.getsizeof(item), item.flat if item.dtype.hasobject else ()
-        case torch.Tensor():
-            return 0, (item.untyped_storage(),)
-        case torch.UntypedStorage():
-            return item.nbytes(), ()
-        case pd.DataFrame() | pd.Series() | pd.Index():
-            return int(np.sum(item.memory_usage(deep=True))), ()
         case Mapping():
             return sys.getsizeof(item), (*item.keys(), *item.values())
         case list() | tuple() | set() | frozenset():
             return sys.getsizeof(item), item
+    if isinstance(item, _classes("torch", "Tensor")):
+        return 0, (item.untyped_storage(),)
+    if isinstance(item, _classes("torch", "UntypedStorage")):
+        return item.nbytes(), ()
+    if isinstance(item, _classes("pandas", "DataFrame", "Series", "Index")):
+        return int(np.sum(item.memory_usage(deep=True))), ()
     return sys.getsizeof(item), getattr(item, "__dict__", {}).values()
+
+
+def _classes(library: str, *names: str) -> tuple[Any, ...]:
+    """Classes of a library that takes long to import; none if nobody has imported it: there are no instances then."""
+    return tuple(found for name in names if (found := getattr(sys.modules.get(library), name, None)))
 
 
 def default_key(*args: Any, **kwargs: Any) -> Hashable:
@@ -156,6 +163,11 @@ def cached(
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
             return cast(R, entry(*args, **kwargs).value)
 
+        def is_cached(*args: P.args, **kwargs: P.kwargs) -> bool:
+            with condition:
+                return key(*args, **kwargs) in entries
+
+        wrapper.is_cached = is_cached  # type: ignore[attr-defined]
         wrapper.cache_clear = entry.cache_clear  # type: ignore[attr-defined]
         wrapper.cache_info = entry.cache_info  # type: ignore[attr-defined]
         return cast(Cached[P, R], wrapper)

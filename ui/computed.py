@@ -2,9 +2,10 @@
 
 import functools
 from collections.abc import Callable, Hashable
+from contextlib import nullcontext
 from typing import Any, ParamSpec, TypeVar
 
-from lmcore.cache import cached, default_key, n_bytes
+from lmcore.cache import Cached, cached, default_key, n_bytes
 from ui import busy
 from ui.server import engine
 
@@ -38,9 +39,15 @@ def computed(
         answer: R = engine().compute(functools.partial(function, *args, **kwargs))
         return answer
 
+    return announced(result, spinner)
+
+
+def announced(function: Cached[P, R], spinner: str) -> Callable[P, R]:
+    """The same function; the page says that it computes whenever its result is not in the cache."""
+
     @functools.wraps(function)
     def shown(*args: P.args, **kwargs: P.kwargs) -> R:
-        with busy.spinner(spinner):
-            return result(*args, **kwargs)
+        with nullcontext() if function.is_cached(*args, **kwargs) else busy.spinner(spinner):
+            return function(*args, **kwargs)
 
     return shown

@@ -5,7 +5,7 @@ import streamlit as st
 from lmcore.data import encoding, given_names, sources, uploads
 from lmcore.data.corpora import Corpus, CorpusConfig
 from lmcore.errors import UserError
-from ui import address, busy, download, forms, load
+from ui import address, download, forms, load
 from ui.errors import Ended
 from ui.server import engine
 
@@ -43,9 +43,8 @@ def pick_corpus(fixed: bool = False) -> tuple[CorpusConfig, Corpus]:
         offer_download(listed[name])
         raise Ended
     config = CorpusConfig.parse({"source": name} | options)
-    with busy.spinner("Reading the text…"):
-        config = config.updated(**load.locate(name, config.encoding)._asdict())
-        return config, load.corpus(config)
+    config = config.updated(**load.locate(name, config.encoding)._asdict())
+    return config, load.corpus(config)
 
 
 def _options(name: str, fixed: bool) -> dict[str, object]:

@@ -69,7 +69,7 @@ def form(
 def form_with_more(
     config: type[Config], names: list[str], more: Mapping[str, list[str]], **options: Any
 ) -> dict[str, Any]:
-    """A form of the fields that are used most, and expanders with the others; returns the values by field name.
+    """A form of the fields that are used most, and folded forms of the others; returns the values by field name.
 
     Args:
         config: the config that has the fields.
@@ -79,9 +79,32 @@ def form_with_more(
     """
     values = form(config, names, **options)
     for title, others in more.items():
-        with st.expander(title):
-            values |= form(config, others, **options)
+        values |= folded_form(title, config, others, **options)
     return values
+
+
+def folded_form(title: str, config: type[Config], names: list[str], **options: Any) -> dict[str, Any]:
+    """A form in an expander, without widgets while it is closed and all its fields have their defaults.
+
+    A page with fewer widgets responds faster: Streamlit takes time for each widget and, again, for each pair of them.
+
+    Args:
+        title: of the expander.
+        config: the config that has the fields.
+        names: of the fields.
+        options: of `form`.
+    """
+    prefix, given = options.get("prefix", ""), options.get("defaults") or {}
+    defaults = {name: given.get(name, config.model_fields[name].default) for name in names}
+    expander = st.expander(title, key=f"{prefix}.{title}", on_change="rerun")
+    keys = {name: key_of(prefix, name) for name in names}
+    if not expander.open and not any(
+        key in st.query_params or st.session_state.get(key, defaults[name]) != defaults[name]
+        for name, key in keys.items()
+    ):
+        return defaults
+    with expander:
+        return form(config, names, **options)
 
 
 def fixed(config: Config, names: list[str], *, prefix: str = "") -> dict[str, Any]:

@@ -3,26 +3,23 @@
 from lmcore.cache import cached
 from lmcore.data import corpora, datasets, sources
 from lmcore.data.corpora import Corpus, CorpusConfig
-from lmcore.data.datasets import DataConfig, Dataset
+from lmcore.data.datasets import Dataset
 from lmcore.data.detection import Encoding
 from lmcore.data.sources import Located
 from lmcore.families import AnyRunConfig
 from lmcore.training.config import ClassifierRunConfig
-from ui.computed import computed
+from ui.computed import announced, computed
 from ui.server import engine
 
 
 @cached(max_bytes=600_000_000, size_of=corpora.n_bytes)
-def corpus(config: CorpusConfig) -> Corpus:
+def _corpus(config: CorpusConfig) -> Corpus:
     """The text of a config. Errors as for `corpora.load`."""
     return corpora.assemble(engine().compute(corpora.parts, config))
 
 
-@cached(max_bytes=1_000_000_000)
-def dataset(config: DataConfig) -> Dataset:
-    """The data set of a config. Errors as for `datasets.load`."""
-    data: Dataset = engine().compute(datasets.load, config)
-    return data
+corpus = announced(_corpus, "Reading the text…")
+dataset = computed(datasets.load, 1_000_000_000, "Loading the data…")
 
 
 def data_of(config: AnyRunConfig) -> Corpus | Dataset:

@@ -142,7 +142,7 @@ def _draw_language_models(page: str, views: dict[str, RunView], log: bool, over_
     """The loss curves of language models, and a table of their losses."""
     curves = {name: _curve(view, over_time) for name, view in views.items()}
     revision = f"{'.'.join(view.id for view in views.values())}{log}{over_time}"
-    figure = figures.loss_chart(
+    figure = figures.plain_loss_chart(
         curves, lines=["smoothed"], log_x=log, height=460, empty="Press “Start the race” to train these runs."
     )
     live(Chart.of(figure, "Losses of the race.", revision=revision), key=f"{page}.race_chart")

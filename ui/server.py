@@ -17,6 +17,8 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
+from streamlit.proto.NewSession_pb2 import CustomThemeConfig
+from streamlit.runtime import app_session
 
 from lmcore.runs.worker_pool import start_fork_server
 from ui import announcement, gate
@@ -54,9 +56,28 @@ def _warm_up() -> None:
     sys.setswitchinterval(0.001)  # a click waits less for scripts that draw the charts of other visitors
 
 
+def _read_theme_once() -> None:
+    """Keeps the theme, which Streamlit puts anew into the message that begins each update: a tenth of an update's time.
+
+    It cannot change while the server runs.
+    """
+    populate, themes = app_session._populate_theme_msg, dict[str, CustomThemeConfig]()
+
+    def populate_from_memory(msg: CustomThemeConfig, section: str = "theme") -> None:
+        if section not in themes:
+            theme = CustomThemeConfig()
+            populate(theme, section)
+            themes[section] = theme
+        if themes[section].ByteSize():
+            msg.MergeFrom(themes[section])
+
+    app_session._populate_theme_msg = populate_from_memory
+
+
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
     """Warms up in the background when the server starts, and saves all runs when it stops."""
+    _read_theme_once()
     print(announcement.announcement(), flush=True)
     threading.Thread(target=_warm_up, daemon=True).start()
     yield

@@ -1,4 +1,7 @@
-"""Plotly figures, one function each: a record in, a ``go.Figure`` out. No numbers are computed here."""
+"""Plotly figures, one function each: a record in, a ``go.Figure`` out. No numbers are computed here.
+
+`plain_loss_chart` returns plain data instead.
+"""
 
 from lmcore.figures.alt_text import alt_text
 from lmcore.figures.backprop_through_time import gradient_through_time
@@ -24,7 +27,7 @@ from lmcore.figures.histograms import histograms
 from lmcore.figures.image_gallery import image_gallery, single_image
 from lmcore.figures.leaderboard import leaderboard
 from lmcore.figures.linear_scores import linear_scores
-from lmcore.figures.loss import loss_chart
+from lmcore.figures.loss import loss_chart, plain_loss_chart
 from lmcore.figures.loss_surface import loss_surface
 from lmcore.figures.lr_finder import lr_finder
 from lmcore.figures.neural_bigram import log_counts, objective_comparison
@@ -45,13 +48,14 @@ from lmcore.figures.sampled_words import known_word_shares
 from lmcore.figures.sampling import class_probabilities, probability_bars
 from lmcore.figures.saturation import saturation, unit_activity, unit_response
 from lmcore.figures.scoring import scored_samples, scored_text
-from lmcore.figures.style import escape
+from lmcore.figures.style import PlainFigure, escape
 from lmcore.figures.surprise import annotated_text
 from lmcore.figures.tensor_view import tensor_view
 from lmcore.figures.updates import updates
 from lmcore.figures.weight_images import weight_images
 
 __all__ = [
+    "PlainFigure",
     "alt_text",
     "annotated_text",
     "answer_bars",
@@ -94,6 +98,7 @@ __all__ = [
     "pair_difference",
     "pair_matrix",
     "pair_probabilities",
+    "plain_loss_chart",
     "point_canvas",
     "predicted_curves",
     "probability_bars",

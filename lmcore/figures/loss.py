@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from lmcore.data.corpora import Split
@@ -17,12 +16,14 @@ from lmcore.figures.style import (
     PALE_BLUE,
     PURPLE,
     RED,
+    PlainFigure,
     axis,
-    empty_figure,
+    drawn,
     escape,
-    figure,
     line,
     message,
+    plain_empty_figure,
+    plain_figure,
     rgba,
     series_styles,
     vertical_line,
@@ -46,7 +47,7 @@ UNTRAINED_END = {False: 1.0, True: 1e4}  # where the x-axis ends before the firs
 LOSS_PANEL, ACCURACY_PANEL = [0.34, 1.0], [0.0, 0.26]  # shares of the height, if there are two panels
 
 
-def loss_chart(
+def plain_loss_chart(
     curves: LossCurve | Mapping[str, LossCurve],
     *,
     lines: Sequence[LossLine] = SINGLE_RUN,
@@ -61,7 +62,7 @@ def loss_chart(
     fork: float | None = None,
     empty: str = NO_STEPS_YET,
     height: int = 420,
-) -> go.Figure:
+) -> PlainFigure:
     """Losses over steps, examples or time.
 
     One run has a color for each line, and shows test evaluations, diverged losses and changes of settings as well.
@@ -86,7 +87,7 @@ def loss_chart(
     single = curves if isinstance(curves, LossCurve) else None
     all_curves = list(named.values())
     if not all_curves:
-        return empty_figure(empty)
+        return plain_empty_figure(empty)
     n_untrained = 1 if targets else 0  # the first loss of a recipe is drawn before training starts
     has_losses = any(len(curve.steps) > n_untrained or len(curve.diverged) for curve in all_curves)
 
@@ -109,7 +110,7 @@ def loss_chart(
     if not has_losses and not targets:
         x_axis, y_axis = _untrained_axes(all_curves, x_axis, y_axis)
     second_axis: dict[str, Any] = {"yaxis2": _accuracy_axis()} if accuracy else {}
-    return figure(
+    return plain_figure(
         traces,
         x_axis | ({"anchor": "y2"} if accuracy else {}),
         y_axis | ({"domain": LOSS_PANEL} if accuracy else {}),
@@ -120,6 +121,8 @@ def loss_chart(
         **second_axis,
     )
 
+
+loss_chart = drawn(plain_loss_chart)
 
 # ---------------------------------------------------------------- axes
 

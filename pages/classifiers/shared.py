@@ -27,8 +27,10 @@ from ui.server import engine
 
 TASK = "classification"
 SPLIT_FIELDS = ["dev_share", "test_share", "normalize", "seed"]
-SCHEDULE = ["schedule", "factor", "decay_every", "patience", "min_change", "watch"]
-CLIPPING_AND_STOPPING = ["clip", "clip_threshold", "early_stopping", "stop_patience"]
+MORE = {
+    "Learning-rate schedule": ["schedule", "factor", "decay_every", "patience", "min_change", "watch"],
+    "Gradient clipping, early stopping": ["clip", "clip_threshold", "early_stopping", "stop_patience"],
+}
 X_AXES: dict[str, XAxis] = {"steps": "steps", "epochs": "epochs", "seconds": "CPU seconds"}
 
 
@@ -37,12 +39,7 @@ X_AXES: dict[str, XAxis] = {"steps": "steps", "epochs": "epochs", "seconds": "CP
 
 def train_settings(page: str, fields: list[str], options: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     """Widgets for the training settings: the given fields first, the schedule and early stopping folded away."""
-    values = forms.form(ClassifierTrainConfig, fields, prefix=page, **options, defaults=defaults)
-    with st.expander("Learning-rate schedule"):
-        values |= forms.form(ClassifierTrainConfig, SCHEDULE, prefix=page, **options)
-    with st.expander("Gradient clipping, early stopping"):
-        values |= forms.form(ClassifierTrainConfig, CLIPPING_AND_STOPPING, prefix=page, **options)
-    return values
+    return forms.form_with_more(ClassifierTrainConfig, fields, MORE, prefix=page, **options, defaults=defaults)
 
 
 def without_live_settings(config: ClassifierRunConfig) -> ClassifierRunConfig:
@@ -128,7 +125,7 @@ def learning_curves(
         from_start=log,
         test_evaluations=view.test_evaluations if view else (),
     )
-    figure = figures.loss_chart(
+    figure = figures.plain_loss_chart(
         record.losses,
         unit="example",
         log_x=log,

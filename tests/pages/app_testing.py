@@ -36,6 +36,23 @@ def open_tab(app: AppTest, prefix: str, tab: str) -> AppTest:
     return app
 
 
+def keys(app: AppTest) -> set[str]:
+    """The keys of everything that the page shows."""
+    elements = (node for block in (app.main, app.sidebar) for node in block if hasattr(node, "proto"))
+    ids = {getattr(element.proto, "id", "") for element in elements}
+    return {key.split("-", 2)[2] for key in ids if key.startswith("$$ID-")}
+
+
+def unfold(app: AppTest) -> AppTest:
+    """Opens every folded form of the sidebar."""
+    for expander in app.sidebar.expander:
+        if expander.proto.id:
+            app.session_state[expander.proto.id.split("-", 2)[2]] = True
+    app.run()
+    assert not app.exception
+    return app
+
+
 def finish(app: AppTest, engine: Engine, prefix: str) -> AppTest:
     """Presses Start on the page whose widget keys start with the prefix, and waits for the end of the run."""
     app.button(key=f"{prefix}.go").click().run()

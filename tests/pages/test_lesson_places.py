@@ -1,8 +1,5 @@
 """Every page, setting and place of the registry of lessons is there, with the same defaults."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -11,7 +8,7 @@ from lmcore.lessons.lesson import Go, Lesson, Step
 from lmcore.lessons.places import PAGES, Place, full_key
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Status
-from tests.pages.app_testing import panels, visit
+from tests.pages.app_testing import keys, panels, unfold, visit
 from tests.waiting import until
 from ui import navigation
 
@@ -20,16 +17,6 @@ LESSON = Lesson(name="x", title="x", minutes=1, audience="x", seed=2147483647, s
 
 def page_at(name: str) -> navigation.Page:
     return next(page for page in navigation.ALL if page.url_path == name)
-
-
-def keys(app: AppTest) -> set[str]:
-    """The keys of everything that the page shows."""
-    ids = {getattr(element.proto, "id", "") for element in elements(app)}
-    return {key.split("-", 2)[2] for key in ids if key.startswith("$$ID-")}
-
-
-def elements(app: AppTest) -> Iterator[Any]:
-    return (node for block in (app.main, app.sidebar) for node in block if hasattr(node, "proto"))
 
 
 def has(app: AppTest, place: Place, prefix: str) -> bool:
@@ -48,7 +35,7 @@ def test_the_pages_of_lessons_are_in_the_menu() -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_has_the_settings_of_the_registry_with_their_defaults(app: AppTest, name: str) -> None:
     page = page_at(name)
-    visit(app, page.folder)
+    unfold(visit(app, page.folder))
     wanted = places.parameters(LESSON, Go(page=name), page.prefix)
     assert {key: app.session_state.get(key, "missing") for key in wanted} == wanted
 
@@ -57,7 +44,7 @@ def test_a_page_has_the_settings_of_the_registry_with_their_defaults(app: AppTes
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_has_the_places_of_the_registry(app: AppTest, engine: Engine, name: str) -> None:
     page, registered = page_at(name), PAGES[name]
-    visit(app, page.folder)
+    unfold(visit(app, page.folder))
     if registered.family:
         app.button(key=f"{page.prefix}.step").click().run()
         until(lambda: engine.view(app.session_state[f"{page.prefix}.run"]).status == Status.PAUSED)

@@ -11,7 +11,7 @@ from lmcore.families import make_trainer, run_config_from_settings
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Status
 from lmcore.runs.view import RunView
-from tests.pages.app_testing import figure, finish, number, parts, plain, trace_names, values, visit
+from tests.pages.app_testing import figure, finish, keys, number, parts, plain, trace_names, unfold, values, visit
 from tests.waiting import until
 
 
@@ -76,7 +76,23 @@ def test_a_run_can_be_started_paused_stepped_resumed_and_reset(page: AppTest, en
     assert run_of(page, engine).history.head[0] == first_loss
 
 
+def test_a_folded_form_has_widgets_while_it_is_open_or_differs_from_its_defaults(app: AppTest) -> None:
+    visit(app, "mlp/mlp")
+    folded = {"mlp_optimizer", "mlp_momentum", "mlp_clip"}
+    assert not folded & keys(app)
+    unfold(app)
+    assert folded <= keys(app)
+
+    app.selectbox(key="mlp_clip").select("norm").run()
+    for title in ("Regularization", "Optimizer and schedule"):
+        app.session_state[f"mlp.{title}"] = False
+    app.run()
+    assert folded & keys(app) == {"mlp_clip"}
+    assert app.selectbox(key="mlp_clip").value == "norm"
+
+
 def test_the_initialization_is_kept_while_a_run_hides_its_widgets(page: AppTest, engine: Engine) -> None:
+    unfold(page)
     page.number_input(key="mlp_output_scale").set_value(2.0)
     page.selectbox(key="mlp_hidden_scheme").select("uniform").run()
     press(page, "step")
@@ -176,6 +192,7 @@ def test_a_run_trains_on_while_the_visitor_is_on_another_page(page: AppTest, eng
 def test_the_settings_tried_are_listed(page: AppTest, engine: Engine) -> None:
     page.number_input(key="mlp_steps").set_value(300).run()
     take_one_step(page, engine)
+    unfold(page)
     page.selectbox(key="mlp_optimizer").select("adam")
     page.number_input(key="mlp_learning_rate").set_value(0.002).run()
     finish(page, engine, "mlp")
@@ -203,8 +220,9 @@ def test_the_test_loss_is_shown_on_request_and_the_requests_are_counted(page: Ap
         assert f"Evaluations so far: {n}" in report
     (trace,) = (trace for trace in figure(page)["data"] if trace.get("name") == "test")
     assert values(trace["y"]) == pytest.approx([expected] * 2)
-    evaluations = engine.store.load(page.session_state["mlp.run"]).test_evaluations
-    assert [evaluation.step for evaluation in evaluations] == [100, 100]
+    run_id = page.session_state["mlp.run"]
+    until(lambda: len(engine.store.load(run_id).test_evaluations) == 2)  # another thread writes them
+    assert [evaluation.step for evaluation in engine.store.load(run_id).test_evaluations] == [100, 100]
 
 
 def test_overfitting_one_batch_is_a_new_run_that_says_why_its_loss_is_not_zero(page: AppTest, engine: Engine) -> None:
@@ -232,6 +250,7 @@ def test_a_start_that_the_page_could_not_carry_out_is_not_made_up_for_later(page
 def test_the_penalty_is_shown_beside_the_losses_that_do_not_include_it(app: AppTest) -> None:
     visit(app, "mlp/mlp")
     assert not any("L2 penalty" in text.value for text in app.text)
+    unfold(app)
     app.number_input(key="mlp_l2").set_value(0.5).run()
     app.selectbox(key="mlp_l2_reduction").select("mean").run()
     assert not app.exception

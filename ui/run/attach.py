@@ -71,6 +71,14 @@ def run_id_of(page: str) -> str | None:
     return run_id
 
 
+def current_view(run_id: str | None) -> RunView | None:
+    """For fragments: the run as it is now, or None. If it was deleted meanwhile, the whole page is drawn again."""
+    try:
+        return None if run_id is None else engine().view(run_id)
+    except UserError:
+        st.rerun()
+
+
 def _key(page: str) -> str:
     return f"{page}.run"
 

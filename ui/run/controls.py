@@ -1,11 +1,12 @@
 """The controls of a run: Start, Pause, One step, Reset, and the settings that may change while it trains."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 from streamlit.runtime.scriptrunner import RerunException
 
 from lmcore.errors import UserError
@@ -43,6 +44,11 @@ def buttons(page: str, config: AnyRunConfig, view: RunView | None, planned: Sequ
         planned: changes of training settings that the run makes by itself.
     """
     _start_if_requested(page, config, planned)
+    st.fragment(_buttons, key=f"{page}.buttons")(page, view.id if view else None)
+
+
+def _buttons(page: str, run_id: str | None) -> None:
+    view = attach.current_view(run_id)
     st.session_state[_drawing(page)] = st.session_state.get(_drawing(page), 0) + 1
     active = view is not None and view.status.is_active and not view.pausing
     ended = view is not None and not active and view.step >= view.config.train.steps
@@ -91,9 +97,14 @@ def _status_line(view: RunView) -> str:
 
 
 def _run_command(page: str, command: Command) -> None:
-    """The callback of all buttons."""
+    """The callback of all buttons. A run that goes on or pauses changes only its buttons and its pictures."""
+    shown = attach.run_id_of(page)
     if is_first_delivery(page):
         perform(page, command)
+    if shown is not None and command != "reset":
+        with suppress(StreamlitAPIException):  # the open tab has no pictures of the run
+            st.rerun([f"{page}.buttons", f"{page}.pictures"])
+    st.rerun()
 
 
 def perform(page: str, command: Command, **until: Any) -> None:

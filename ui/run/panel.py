@@ -11,7 +11,6 @@ import streamlit as st
 from lmcore import families, figures
 from lmcore.cache import cached
 from lmcore.data.corpora import Corpus, isolate
-from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
 from lmcore.inspection import activations
 from lmcore.runs.run import Status
@@ -23,10 +22,11 @@ from lmcore.training.loss_curve import loss_curve
 from ui import errors, load
 from ui.computed import computed
 from ui.live_chart import Chart, Numbers, Text, live
-from ui.run import controls
+from ui.run import attach, controls
 from ui.run.time_slider import is_playing, time_slider, untrained_snapshot
 from ui.server import engine
 
+SECONDS_PER_FRAME = 0.5  # while the snapshots are played
 MAX_TEXTS = 3  # samples per snapshot that are texts; more than these are words
 
 Draw = Callable[[Snapshot, Any, RunView | None], None]
@@ -81,51 +81,48 @@ def show(
         play: whether the snapshots can be played; not where a picture has a player of its own.
         metrics: what to show of the latest evaluation, beside steps and time.
     """
-    controls.show_error(page)
-    active = view is not None and view.status.is_active
-    interval = None
-    if active:
-        interval = 0.25 if engine().n_active <= 4 else 1.0
-    elif is_playing(page):
-        interval = 0.5
     panel = _Panel(page, config, data, extra, language_model, play, metrics)
-    # With and without a run it is the same fragment, so that the charts stay mounted when a run starts.
-    st.fragment(_live, run_every=interval)(panel, view.id if view else None, active)
+    # With and without a run these are the same fragments, so that the charts stay mounted when a run starts.
+    pictures = st.fragment(_pictures, key=f"{page}.pictures", run_every=SECONDS_PER_FRAME if is_playing(page) else None)
+    pictures(panel, view.id if view else None)
 
 
 @errors.told()
-def _live(panel: _Panel, run_id: str | None, was_active: bool) -> None:
-    if run_id is None:
-        _pictures(panel, None, [untrained_snapshot(panel.config)])
-        return
-    try:
-        view = engine().view(run_id)
-    except UserError:
-        st.rerun()  # the run was deleted meanwhile, and the page says so
-    if was_active and not view.status.is_active:
-        st.rerun()  # once, when the run stops: the buttons change and polling ends
-    for text in filter(None, (view.message, view.warning)):
-        errors.show(text, st.error if view.status == Status.FAILED else st.warning)
-    panel = replace(panel, config=view.config, data=load.data_of(view.config))
-    # Until its first slice is back, a run looks like the untrained model, so that nothing flickers.
-    _pictures(panel, view, list(view.snapshots) or [untrained_snapshot(view.config)])
-
-
-def _pictures(panel: _Panel, view: RunView | None, snapshots: list[Snapshot]) -> None:
-    page = panel.page
+def _pictures(panel: _Panel, run_id: str | None) -> None:
+    """What the page's buttons and the widgets above the pictures draw again; without the widgets of the sidebar."""
+    controls.show_error(panel.page)
+    view = attach.current_view(run_id)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
         log_axes: list[str] = []
         if panel.language_model:
-            log_axes = st.pills("Logarithmic axes", ["steps", "loss"], selection_mode="multi", key=f"{page}.log")
-        shown = time_slider(page, view, snapshots, panel.play)
-    parts: list[Numbers | Chart | Text] = [_numbers(panel, view, snapshots)]
+            log_axes = st.pills("Logarithmic axes", ["steps", "loss"], selection_mode="multi", key=f"{panel.page}.log")
+        shown = time_slider(panel.page, view, view.snapshots if view else (), panel.play)
+    active = view is not None and view.status.is_active
+    interval = (0.25 if engine().n_active <= 4 else 1.0) if active else None
+    st.fragment(_live, run_every=interval)(panel, run_id, active, shown, log_axes)
+
+
+@errors.told()
+def _live(panel: _Panel, run_id: str | None, was_active: bool, shown: Snapshot | None, log_axes: list[str]) -> None:
+    """What changes while the run trains."""
+    view = attach.current_view(run_id)
+    config, page = view.config if view else panel.config, panel.page
+    if view is not None:
+        if was_active and not view.status.is_active:
+            st.rerun()  # once, when the run stops: the buttons change and polling ends
+        for text in filter(None, (view.message, view.warning)):
+            errors.show(text, st.error if view.status == Status.FAILED else st.warning)
+        panel = replace(panel, config=config, data=load.data_of(config))
+    # Until its first slice is back, a run looks like the untrained model, so that nothing flickers.
+    snapshots = view.snapshots if view and view.snapshots else (untrained_snapshot(config),)
+    shown = snapshots[-1] if shown is None or was_active else shown
+    parts: list[Numbers | Chart | Text] = [_numbers(panel, view, snapshots[-1])]
     if panel.language_model:
-        samples = _samples_text(snapshots, shown)
-        parts += [loss_chart(panel.data, view, snapshots, log_axes), _predictions(shown, panel.data), samples]
+        chart = loss_chart(panel.data, view, snapshots, tuple(log_axes))
+        parts += [chart, _predictions(shown, panel.data), _samples_text(snapshots, shown)]
     live(*parts, key=f"{page}.live")
-    if shown:
-        _show_penalty(panel.config, shown)
-    if panel.extra and shown:
+    _show_penalty(config, shown)
+    if panel.extra:
         with errors.told():
             panel.extra(shown, panel.data, view)
 
@@ -144,9 +141,8 @@ def _show_penalty(config: AnyRunConfig, snapshot: Snapshot) -> None:
 _penalty = computed(activations.penalty, 1_000_000)
 
 
-def _numbers(panel: _Panel, view: RunView | None, snapshots: list[Snapshot]) -> Numbers:
+def _numbers(panel: _Panel, view: RunView | None, last: Snapshot) -> Numbers:
     step, speed, left = (view.step, view.steps_per_second, view.seconds_left) if view else (0, 0.0, None)
-    last = snapshots[-1] if snapshots else None
     training = view is not None and view.status == Status.RUNNING and speed > 0
     return Numbers(
         (
@@ -154,7 +150,7 @@ def _numbers(panel: _Panel, view: RunView | None, snapshots: list[Snapshot]) -> 
             *panel.metrics(last),
             ("Steps per second", f"{speed:,.0f}" if training else "–"),
             ("Time left", _duration(left) if training and left is not None else "–"),
-            ("Evaluated at step", f"{last.step:,}" if last else "–"),
+            ("Evaluated at step", f"{last.step:,}"),
         )
     )
 
@@ -185,7 +181,7 @@ def loss_chart(
         from_start="steps" in log_axes,
         test_evaluations=view.test_evaluations if view else (),
     )
-    figure = figures.loss_chart(
+    figure = figures.plain_loss_chart(
         curve, log_x="steps" in log_axes, log_y="loss" in log_axes, empty="Press Start to train."
     )
     alt = f"Loss curve. Uniform guessing has a loss of {curve.guessing:.2f} nats per character"
@@ -209,14 +205,15 @@ def _cell(text: str, width: int) -> str:
     return text[: sum(total <= width - 2 for total in accumulate(widths))] + "…"
 
 
-def _samples_text(snapshots: list[Snapshot], shown: Snapshot | None) -> Text:
+@cached(max_bytes=1_000_000, size_of=lambda part: len(part.text))
+def _samples_text(snapshots: tuple[Snapshot, ...], shown: Snapshot) -> Text:
     """The samples of all snapshots: words in columns, of which a narrow screen shows fewer; longer texts wrap."""
-    are_words = bool(snapshots) and len(snapshots[0].samples) > MAX_TEXTS
+    are_words = len(snapshots[0].samples) > MAX_TEXTS
     heading = "Samples, with the same random draws at every step"
     return Text(heading, _samples(snapshots, shown), long_lines="fewer columns" if are_words else "wrap")
 
 
-def _samples(snapshots: list[Snapshot], shown: Snapshot | None, width: int = 11) -> str:
+def _samples(snapshots: Sequence[Snapshot], shown: Snapshot, width: int = 11) -> str:
     """A row of samples per snapshot, latest first, in columns that tabs separate; an arrow marks ``shown``.
 
     Each column uses the same random draws. Tabs also keep text from right to left in its column.

@@ -7,7 +7,7 @@ import streamlit as st
 from lmcore.data import cifar10
 from lmcore.data.datasets import IMAGES, DataConfig, Dataset
 from pages.classifiers import shared
-from ui import address, busy, download, forms, load
+from ui import address, download, forms, load
 from ui.errors import Ended
 
 TITLES = {"digits": "Handwritten digits, 8 × 8", "cifar-10": "CIFAR-10 photographs, 32 × 32"}
@@ -48,5 +48,4 @@ def pick(page: str, options: dict[str, Any], fixed: bool) -> tuple[DataConfig, D
         download.offer(archive, description, key=f"{page}.download")
         raise Ended
     config = DataConfig.parse(values | {"source": source})
-    with busy.spinner("Loading images…"):
-        return config, load.dataset(config)
+    return config, load.dataset(config)

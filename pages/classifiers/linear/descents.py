@@ -51,6 +51,6 @@ def _draw(page: str, views: dict[str, RunView], log: bool) -> None:
             data = load.dataset(view.config.data)
             curve = loss_curve(view.history, view.snapshots, len(data.classes))
             curves[name] = rescale(curve, view.snapshots, x_axis, len(data.y_train))
-        figure = figures.loss_chart(curves, lines=("minibatch", "train"), unit="example", log_x=log, empty=EMPTY)
+        figure = figures.plain_loss_chart(curves, lines=("minibatch", "train"), unit="example", log_x=log, empty=EMPTY)
         charts.append(Chart.of(figure, f"Losses over {x_axis}.", 5, revision=f"{x_axis}{log}"))
     live(*charts, key=f"{page}.race_chart")

@@ -28,8 +28,7 @@ shared.count_pairs(corpus, "train")
 options = controls.field_options(PAGE, view)
 with st.sidebar:
     train = forms.form(TrainConfig, TRAIN, prefix=PAGE, **options, defaults=DEFAULTS)
-    with st.expander("More settings"):
-        train |= forms.form(TrainConfig, MORE, prefix=PAGE, **options, defaults=DEFAULTS)
+    train |= forms.folded_form("More settings", TrainConfig, MORE, prefix=PAGE, **options, defaults=DEFAULTS)
 config = RunConfig(corpus=corpus_config, model=NeuralBigramConfig(), train=TrainConfig.parse(train))
 
 

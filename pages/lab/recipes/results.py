@@ -117,7 +117,7 @@ def _show_checks(
     parts: list[Numbers | Chart] = [Numbers(_numbers(recipe, checks, view))]
     if curve is not None:
         steps = recipe.config.train.steps if recipe.config else int(curve.steps[-1])
-        picture = figures.loss_chart(
+        picture = figures.plain_loss_chart(
             curve,
             log_x=True,
             log_y=None,

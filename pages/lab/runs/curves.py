@@ -39,7 +39,7 @@ def show(views: dict[str, RunView]) -> None:
     record = comparison.run_curves(views, by, fork if since else None)
     words = comparison.describe_dev_losses(views)
     revision = f"{'.'.join(view.id for view in views.values())}{by}{log}{since}"
-    figure = figures.loss_chart(
+    figure = figures.plain_loss_chart(
         record.curves,
         lines=("smoothed", "dev"),
         unit=record.unit,

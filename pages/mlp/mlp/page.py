@@ -32,8 +32,7 @@ with st.sidebar:
     model = forms.form(MLPConfig, MODEL, prefix=PAGE, **options)
     train = forms.form_with_more(TrainConfig, TRAIN, MORE, prefix=PAGE, **options)
     if view is None:
-        with st.expander("Initialization and BatchNorm"):
-            model |= forms.form(MLPConfig, shared.INITIALIZATION, prefix=PAGE)
+        model |= forms.folded_form("Initialization and BatchNorm", MLPConfig, shared.INITIALIZATION, prefix=PAGE)
     else:
         model |= forms.fixed(view.config.model, shared.INITIALIZATION, prefix=PAGE)
 
