@@ -24,6 +24,7 @@ from tests.browser.visitor import FLAGS
 from ui.navigation import ALL
 
 REMEMBERED = 30  # actions that a failure prints
+LOGGED = 6000  # characters of the server's log, from the end: there the message stands
 PATIENCE = 60_000  # milliseconds that a page may take to answer
 CLICKABLE = (
     "[data-testid=stMain] button:not([disabled]), [data-testid=stSidebar] button:not([disabled]), "
@@ -83,7 +84,8 @@ class Monkey:
         if self.server.process.poll() is not None:
             self.problems.append("the server is dead")
         elif "Traceback" in self.server.log:
-            self.problems.append(self.server.log[self.server.log.index("Traceback") :][:3000])
+            begins = self.server.log.index("Traceback")
+            self.problems.append(self.server.log[begins:][-LOGGED:])
         for box in self.page.get_by_test_id("stException").all():
             self.problems.append(f"exception: {box.text_content()}")
         if self.problems:
