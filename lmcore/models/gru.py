@@ -46,7 +46,7 @@ def forward(x: Floats, h_0: Floats, weights: Weights) -> Forward:
     (T, B, _), H = x.shape, h_0.shape[1]
     W, U, b, d = weights
     a = (x.reshape(T * B, -1) @ W.T).reshape(T, B, 3 * H)
-    minus_rz = -a[:, :, : 2 * H] - (b + d)[: 2 * H]
+    minus_rz = -(b + d)[: 2 * H] - a[:, :, : 2 * H]
     n = a[:, :, 2 * H :] + b[2 * H :]
     h, u, d_n = np.empty((T + 1, B, H), x.dtype), np.empty((T, B, H), x.dtype), d[2 * H :]
     h[0] = h_0
@@ -85,9 +85,13 @@ def backward(grad_h: Floats, x: Floats, weights: Weights, done: Forward) -> tupl
     r, z = rz[:, :, :H], rz[:, :, H:]
 
     # the slopes that do not depend on later time steps, for the whole sequence
-    slope_z = (h[:-1] - n) * z * (1 - z)
-    slope_n = (1 - n * n) * (1 - z)
-    slope_r = u * r * (1 - r)
+    slope_n, slope_r, slope_z = n * n, 1 - r, 1 - z
+    np.subtract(1, slope_n, slope_n)
+    slope_n *= slope_z  # (1 - n²) (1 - z)
+    slope_z *= z
+    slope_z *= h[:-1] - n  # z (1 - z) (h[t-1] - n)
+    slope_r *= r
+    slope_r *= u  # r (1 - r) u
 
     # from the last time step to the first: d_n, and the gradient d_a of U h[t-1] + d
     d_n, d_a = np.empty_like(n), np.empty((T, B, 3 * H), n.dtype)
@@ -104,10 +108,10 @@ def backward(grad_h: Floats, x: Floats, weights: Weights, done: Forward) -> tupl
         d_h += product
 
     # weights: sums over time of outer products; W x + b and U h + d differ in the candidate only
-    d_a_rows = d_a.reshape(T * B, 3 * H)
-    d_U, d_d = d_a_rows.T @ h[:-1].reshape(T * B, H), d_a_rows.sum(0)
+    d_a_rows, ones = d_a.reshape(T * B, 3 * H), np.ones(T * B, n.dtype)
+    d_U, d_d = d_a_rows.T @ h[:-1].reshape(T * B, H), ones @ d_a_rows
     d_a[:, :, 2 * H :] = d_n
-    d_W, d_b = d_a_rows.T @ x.reshape(T * B, -1), d_a_rows.sum(0)
+    d_W, d_b = d_a_rows.T @ x.reshape(T * B, -1), ones @ d_a_rows
     return (d_a_rows @ weights.W).reshape(x.shape), d_h, Weights(d_W, d_U, d_b, d_d)
 
 
