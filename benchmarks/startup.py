@@ -2,9 +2,9 @@
 
     python -m benchmarks.startup [--rounds 3]
 
-The files are in the system's cache after a first start that does not count. The browser runs already, and opens the page
-as soon as the server answers. On the home page, the picture is a recorded miniature; on the page MLP it is the untrained
-model's chart, for which the server has to load PyTorch.
+The files are in the system's cache after a first start that does not count. The browser runs already, and opens the
+page as soon as the server answers. On the home page, the picture is a recorded miniature; on the page MLP it is the
+untrained model's chart, for which the server has to load PyTorch.
 """
 
 import shutil

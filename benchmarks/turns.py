@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -31,6 +31,11 @@ def table(rows: Iterable[Row]) -> str:
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in cells
     ]
     return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
+
+
+def medians(rounds: Sequence[Sequence[Row]]) -> list[Row]:
+    """The same rows with the median value of several rounds."""
+    return [rows[0]._replace(value=statistics.median(row.value for row in rows)) for rows in zip(*rounds, strict=True)]
 
 
 def _cells(row: Row) -> tuple[str, str, str, str]:
