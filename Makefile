@@ -1,11 +1,11 @@
-# make run: the app at http://localhost:8501.   make check: before each commit.   make test: everything.
+# make run: the app at http://localhost:8501.   make check: before each commit.   make test: everything.   make bench: the speed.
 # make run HOST=0.0.0.0: the app for other machines, too.
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8501
 BIN := .venv/bin
 
-.PHONY: run check test static fix clean
+.PHONY: run check test static fix bench clean
 
 run: .venv/run.stamp
 	$(BIN)/streamlit run app.py --server.address $(HOST) --server.port $(PORT)
@@ -26,6 +26,9 @@ static: .venv/test.stamp
 fix: .venv/test.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: .venv/test.stamp
+	$(BIN)/python -m benchmarks --output benchmarks/RESULTS.md
 
 clean:
 	rm -rf .venv .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,18 +1,22 @@
-"""A class of thirty on one machine: click latency, fairness and memory.
+"""A class of thirty on one machine: click latency, fairness and memory; or all of them press Start within five seconds.
 
-    python -m benchmarks.classroom [--visitors 30] [--seconds 120]
+    python -m benchmarks.classroom [--visitors 30] [--seconds 120] [--storm]
 
 Starts a server of its own on a free port of this machine. Each visitor is a websocket that speaks Streamlit's protocol:
-it opens the MLP page, starts a run, lets the page update once per second as a browser would, and now and then pauses
-and resumes the run.
+it opens the MLP page, starts a run, lets the page update as often as it asks a browser to, and now and then pauses and
+resumes the run. In a storm, the visitors come within five seconds and press Start at once; what counts is how long
+each of them waits from the own click to a step above 0 in the row of numbers.
 """
 
 import asyncio
+import math
 import random
 import re
 import statistics
 import tempfile
 import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -22,7 +26,9 @@ import websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Delta_pb2 import Delta
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.asyncio.client import ClientConnection
 
+from benchmarks.turns import Row, medians, table
 from lmcore.runs.store import Store
 from tests.browser.server import Server
 
@@ -37,18 +43,16 @@ class Visitor:
         self.fragments: dict[str, float] = {}  # id: seconds between updates
         self.query = "mlp_steps=100000000"
         self.clicks: list[float] = []  # seconds until the page has answered
-        self.updates = 0
+        self.waited = math.inf  # seconds from the click on Start until the numbers moved
+        self.updates = 0  # that were answered
         self.errors: list[str] = []
         self.training_seconds = 0.0  # pauses excluded
-        self.finished = asyncio.Event()
+        self.finished, self.moved = asyncio.Event(), asyncio.Event()
 
     async def visit(self, end: float, delay: float) -> None:
         """Opens the page, starts a run, and now and then pauses and resumes it, until all visitors leave at once."""
         await asyncio.sleep(delay)  # a class does not click at the same instant
-        async with websockets.connect(self.url, max_size=None) as socket:
-            listener = asyncio.create_task(self._listen(socket))
-            updater = asyncio.create_task(self._update(socket))
-            await self._rerun(socket)
+        async with self._open() as socket:
             await self._click(socket, "go")
             began = time.monotonic()
             while (pause := time.monotonic() + random.uniform(6, 12)) < end - 3:
@@ -60,8 +64,26 @@ class Visitor:
                 began = time.monotonic()
             await asyncio.sleep(end - time.monotonic())
             self.training_seconds += time.monotonic() - began
-            updater.cancel()
-            listener.cancel()
+
+    async def start(self, delay: float, everybody: asyncio.Barrier) -> None:
+        """Opens the page, starts a run, and waits until its numbers move; stays until all visitors got so far."""
+        await asyncio.sleep(delay)
+        async with self._open() as socket:
+            began = time.monotonic()
+            await self._click(socket, "go")
+            await asyncio.wait_for(self.moved.wait(), 120)
+            self.waited = time.monotonic() - began
+            await everybody.wait()
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[ClientConnection]:
+        """The page, drawn."""
+        async with websockets.connect(self.url, max_size=None) as socket:
+            tasks = [asyncio.create_task(task) for task in (self._listen(socket), self._update(socket))]
+            await self._rerun(socket)
+            yield socket
+            for task in tasks:
+                task.cancel()
 
     async def _rerun(self, socket, button: str = "") -> float:
         """Seconds until the page has been drawn again, because of a click or as a whole."""
@@ -88,14 +110,17 @@ class Visitor:
         return await self._rerun(socket, button=name)
 
     async def _update(self, socket) -> None:
+        """Asks for each fragment as often as the page wants."""
+        due: dict[str, float] = {}
         while True:
-            await asyncio.sleep(1.0)
-            for fragment in list(self.fragments):
+            await asyncio.sleep(0.02)
+            now = time.monotonic()
+            due = {fragment: due.get(fragment, now + interval) for fragment, interval in self.fragments.items()}
+            for fragment in [fragment for fragment, at in due.items() if at <= now]:
+                due[fragment] += self.fragments[fragment]
                 message = self._message()
-                message.rerun_script.fragment_id = fragment
-                message.rerun_script.is_auto_rerun = True
+                message.rerun_script.fragment_id, message.rerun_script.is_auto_rerun = fragment, True
                 await socket.send(message.SerializeToString())
-                self.updates += 1
 
     async def _listen(self, socket) -> None:
         async for data in socket:
@@ -115,12 +140,19 @@ class Visitor:
             elif kind == "navigation":
                 self.page_script_hash = message.navigation.page_script_hash
             elif kind == "script_finished" and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
-                self.finished.set()
+                drawn = list(message.metadata.run.fragment_ids)
+                if len(drawn) == 1 and drawn[0] in self.fragments:
+                    self.updates += 1
+                else:
+                    self.finished.set()
 
     def _see(self, delta: Delta) -> None:
         element = delta.new_element
         if element.HasField("button") and (name := re.search(r"mlp\.(\w+)$", element.button.id)):
             self.buttons[name[1]] = element.button.id, delta.fragment_id
+        step = re.search(r"Step \(of [\d,]+\)\W+([\d,]+)", str(element)) if element.HasField("bidi_component") else None
+        if step and int(step[1].replace(",", "")) > 0:
+            self.moved.set()
         if element.HasField("exception"):
             self.errors.append(element.exception.message)
 
@@ -142,33 +174,80 @@ async def run_class(server: Server, n_visitors: int, seconds: float) -> tuple[li
     return visitors, memory
 
 
-def print_figures(visitors: list[Visitor], memory: list[float], steps: dict[str, int]) -> None:
-    """Latency of clicks, fairness, memory and errors; ``steps`` are those of each run."""
+async def run_storm(server: Server, n_visitors: int, seconds: float = 5.0) -> list[Visitor]:
+    """All visitors open the page and press Start within some seconds."""
+    visitors, everybody = [Visitor(server.url) for _ in range(n_visitors)], asyncio.Barrier(n_visitors)
+    delays = [seconds * i / n_visitors for i in range(n_visitors)]
+    await asyncio.gather(*(one.start(delay, everybody) for one, delay in zip(visitors, delays, strict=True)))
+    return visitors
+
+
+def class_rows(visitors: list[Visitor], memory: list[float], steps: dict[str, int]) -> list[Row]:
+    """Latency of clicks, fairness, updates, memory and errors; ``steps`` are those of each run."""
     speeds = sorted(steps[parse_qs(visitor.query)["run"][0]] / visitor.training_seconds for visitor in visitors)
-    clicks = sorted(1000 * click for visitor in visitors for click in visitor.clicks)
-    errors = [error for visitor in visitors for error in visitor.errors]
-    updates = sum(visitor.updates for visitor in visitors)
-    print(f"{len(visitors)} visitors, {len(steps)} runs, {updates:,} updates, {len(errors)} errors")
-    print(f"click: median {statistics.median(clicks):.0f} ms, p95 {clicks[int(len(clicks) * 0.95)]:.0f} ms")
-    print(f"steps per second: slowest {speeds[0]:.0f}, fastest {speeds[-1]:.0f}, ratio {speeds[0] / speeds[-1]:.2f}")
-    print("server memory, MB: " + " ".join(f"{value:.0f}" for value in memory[:: max(1, len(memory) // 12)]))
-    for error in errors[:5]:
+    clicks = [1000 * click for visitor in visitors for click in visitor.clicks]
+    updates = [visitor.updates / visitor.training_seconds for visitor in visitors]
+    settled = memory[len(memory) // 3 :]  # by then everybody has a run
+    return [
+        Row("class: click, median", statistics.median(clicks), None, "ms"),
+        Row("class: click, 95 % below", statistics.quantiles(clicks, n=20)[-1], 120, "ms", at_least=False),
+        Row("class: slowest run against the fastest", speeds[0] / speeds[-1], 0.85),
+        Row("class: updates per second of a visitor, median", statistics.median(updates), 0.95),
+        Row("class: memory of the server, largest", max(memory), 450, "MB", at_least=False),
+        Row("class: memory at the end against the first third", settled[-1] / settled[0], 1.05, at_least=False),
+        Row("class: errors", sum(len(visitor.errors) for visitor in visitors), 0, at_least=False),
+    ]
+
+
+def storm_rows(visitors: list[Visitor]) -> list[Row]:
+    """How long visitors waited for their numbers to move, and errors."""
+    waited = [visitor.waited for visitor in visitors]
+    return [
+        Row("storm: from Start to moving numbers, median", statistics.median(waited), None, "s"),
+        Row("storm: from Start to moving numbers, slowest", max(waited), 6, "s", at_least=False),
+        Row("storm: errors", sum(len(visitor.errors) for visitor in visitors), 0, at_least=False),
+    ]
+
+
+@contextmanager
+def warm_server() -> Iterator[Server]:
+    """A server whose workers are warm; gone afterwards."""
+    server = Server(Path(tempfile.mkdtemp()))
+    try:
+        time.sleep(15)
+        yield server
+    finally:
+        server.stop()
+
+
+def measure_class(n_visitors: int = 30, seconds: float = 120.0) -> list[Row]:
+    """A class of some minutes."""
+    with warm_server() as server:
+        visitors, memory = asyncio.run(run_class(server, n_visitors, seconds))
+    headers = Store(server.folder / "runs").headers()
+    for error in [error for visitor in visitors for error in visitor.errors][:5]:
         print("error:", error)
+    return class_rows(visitors, memory, {header.id: header.step for header in headers})
+
+
+def measure_storm(n_visitors: int = 30) -> list[Row]:
+    """A start storm."""
+    with warm_server() as server:
+        return storm_rows(asyncio.run(run_storm(server, n_visitors)))
+
+
+def measure(rounds: int) -> list[Row]:
+    """A class of two minutes and a storm for each round; the medians."""
+    return medians([measure_class() + measure_storm() for _ in range(rounds)])
 
 
 @click.command()
 @click.option("--visitors", "n_visitors", default=30, show_default=True)
 @click.option("--seconds", default=120.0, show_default=True)
-def main(n_visitors: int, seconds: float) -> None:
-    """Run a class, then print the figures."""
-    folder = Path(tempfile.mkdtemp())
-    server = Server(folder)
-    try:
-        time.sleep(15)  # the workers are warm
-        visitors, memory = asyncio.run(run_class(server, n_visitors, seconds))
-    finally:
-        server.stop()
-    print_figures(visitors, memory, {header.id: header.step for header in Store(folder / "runs").headers()})
+@click.option("--storm", is_flag=True, help="All visitors press Start within five seconds.")
+def main(n_visitors: int, seconds: float, storm: bool) -> None:
+    """Run a class or a storm, then print the table."""
+    print(table(measure_storm(n_visitors) if storm else measure_class(n_visitors, seconds)))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python -m benchmarks.counting [--text FILE]
 
-The shortest of seven rounds counts. The slider is moved in a browser, on a server of its own.
+The shortest round counts. The slider is moved in a browser, on a server of its own.
 """
 
 import statistics
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.turns import take_turns
+from benchmarks.turns import Row, table, take_turns
 from benchmarks.visitor import visitor
 from lmcore.data import corpora, sources
 from lmcore.data.corpora import CorpusConfig
@@ -48,24 +48,35 @@ def slider_seconds(moves: int = 9) -> list[float]:
     return taken
 
 
-@click.command()
-@click.option("--text", help="A text file to count.")
-def main(text: str | None) -> None:
-    """Print the seconds that each takes."""
+def measure(rounds: int, text: str | None = None) -> list[Row]:
+    """Seconds of each; of the loops, the shortest round."""
     corpus = corpora.from_text(long_text(text), config=CorpusConfig(units="running"))
     V = len(corpus.vocabulary)
     settings = {"family": "neural-bigram", "learning_rate": 50, "full_batch": True}
     trainer = make_trainer(run_config_from_settings(settings))
+    counting = f"counting {len(corpus.stream):,} characters of {V}"
     loops = {
-        f"counting {len(corpus.stream):,} characters of {V}": (
-            lambda: bigram_counts(corpus.stream, V, corpus.is_documents)
-        ),
+        counting: lambda: bigram_counts(corpus.stream, V, corpus.is_documents),
         "1,000 full-batch steps of the neural bigram": lambda: trainer.train(1000),
     }
-    for name, seconds in take_turns(loops, rounds=7).items():
-        print(f"{name}: {min(seconds):.3f} s")
+    seconds = take_turns(loops, rounds)
+    rows = [
+        Row(name, min(seconds[name]), goal, "s", at_least=False) for name, goal in zip(loops, (0.2, 1.0), strict=True)
+    ]
     moves = slider_seconds()
-    print(f"smoothing slider to the new heatmap: median {statistics.median(moves):.3f} s, worst {max(moves):.3f} s")
+    return [
+        *rows,
+        Row("smoothing slider to the new heatmap, median", statistics.median(moves), 0.3, "s", at_least=False),
+        Row("smoothing slider to the new heatmap, slowest", max(moves), None, "s"),
+    ]
+
+
+@click.command()
+@click.option("--text", help="A text file to count.")
+@click.option("--rounds", default=7, show_default=True)
+def main(text: str | None, rounds: int) -> None:
+    """Print the table."""
+    print(table(measure(rounds, text)))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import time
 
 import click
 
+from benchmarks.turns import Row, table
 from benchmarks.visitor import visitor
 from tests.browser.visitor import Visitor
 
@@ -33,24 +34,31 @@ def speed(tab: Visitor, address: str, seconds: float, is_open: bool) -> tuple[fl
     return (tab.step - first) / elapsed, redraws / elapsed
 
 
-@click.command()
-@click.option("--rounds", default=4, show_default=True)
-@click.option("--seconds", default=10.0, show_default=True, help="Length of each measurement.")
-def main(rounds: int, seconds: float) -> None:
-    """Print both speeds of every round, and the median ratio."""
+def measure(rounds: int, seconds: float = 10.0) -> list[Row]:
+    """The median ratio of the two speeds, and how often the page was drawn."""
+    ratios, frames = [], []
     with visitor() as tab:
         tab.open("/mlp?mlp_steps=10000000")
         tab.button("mlp.go").click()
         tab.wait_for_step(100)
-        address, ratios = tab.page.url, []
+        address = tab.page.url
         for _ in range(rounds):
             with_page, redraws = speed(tab, address, seconds, is_open=True)
             without, _ = speed(tab, address, seconds, is_open=False)
             ratios.append(with_page / without)
-            print(
-                f"with the page {with_page:7,.0f} steps/s ({redraws:.1f} redraws/s)   without {without:7,.0f} steps/s"
-            )
-        print(f"median ratio {statistics.median(ratios):.2f}")
+            frames.append(redraws)
+    return [
+        Row("one visitor: speed with the page open against without it", statistics.median(ratios), 0.95),
+        Row("one visitor: redraws per second", statistics.median(frames), 3.5),
+    ]
+
+
+@click.command()
+@click.option("--rounds", default=4, show_default=True)
+@click.option("--seconds", default=10.0, show_default=True, help="Length of each measurement.")
+def main(rounds: int, seconds: float) -> None:
+    """Print the table."""
+    print(table(measure(rounds, seconds)))
 
 
 if __name__ == "__main__":

@@ -13,10 +13,11 @@ def entries() -> dict[str, str]:
     return {term: paragraph.strip() for term, paragraph in (section.split("\n", 1) for section in sections)}
 
 
-def terms_in(text: str) -> list[str]:
+@functools.lru_cache(1000)
+def terms_in(text: str) -> tuple[str, ...]:
     """The terms that a text uses, in the order of the text; a longer term counts instead of those it contains."""
     longest_first = sorted(entries(), key=len, reverse=True)
     pattern = "|".join(re.escape(term) for term in longest_first)
     by_lower_case = {term.lower(): term for term in longest_first}
     found = re.findall(rf"(?<![\w-])({pattern})s?(?![\w-])", text, flags=re.IGNORECASE)
-    return list(dict.fromkeys(by_lower_case[match.lower()] for match in found))
+    return tuple(dict.fromkeys(by_lower_case[match.lower()] for match in found))

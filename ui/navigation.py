@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from lmcore.data.datasets import IMAGES
-from lmcore.training.config import BaseRunConfig
+if TYPE_CHECKING:
+    from lmcore.training.config import BaseRunConfig
 
 PAGES = Path(__file__).parent.parent / "pages"
 CURRENT, VISIT = "navigation.page", "navigation.visit"  # keys in the session state
@@ -30,8 +30,15 @@ class Page(NamedTuple):
         """The script that composes the page."""
         return PAGES / self.folder / "page.py"
 
-    def shows(self, config: BaseRunConfig) -> bool:
+    @property
+    def heading(self) -> str:
+        """The heading of the page."""
+        return "Glassbox" if self == HOME else self.title
+
+    def shows(self, config: "BaseRunConfig") -> bool:
         """Whether the page shows a run; classifiers of images have a page of their own."""
+        from lmcore.data.datasets import IMAGES  # takes a while to import; the menu does without
+
         return config.family in self.families and (config.data_name in IMAGES) == (self.folder == IMAGE_PAGE)
 
 
@@ -104,7 +111,7 @@ def with_prefix(prefix: str) -> Page:
     return next(page for page in ALL if page.prefix == prefix)
 
 
-def page_of(config: BaseRunConfig) -> Page | None:
+def page_of(config: "BaseRunConfig") -> Page | None:
     """The page that a run belongs to: the first in the menu that shows it. None if there is none."""
     return next((page for page in ALL if page.shows(config)), None)
 

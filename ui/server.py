@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import plotly
 import streamlit as st
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.proto.NewSession_pb2 import CustomThemeConfig
 from streamlit.runtime import app_session
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 PLOTLY_PATH = "/glassbox/plotly.min.js"
 DEFAULT_PAGE_PATH = "/home"  # where the default page, which Streamlit serves only at /, is looked for too
 _PLOTLY_FILE = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+SECONDS_FOR_FIRST_VISIT = 3.0  # in which a visitor who waits for the server comes before it warms up
+SECONDS_FOR_FIRST_PAGE = 10.0  # in which this visitor's browser draws the home page
+_is_needed, _is_visited = threading.Event(), threading.Event()
 _making = threading.Lock()
 
 
@@ -45,8 +49,36 @@ def engine() -> "Engine":
         return _make_engine()
 
 
+def warm_up() -> None:
+    """Lets the server warm up. Call it when a page has been drawn."""
+    _is_needed.set()
+
+
+class FirstVisit:
+    """ASGI middleware that puts off the warm-up while the first visitor waits for the home page, which needs none.
+
+    Any other page needs it, and its visitor waits the less the sooner it begins.
+
+    Args:
+        app: what answers the requests.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request or websocket."""
+        if scope["type"] == "http" and "text/html" in HTTPConnection(scope).headers.get("accept", ""):
+            _is_visited.set()
+            if scope["path"] != f"{_base}/":
+                warm_up()
+        await self.app(scope, receive, send)
+
+
 def _warm_up() -> None:
     """Starts the workers, imports what pages need, and exempts all of it from garbage collection."""
+    if not _is_needed.wait(SECONDS_FOR_FIRST_VISIT) and _is_visited.is_set():
+        _is_needed.wait(SECONDS_FOR_FIRST_PAGE)
     start_fork_server()  # first, so that it loads torch while this process does
     engine().warm()
     for module in ("lmcore.figures", "lmcore.inspection.ngrams"):
@@ -76,7 +108,7 @@ def _read_theme_once() -> None:
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
-    """Warms up in the background when the server starts, and saves all runs when it stops."""
+    """Warms up in the background, and saves all runs when the server stops."""
     _read_theme_once()
     print(announcement.announcement(), flush=True)
     threading.Thread(target=_warm_up, daemon=True).start()
@@ -95,4 +127,4 @@ async def _default_page(request: Request) -> Response:
 
 _base = announcement.base_path()
 routes = [Route(_base + PLOTLY_PATH, _plotly), Route(_base + DEFAULT_PAGE_PATH, _default_page)]
-middleware = [Middleware(gate.Gate)]
+middleware = [Middleware(gate.Gate), Middleware(FirstVisit)]

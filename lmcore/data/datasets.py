@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import datasets as sklearn_datasets
-from sklearn.model_selection import train_test_split
 
 from lmcore.cache import cached
 from lmcore.config import Config, Field
@@ -179,19 +177,19 @@ def _toy(config: DataConfig) -> _Labeled:
 
 
 def _random_examples(config: DataConfig) -> tuple[Floats, Ids]:
+    from sklearn.datasets import make_blobs, make_circles, make_moons  # takes a second: only where data are made
+
     n, seed = config.examples, config.seed
     match config.source:
         case "clouds":
             return _clouds(config)
         case "blobs":
             side = 3.0 * config.separation
-            X, y = sklearn_datasets.make_blobs(
-                n, config.features, centers=config.classes, center_box=(-side, side), random_state=seed
-            )
+            X, y = make_blobs(n, config.features, centers=config.classes, center_box=(-side, side), random_state=seed)
         case "moons":
-            X, y = sklearn_datasets.make_moons(n, noise=config.noise, random_state=seed)
+            X, y = make_moons(n, noise=config.noise, random_state=seed)
         case "circles":
-            X, y = sklearn_datasets.make_circles(n, noise=config.noise, factor=0.4, random_state=seed)
+            X, y = make_circles(n, noise=config.noise, factor=0.4, random_state=seed)
         case _:
             return np.zeros((0, 2)), np.zeros(0, np.int64)
     return X, y.astype(np.int64)
@@ -203,7 +201,9 @@ def _clouds(config: DataConfig) -> tuple[Floats, Ids]:
             f"Clouds with {config.features} features can have at most {2**config.features} classes, "
             f"not {config.classes}. Choose more features, fewer classes, or blobs."
         )
-    X, y = sklearn_datasets.make_classification(
+    from sklearn.datasets import make_classification
+
+    X, y = make_classification(
         config.examples,
         config.features,
         n_informative=config.features,
@@ -246,7 +246,9 @@ def _table(config: DataConfig, table: tables.Table) -> _Labeled:
 
 
 def _digits(config: DataConfig) -> _Labeled:
-    X, y = sklearn_datasets.load_digits(return_X_y=True)
+    from sklearn.datasets import load_digits
+
+    X, y = load_digits(return_X_y=True)
     rows = _subsample(len(X), config)
     classes = tuple(str(digit) for digit in range(10))
     return _images("Handwritten digits", X[rows] / 16, y[rows], classes, (8, 8, 1))
@@ -278,6 +280,8 @@ def _subsample(available: int, config: DataConfig) -> Ids:
 
 def _split(config: DataConfig, data: _Labeled) -> Dataset:
     """Split at random and normalize. Points entered by hand join the training split; alone, they are test as well."""
+    from sklearn.model_selection import train_test_split
+
     X_points, y_points = _points(config, data.X.shape[1])
     if len(data.X):
         # the test split first, so that it does not depend on dev_share; then dev from the end of the rest

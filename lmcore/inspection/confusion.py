@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from lmcore.data.corpora import Split
 from lmcore.data.datasets import Dataset
@@ -31,6 +30,8 @@ class Confusion:
 
 def confusion(model: Classifier, data: Dataset, split: Split) -> Confusion:
     """The confusion matrix on a split."""
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support  # takes a second
+
     X, y = data.split(split)
     predictions = class_probabilities(model, X).argmax(1)
     labels = np.arange(len(data.classes))

@@ -11,10 +11,6 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import leaves_list, linkage
-from scipy.spatial.distance import squareform
-from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE
 
 from lmcore.errors import UserError
 from lmcore.training.history import Snapshot
@@ -89,6 +85,8 @@ def embedding_map(
 
 
 def _tsne(embedding: NDArray[np.float64], dimensions: int) -> NDArray[np.float64]:
+    from sklearn.manifold import TSNE  # takes a second
+
     perplexity = min(10.0, (len(embedding) - 1) / 3)
     tsne = TSNE(dimensions, perplexity=perplexity, init="pca", random_state=0)
     points: NDArray[np.float64] = tsne.fit_transform(embedding)
@@ -96,6 +94,8 @@ def _tsne(embedding: NDArray[np.float64], dimensions: int) -> NDArray[np.float64
 
 
 def _pca(frames: Sequence[NDArray[np.float64]], dimensions: int) -> tuple[NDArray[np.float64], list[str]]:
+    from sklearn.decomposition import PCA  # takes a second
+
     pca = PCA(dimensions).fit(frames[-1])
     shares = pca.explained_variance_ratio_
     titles = [f"Principal component {i + 1} ({share:.0%} of the variance)" for i, share in enumerate(shares)]
@@ -140,6 +140,9 @@ def cosine_similarity(embedding: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def cluster_order(cosines: NDArray[np.float64]) -> NDArray[np.int64]:
     """An order in which similar characters are adjacent, by average linkage of 1 - cosine: (M, M) to (M,)."""
+    from scipy.cluster.hierarchy import leaves_list, linkage
+    from scipy.spatial.distance import squareform
+
     if len(cosines) < 3:
         return np.arange(len(cosines))
     distances = 1.0 - cosines

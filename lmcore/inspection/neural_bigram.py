@@ -10,7 +10,6 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 from lmcore.data.corpora import Corpus
 from lmcore.errors import UserError
@@ -271,6 +270,8 @@ def equivalent_penalty(counts: Counts, smoothing: float) -> float:
     Raises:
         UserError: if the vocabulary is too large.
     """
+    from scipy.optimize import minimize_scalar
+
     smoothed = normalize(counts, smoothing)
     last: Matrix | None = None  # each search starts where the last one ended
 

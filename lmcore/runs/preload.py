@@ -1,5 +1,7 @@
 """Imported once, by the process that workers are forked from: what they need, and the text that pages open with."""
 
+from sklearn import datasets, metrics, model_selection  # noqa: F401
+
 import lmcore.inspection.confusion
 import lmcore.inspection.ngrams
 import lmcore.runs.worker  # noqa: F401

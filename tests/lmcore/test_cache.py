@@ -48,6 +48,14 @@ def test_a_result_is_computed_once() -> None:
     assert zeros.__name__ == "zeros"
 
 
+def test_a_cache_says_whether_it_has_a_result() -> None:
+    assert not zeros.is_cached(100)
+    zeros(100)
+    assert zeros.is_cached(100)
+    assert not zeros.is_cached(101)
+    assert calls == [100]
+
+
 def test_the_least_recently_used_result_goes_first() -> None:
     zeros(4000, "a")
     zeros(4000, "b")

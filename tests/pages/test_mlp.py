@@ -13,6 +13,7 @@ from lmcore.runs.run import Status
 from lmcore.runs.view import RunView
 from tests.pages.app_testing import figure, finish, keys, number, parts, plain, trace_names, unfold, values, visit
 from tests.waiting import until
+from ui import explain
 
 
 @pytest.fixture
@@ -89,6 +90,22 @@ def test_a_folded_form_has_widgets_while_it_is_open_or_differs_from_its_defaults
     app.run()
     assert folded & keys(app) == {"mlp_clip"}
     assert app.selectbox(key="mlp_clip").value == "norm"
+
+
+def test_pause_resume_and_one_step_draw_only_the_buttons_and_the_pictures(
+    page: AppTest, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    press(page, "go")
+    until(lambda: run_of(page, engine).step > 0)
+    whole: list[str] = []
+    monkeypatch.setattr(explain, "read", whole.append)  # the expander at the end of the page asks for it
+    page.session_state["explain"] = True
+    press(page, "go")
+    until(lambda: run_of(page, engine).status == Status.PAUSED)
+    press(page, "step")
+    until(lambda: run_of(page, engine).status == Status.PAUSED)
+    press(page, "go")
+    assert whole == []
 
 
 def test_the_initialization_is_kept_while_a_run_hides_its_widgets(page: AppTest, engine: Engine) -> None:

@@ -16,11 +16,11 @@ def test_every_entry_is_one_paragraph_in_alphabetical_order() -> None:
 
 
 def test_terms_are_found_as_words_in_any_case_and_number() -> None:
-    assert glossary.terms_in("Gradient clipping of all embeddings; no gradients. Natural units.") == [
+    assert glossary.terms_in("Gradient clipping of all embeddings; no gradients. Natural units.") == (
         "gradient clipping",
         "embedding",
         "gradient",
-    ]
+    )
 
 
 def test_the_numbers_of_the_glossary() -> None:

@@ -20,27 +20,6 @@ ARRIVED = "lesson.arrived"  # key in the session state: the position whose page 
 _component = component(__file__, '<div class="lesson-pointer"></div>')
 
 
-def show(here: Page) -> None:
-    """Sets up the step of the visitor's lesson, if there is one, and draws the panel. Call it before the page runs.
-
-    Args:
-        here: the page that is about to be drawn.
-    """
-    place = st.container()  # at every run, because the elements after it would be remounted if it went missing
-    moved = positions.take_move()
-    if moved is None:
-        positions.follow_address()
-    position = positions.current()
-    if position is not None:
-        with place:
-            try:
-                _play(here, position, library.find(position.name), moved)
-            except UserError as error:
-                positions.put(None)
-                errors.show(error, st.warning)
-    positions.write()
-
-
 def start(name: str) -> None:
     """Begins a lesson; for callbacks."""
     progress.forget(name)
@@ -48,6 +27,21 @@ def start(name: str) -> None:
 
 
 # ---------------------------------------------------------------- setting up
+
+
+def show(here: Page, position: Position, moved: Move | None) -> None:
+    """Sets up a step of a lesson and draws the panel. Call it before the page runs.
+
+    Args:
+        here: the page that is about to be drawn.
+        position: the step.
+        moved: what has to be set up.
+    """
+    try:
+        _play(here, position, library.find(position.name), moved)
+    except UserError as error:
+        positions.put(None)
+        errors.show(error, st.warning)
 
 
 def _play(here: Page, position: Position, found: Found, moved: Move | None) -> None:

@@ -1,13 +1,11 @@
 """The controls of a run: Start, Pause, One step, Reset, and the settings that may change while it trains."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
-from streamlit.runtime.scriptrunner import RerunException
 
 from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
@@ -15,7 +13,7 @@ from lmcore.runs.run import Status
 from lmcore.runs.view import RunView
 from lmcore.training.history import Change
 from ui import errors, forms, gate, given
-from ui.run import attach
+from ui.run import attach, requests
 from ui.server import engine
 
 STATUS_LABELS = {
@@ -28,7 +26,6 @@ STATUS_LABELS = {
 }
 
 Command = Literal["start", "resume", "pause", "step", "reset"]
-REQUESTED, _CURRENT = "controls.requested", "controls.current"  # keys in the session state
 
 
 # ---------------------------------------------------------------- buttons
@@ -124,7 +121,7 @@ def perform(page: str, command: Command, **until: Any) -> None:
         elif run_id is not None:
             engine().resume(run_id, **options)
         else:
-            st.session_state[REQUESTED] = _Request(page, options)
+            requests.put(page, options=options)
     except UserError as error:
         set_error(page, str(error))
     if command == "reset":
@@ -139,39 +136,12 @@ def start_and_show(page: str, **train: Any) -> None:
         train: training settings of the run that differ from those on the page.
     """
     if is_first_delivery(page):
-        st.session_state[REQUESTED] = _Request(page, train=train)
-
-
-@dataclass(frozen=True)
-class _Request:
-    """A run to start as soon as the page has read its widgets.
-
-    A callback knows only the settings that the page had when it was drawn last. Somebody who types a setting and clicks
-    Start at once expects the new one.
-    """
-
-    page: str  # prefix of its widget keys
-    options: Mapping[str, Any] = field(default_factory=dict)  # of `Engine.start`
-    train: Mapping[str, Any] = field(default_factory=dict)
-
-
-@contextmanager
-def requests_expire() -> Iterator[None]:
-    """Around each full run of a page: if it stops before its buttons are drawn, what they requested never starts.
-
-    Only a run that is interrupted by the next one hands its request on.
-    """
-    st.session_state[_CURRENT] = st.session_state.pop(REQUESTED, None)
-    try:
-        yield
-    except RerunException:
-        st.session_state[REQUESTED] = st.session_state.get(_CURRENT)
-        raise
+        requests.put(page, train=train)
 
 
 def _start_if_requested(page: str, config: AnyRunConfig, planned: Sequence[Change]) -> None:
-    request: _Request | None = st.session_state.pop(_CURRENT, None)
-    if request is None or request.page != page:
+    request = requests.take(page)
+    if request is None:
         return
     try:
         config = config.model_copy(update={"train": config.train.updated(**request.train)})

@@ -26,6 +26,8 @@ from ui.run import attach, controls
 from ui.run.time_slider import is_playing, time_slider, untrained_snapshot
 from ui.server import engine
 
+OFTEN, SELDOM = 0.25, 1.0  # seconds between two updates while few runs train, and while many do
+FEW, MANY = 4, 6  # runs up to which a page begins to update often, and beyond which it stops doing so
 SECONDS_PER_FRAME = 0.5  # while the snapshots are played
 MAX_TEXTS = 3  # samples per snapshot that are texts; more than these are words
 
@@ -98,24 +100,28 @@ def _pictures(panel: _Panel, run_id: str | None) -> None:
             log_axes = st.pills("Logarithmic axes", ["steps", "loss"], selection_mode="multi", key=f"{panel.page}.log")
         shown = time_slider(panel.page, view, view.snapshots if view else (), panel.play)
     active = view is not None and view.status.is_active
-    interval = (0.25 if engine().n_active <= 4 else 1.0) if active else None
-    st.fragment(_live, run_every=interval)(panel, run_id, active, shown, log_axes)
+    interval = (OFTEN if engine().n_active <= FEW else SELDOM) if active else None
+    st.fragment(_live, run_every=interval)(panel, run_id, interval, shown, log_axes)
 
 
 @errors.told()
-def _live(panel: _Panel, run_id: str | None, was_active: bool, shown: Snapshot | None, log_axes: list[str]) -> None:
+def _live(
+    panel: _Panel, run_id: str | None, interval: float | None, shown: Snapshot | None, log_axes: list[str]
+) -> None:
     """What changes while the run trains."""
     view = attach.current_view(run_id)
     config, page = view.config if view else panel.config, panel.page
     if view is not None:
-        if was_active and not view.status.is_active:
+        if interval is not None and not view.status.is_active:
             st.rerun()  # once, when the run stops: the buttons change and polling ends
+        if interval == OFTEN and engine().n_active > MANY:
+            st.rerun()  # once, when many others have started theirs meanwhile
         for text in filter(None, (view.message, view.warning)):
             errors.show(text, st.error if view.status == Status.FAILED else st.warning)
         panel = replace(panel, config=config, data=load.data_of(config))
     # Until its first slice is back, a run looks like the untrained model, so that nothing flickers.
     snapshots = view.snapshots if view and view.snapshots else (untrained_snapshot(config),)
-    shown = snapshots[-1] if shown is None or was_active else shown
+    shown = snapshots[-1] if shown is None or interval is not None else shown
     parts: list[Numbers | Chart | Text] = [_numbers(panel, view, snapshots[-1])]
     if panel.language_model:
         chart = loss_chart(panel.data, view, snapshots, tuple(log_axes))

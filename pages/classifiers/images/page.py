@@ -29,7 +29,6 @@ MODEL_DEFAULTS = {"mlp-classifier": {"initialization": "0.01"}, "softmax-regress
 TRAIN = ["learning_rate", "descent", "batch_size", "steps", "evaluate_every", "seed"]
 DEFAULTS = {"steps": 20_000, "learning_rate": 0.05, "evaluate_every": 500}
 
-st.title("Images")
 st.write("Press **Start** and watch the weights turn from noise into strokes; then draw a digit of your own.")
 
 parts: attach.Parts = {"data": DataConfig, "model": tuple(MODELS.values()), "train": ClassifierTrainConfig}

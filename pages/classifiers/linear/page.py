@@ -22,7 +22,6 @@ MODELS: dict[str, type[SoftmaxConfig] | type[LogisticConfig]] = {
 TRAIN = ["descent", "batch_size", "learning_rate", "steps", "evaluate_every", "seed"]
 DEFAULTS = {"steps": 100_000, "learning_rate": 0.0005, "evaluate_every": 500}  # slow enough to watch
 
-st.title("Linear")
 st.write("Press **Start** and watch the boundary turn until it separates the classes; a ring marks each mistake.")
 
 parts: attach.Parts = {"data": DataConfig, "model": tuple(MODELS.values()), "train": ClassifierTrainConfig}

@@ -11,7 +11,6 @@ from ui.explain import explain
 from ui.show_code import show_code
 from ui.tabs import draw_tabs
 
-st.title("Bigram")
 st.write("Look for the bright cells: all a bigram model knows is **how often one character follows another**.")
 
 _, corpus = pick_corpus()

@@ -18,7 +18,6 @@ TRAIN = ["learning_rate", "steps", "full_batch", "batch_size"]
 MORE = ["l2", "l2_reduction", "seed", "evaluate_every", "minutes"]
 DEFAULTS = {"learning_rate": 50.0, "steps": 3000, "full_batch": True, "evaluate_every": 500}
 
-st.title("Neural bigram")
 st.write("Press **Start** and watch gradient descent arrive at the same probabilities and the same loss as counting.")
 
 view = attach.shown_run(PAGE, {"train": TrainConfig})

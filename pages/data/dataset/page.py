@@ -13,7 +13,6 @@ from ui.show_code import show_code
 
 MAX_SHOWN = 1000  # characters of the vocabulary
 
-st.title("Dataset")
 st.write("A model never sees text, only windows of indices: notice how **few characters** each prediction is based on.")
 
 

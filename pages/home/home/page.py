@@ -2,9 +2,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.home.home import course, ladder, lessons, start
+from pages.home.home import course, start
 
-st.title("Glassbox")
 st.write(
     "Train small language models live in your browser, and look inside them while they learn. From counting letters to "
     "an LSTM, you can see every weight, every gradient and every sample, at every step."
@@ -14,8 +13,16 @@ st.html(Path(__file__).with_suffix(".css"))
 start.link()
 runs = st.container()  # filled last: the server may still be starting
 course.path()
-lessons.cards()
-ladder.picture()
-course.beside_the_path()
-with runs:
-    start.latest_runs()
+
+
+def what_needs_the_models() -> None:
+    from pages.home.home import ladder, lessons  # takes seconds after a start of the server
+
+    lessons.cards()
+    ladder.picture()
+    course.beside_the_path()
+    with runs:
+        start.latest_runs()
+
+
+what_needs_the_models()

@@ -2,9 +2,7 @@
 
 import streamlit as st
 
-from lmcore.runs.filtering import display_names
 from ui import forms, navigation
-from ui.run import attach
 
 SETTINGS = {"mlp_steps": "20000"}  # of the first model: half a minute of training
 MAX_RUNS = 3
@@ -27,6 +25,9 @@ def link() -> None:
 
 def latest_runs() -> None:
     """Links to the visitor's latest runs."""
+    from lmcore.runs.filtering import display_names  # takes seconds after a start of the server
+    from ui.run import attach
+
     headers = attach.visible_runs()
     names = display_names(headers)
     runs = [(header, page) for header in headers if (page := navigation.page_of(header.config))][:MAX_RUNS]

@@ -17,7 +17,6 @@ PAGE = "act"
 MODEL = ["hidden_layers", "hidden", "activation", "batch_norm", "hidden_scheme", "hidden_bias_scale", "output_scale"]
 TRAIN = ["learning_rate", "optimizer", "batch_size", "steps", "seed"]
 
-st.title("Activations & gradients")
 st.write("Choose a **preset** and press **Start**: does every layer keep its spread, and do updates stay near 10⁻³?")
 
 view = attach.shown_run(PAGE, {"model": MLPConfig, "train": TrainConfig}, like=("mlp", "wave"))

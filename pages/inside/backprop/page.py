@@ -10,7 +10,6 @@ from ui.explain import explain
 from ui.show_code import show_code
 from ui.tabs import draw_tabs
 
-st.title("Backprop")
 st.write("Walk **backward** from the loss: every gradient follows from the ones after it, and has its tensor's shape.")
 
 corpus_config, corpus = pick_corpus()

@@ -8,7 +8,6 @@ from ui.explain import explain
 from ui.show_code import show_code
 from ui.tabs import draw_tabs
 
-st.title("BatchNorm")
 st.write(
     "Drag **one example** and watch all others move: in training, the examples of a batch are normalized together."
 )

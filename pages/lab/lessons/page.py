@@ -5,7 +5,6 @@ from pages.lab.lessons import choice, presenter
 from ui.explain import explain
 from ui.show_code import show_code
 
-st.title("Lessons")
 st.write("A lesson leads through the pages, step by step. It asks **before** it shows: what do you expect?")
 
 if token := st.query_params.get(presenter.TOKEN):

@@ -8,7 +8,6 @@ from ui.show_code import show_code
 
 PAGE = "recipes"
 
-st.title("Recipes")
 st.write("Press **Start** to repeat a published experiment. Which of its numbers do you **reproduce**?")
 
 view = picker.shown_run(PAGE)

@@ -53,7 +53,6 @@ def runs_and_tabs(was_active: bool) -> None:
         st.rerun()  # once, when a run begins or the last one ends, so that polling starts or stops
 
 
-st.title("Runs")
 st.write("Select **two runs** in the table: where do their losses diverge, and which setting makes the difference?")
 
 active = any(header.status.is_active for header in attach.visible_runs())

@@ -12,7 +12,6 @@ from ui.tabs import draw_tabs
 PAGE = "sample"
 SETTINGS = ["count", "length", "temperature", "top_k", "top_p", "seed", "prefix"]
 
-st.title("Sample")
 st.write("The darker a character, the more it **surprised** its model. Click one to see how it was **drawn**.")
 
 corpus_config, corpus = pick_corpus()

@@ -15,7 +15,6 @@ PAGE = "emb"
 MODEL = ["embedding", "context", "hidden"]
 TRAIN = ["learning_rate", "steps", "batch_size", "seed"]
 
-st.title("Embeddings")
 st.write(
     "Press **Start** and watch the **vowels** move away from the consonants; once the run stops, replay it from step 0."
 )

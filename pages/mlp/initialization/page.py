@@ -19,7 +19,6 @@ TRAIN = ["learning_rate", "batch_size", "steps", "seed"]
 CUSTOM = "custom"
 DIRECT = {False: "without direct connections", True: "with direct connections"}
 
-st.title("Initialization")
 st.write(
     "An untrained model should cost about **ln V**: look for confidently wrong predictions and for saturated units."
 )

@@ -14,7 +14,6 @@ PAGE = "lr"
 MODEL = ["context", "embedding", "hidden", "hidden_layers"]
 TRAIN = ["optimizer", "batch_size", "seed", "steps"]
 
-st.title("Learning rate")
 st.write(
     "The learning rate grows at every step: the loss falls, flattens, then **diverges**. Five rules each suggest a "
     "rate, and a race compares them."

@@ -21,7 +21,6 @@ MORE = {
     "More settings": ["one_batch", "evaluate_every", "minutes"],
 }
 
-st.title("MLP")
 st.write("Press **Start** and watch the loss fall below the dashed line of guessing, while noise turns into names.")
 
 view = attach.shown_run(PAGE, {"model": MLPConfig, "train": TrainConfig})

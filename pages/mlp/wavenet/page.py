@@ -15,7 +15,6 @@ PAGE = "wave"
 MODEL = ["context", "embedding", "hidden", "batch_norm", "norm_axes", "output_scale"]
 TRAIN = ["steps", "batch_size", "learning_rate", "schedule", "optimizer", "seed"]
 
-st.title("WaveNet")
 st.write(
     "Neighboring characters are merged **two at a time**, level by level: click a node to see its receptive field, "
     "then press **Start**."

@@ -27,7 +27,6 @@ DEFAULTS = dict(families.find("recurrent").train_defaults) | {
     "evaluate_every": 500,
 }
 
-st.title("GRU & LSTM")
 st.write(
     "Press **Start**, then race a plain RNN, a **GRU** and an **LSTM**: the longer the memory, the better the text."
 )

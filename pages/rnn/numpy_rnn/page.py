@@ -19,7 +19,6 @@ TRAIN = ["learning_rate", "steps"]
 MORE = {"Schedule and clipping": ["schedule", "clip", "clip_threshold"], "More settings": ["evaluate_every", "seed"]}
 DEFAULTS = dict(families.find("rnn").train_defaults)
 
-st.title("RNN from scratch")
 st.write("Press **Start** on running text: noise turns into words, then into quotes and lines of the right length.")
 
 view = attach.shown_run(PAGE, {"model": RNNConfig, "train": TrainConfig})
