@@ -35,17 +35,16 @@ def table(rows: Iterable[Row]) -> str:
     return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
 
 
-<<<<<<< HEAD
 def print_rows(rows: Iterable[Row]) -> None:
     """Print each row as soon as it is measured."""
     for row in rows:
         name, value, goal, verdict = _cells(row)
         print(f"{name:40} {value:>12}   {goal:20} {verdict}", flush=True)
-=======
+
+
 def medians(rounds: Sequence[Sequence[Row]]) -> list[Row]:
     """The same rows with the median value of several rounds."""
     return [rows[0]._replace(value=statistics.median(row.value for row in rows)) for rows in zip(*rounds, strict=True)]
->>>>>>> origin/click
 
 
 def _cells(row: Row) -> tuple[str, str, str, str]:

@@ -2,15 +2,9 @@
 
 import streamlit as st
 
-<<<<<<< HEAD
-from ui import busy, errors, gate, given, links, navigation, present
-from ui.lesson import panel
-from ui.run import controls
-=======
-from ui import busy, errors, gate, links, navigation, present, server
+from ui import busy, errors, gate, given, links, navigation, present, server
 from ui.lesson import beside
 from ui.run import requests
->>>>>>> origin/click
 
 st.set_page_config(page_title="Glassbox", page_icon="🔍", layout="wide", initial_sidebar_state=340)
 page = st.navigation(
@@ -33,15 +27,10 @@ present.button()
 busy.place()
 navigation.enter(page.url_path)
 gate.use_key()
-<<<<<<< HEAD
 given.restore()
-panel.show(navigation.at(page.url_path))
-with errors.told(), links.checked(), controls.requests_expire():
-=======
 here = navigation.at(page.url_path)
 beside.show(here)
 with errors.told(), links.checked(), requests.expire():
     st.title(here.heading)  # before the page has been imported
->>>>>>> origin/click
     page.run()
 server.warm_up()
