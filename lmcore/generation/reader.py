@@ -103,7 +103,7 @@ class RecurrentReader:
     """
 
     model: RecurrentModel
-    opening: NDArray[Any]
+    opening: tuple[int, ...]
 
     def start(self, n: int) -> tuple[Tensor, Any]:
         """See `Reader.start`."""

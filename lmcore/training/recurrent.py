@@ -78,7 +78,7 @@ class RecurrentTrainer(LanguageModelTrainer):
     @property
     def reader(self) -> RecurrentReader:
         """The network as a reader of texts."""
-        return RecurrentReader(self.model, self.data.opening)
+        return RecurrentReader(self.model, tuple(self.data.opening.tolist()))
 
     # ------------------------------------------------------------ steps
 

@@ -1,8 +1,11 @@
 """The Sample page."""
 
+import json
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from lmcore.families import FAMILIES, run_config_from_settings
 from lmcore.models.mlp import MLPConfig
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Status
@@ -42,6 +45,19 @@ def test_runs_on_the_same_text_are_offered(app: AppTest, engine: Engine) -> None
     assert [option[-4:] for option in options if option.startswith("mlp")] == [run_id[:4]]
     assert any("another text" in caption.value for caption in page.caption)
     assert run_id[:4] in charts(page)[0]["layout"]["title"]["text"]
+
+
+@pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if family.run_config is RunConfig])
+def test_a_model_of_each_family_writes_reads_and_plays(app: AppTest, engine: Engine, family: str) -> None:
+    config = run_config_from_settings({"family": family, "steps": 3, "locales": ("de_DE",)})
+    run_id = train(engine, config, gate.owner("me"))
+    app.session_state["visitor"] = "me"
+    app.query_params = {"locales": "de_DE"}
+    for tab in ("Generate", "Score a text", "Guessing game"):
+        app.session_state["sample_tab"] = tab
+        page = visit(app, "lab/sample")
+        assert not page.error
+        assert any(run_id[:4] in json.dumps(chart) for chart in charts(page))
 
 
 def test_unknown_prefixes_and_too_many_characters_are_refused(page: AppTest) -> None:

@@ -72,7 +72,7 @@ def recurrent_models() -> list[Any]:
 
 @pytest.mark.parametrize("model", recurrent_models(), ids=["numpy", *CELLS])
 def test_a_recurrent_model_reads_a_text_at_once_as_one_by_one(model: Any) -> None:
-    reader, ids = RecurrentReader(model, np.array([1, 3])), [0, 4, 2, 2, 1, 0, 3]
+    reader, ids = RecurrentReader(model, (1, 3)), [0, 4, 2, 2, 1, 0, 3]
     at_once = torch.log_softmax(reader.logits(torch.tensor(ids)), 1)
     assert torch.allclose(at_once, torch.log_softmax(one_by_one(reader, ids), 1), atol=1e-5)
     _, state = model.step(np.array([1]), model.initial_state(1))

@@ -106,7 +106,7 @@ def test_reading_a_text_equals_stepping_through_it() -> None:
 def test_samples_follow_the_probabilities() -> None:
     corpus = corpora.from_text("abcabd" * 10, config=CorpusConfig(units="running"))
     model, B = model_of(K=4, scale=1.0), 1000
-    reader = RecurrentReader(model, np.array([2]))
+    reader = RecurrentReader(model, (2,))
     expected = np.exp(model.read(np.array([2]), model.initial_state(1))[0][0])
     drawn = [sampling.draw(reader, corpus, SampleConfig(count=B, length=1, seed=seed)) for seed in range(20)]
     ids = np.concatenate([one.ids[:, 0] for one in drawn])
