@@ -45,6 +45,7 @@ class Visitor:
         self.clicks: list[float] = []  # seconds until the page has answered
         self.waited = math.inf  # seconds from the click on Start until the numbers moved
         self.updates = 0  # that were answered
+        self.is_drawing = False  # whether the page draws more than an update
         self.errors: list[str] = []
         self.training_seconds = 0.0  # pauses excluded
         self.finished, self.moved = asyncio.Event(), asyncio.Event()
@@ -128,8 +129,10 @@ class Visitor:
             kind = message.WhichOneof("type")
             if kind == "delta" and message.delta.WhichOneof("type") == "new_element":
                 self._see(message.delta)
-            elif kind == "new_session" and not message.metadata.run.fragment_ids:
-                self.fragments.clear()  # the rerun of a page announces them again
+            elif kind == "new_session":
+                self.is_drawing |= not self._is_update(message)
+                if not message.metadata.run.fragment_ids:
+                    self.fragments.clear()  # the rerun of a page announces them again
             elif kind == "auto_rerun":
                 self.fragments[message.auto_rerun.fragment_id] = message.auto_rerun.interval
             elif kind == "stop_auto_rerun":
@@ -140,11 +143,17 @@ class Visitor:
             elif kind == "navigation":
                 self.page_script_hash = message.navigation.page_script_hash
             elif kind == "script_finished" and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
-                drawn = list(message.metadata.run.fragment_ids)
-                if len(drawn) == 1 and drawn[0] in self.fragments:
+                # an update that was due may cut off the end of what a click draws, and draws it instead
+                if self._is_update(message) and not self.is_drawing:
                     self.updates += 1
                 else:
+                    self.is_drawing = False
                     self.finished.set()
+
+    def _is_update(self, message: ForwardMsg) -> bool:
+        """Whether a message belongs to a run of a fragment that the page updates by itself."""
+        drawn = list(message.metadata.run.fragment_ids)
+        return len(drawn) == 1 and drawn[0] in self.fragments
 
     def _see(self, delta: Delta) -> None:
         element = delta.new_element
