@@ -48,7 +48,7 @@ function keepInView(selector) {
 // A step that points at nothing on the page, but perhaps in the sidebar, begins at the top.
 function scrollTo(selector) {
   const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
-  const node = selector && document.querySelector(selector), main = document.querySelector("[data-testid=stMain]");
+  const node = selector ? document.querySelector(selector) : null, main = document.querySelector("[data-testid=stMain]");
   if (node?.getClientRects().length) node.scrollIntoView({ block: "nearest", behavior });
   if (!selector || (node && !main?.contains(node))) main?.scrollTo({ top: 0, behavior });
 }
