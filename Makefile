@@ -4,6 +4,8 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8501
 BIN := .venv/bin
+PYTEST := $(BIN)/pytest -n 2 --dist worksteal
+unexport PYTHONDONTWRITEBYTECODE  # processes start twice as fast from compiled modules
 
 .PHONY: run check test static fix bench clean
 
@@ -11,11 +13,12 @@ run: .venv/run.stamp
 	$(BIN)/streamlit run app.py --server.address $(HOST) --server.port $(PORT)
 
 check: static
-	$(BIN)/pytest -q -n 2 --dist worksteal -m "not slow"
+	$(PYTEST) -q -m "not slow"
 
 test: static
-	$(BIN)/pytest -n 2 --dist worksteal --ignore tests/browser --cov
-	$(BIN)/pytest tests/browser
+	$(PYTEST) -m "not slow" --cov
+	$(PYTEST) -m slow --ignore tests/browser
+	$(PYTEST) tests/browser
 
 static: .venv/test.stamp
 	$(BIN)/ruff check .

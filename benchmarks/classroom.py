@@ -47,15 +47,18 @@ class Visitor:
         self.updates = 0  # that were answered
         self.is_drawing = False  # whether the page draws more than an update
         self.errors: list[str] = []
-        self.training_seconds = 0.0  # pauses excluded
+        self.step = 0  # that the page shows
+        self.first_step = 0  # when everybody trained
+        self.training_seconds = 0.0  # since then, pauses excluded
         self.finished, self.moved = asyncio.Event(), asyncio.Event()
 
-    async def visit(self, end: float, delay: float) -> None:
+    async def visit(self, end: float, delay: float, everybody: asyncio.Barrier) -> None:
         """Opens the page, starts a run, and now and then pauses and resumes it, until all visitors leave at once."""
         await asyncio.sleep(delay)  # a class does not click at the same instant
         async with self._open() as socket:
             await self._click(socket, "go")
-            began = time.monotonic()
+            await everybody.wait()  # the first ones have the machine for themselves until the last ones come
+            self.updates, self.first_step, began = 0, self.step, time.monotonic()
             while (pause := time.monotonic() + random.uniform(6, 12)) < end - 3:
                 await asyncio.sleep(pause - time.monotonic())
                 self.clicks.append(await self._click(socket, "go"))  # pause
@@ -160,7 +163,8 @@ class Visitor:
         if element.HasField("button") and (name := re.search(r"mlp\.(\w+)$", element.button.id)):
             self.buttons[name[1]] = element.button.id, delta.fragment_id
         step = re.search(r"Step \(of [\d,]+\)\W+([\d,]+)", str(element)) if element.HasField("bidi_component") else None
-        if step and int(step[1].replace(",", "")) > 0:
+        if step and (number := int(step[1].replace(",", ""))) > 0:
+            self.step = number
             self.moved.set()
         if element.HasField("exception"):
             self.errors.append(element.exception.message)
@@ -176,9 +180,9 @@ async def run_class(server: Server, n_visitors: int, seconds: float) -> tuple[li
             memory.append(process.memory_info().rss / 1e6)
             await asyncio.sleep(5)
 
-    watching = asyncio.create_task(watch())
+    watching, everybody = asyncio.create_task(watch()), asyncio.Barrier(n_visitors)
     end = time.monotonic() + seconds
-    await asyncio.gather(*(visitor.visit(end, 0.2 * i) for i, visitor in enumerate(visitors)))
+    await asyncio.gather(*(visitor.visit(end, 0.2 * i, everybody) for i, visitor in enumerate(visitors)))
     watching.cancel()
     return visitors, memory
 
@@ -193,7 +197,8 @@ async def run_storm(server: Server, n_visitors: int, seconds: float = 5.0) -> li
 
 def class_rows(visitors: list[Visitor], memory: list[float], steps: dict[str, int]) -> list[Row]:
     """Latency of clicks, fairness, updates, memory and errors; ``steps`` are those of each run."""
-    speeds = sorted(steps[parse_qs(visitor.query)["run"][0]] / visitor.training_seconds for visitor in visitors)
+    trained = [steps[parse_qs(visitor.query)["run"][0]] - visitor.first_step for visitor in visitors]
+    speeds = sorted(n / visitor.training_seconds for n, visitor in zip(trained, visitors, strict=True))
     clicks = [1000 * click for visitor in visitors for click in visitor.clicks]
     updates = [visitor.updates / visitor.training_seconds for visitor in visitors]
     settled = memory[len(memory) // 3 :]  # by then everybody has a run

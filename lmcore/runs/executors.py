@@ -10,6 +10,7 @@ from lmcore.runs.worker_pool import GIGABYTE, WorkerPool
 
 SLICE_DEADLINE = 60.0  # seconds; a slice takes a fraction of one, the first of a run also loads its data
 SLICE_MEMORY = 4 * GIGABYTE
+SCHEDULER_TIMEOUT = 10.0  # seconds until a dask scheduler must have answered
 
 
 class Workers(NamedTuple):
@@ -50,7 +51,7 @@ def dask_cluster(address: str) -> Workers:
     except ImportError:
         raise UserError("LMCORE_EXECUTOR needs dask.distributed: pip install 'glassbox[cluster]'") from None
     try:
-        client = Client(address, timeout=10, set_as_default=False)
+        client = Client(address, timeout=SCHEDULER_TIMEOUT, set_as_default=False)
     except (OSError, ValueError) as error:
         raise UserError(f"No dask scheduler answers at {address!r} ({error}).") from None
     threads = sum(client.nthreads().values())

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, ViewportSize, expect, sync_playwright
 
 from tests.browser.server import Server
 from tests.browser.visitor import FLAGS, TIMEOUT, Visitor
 from tests.required import missing
 
 NewVisitor = Callable[..., Visitor]
+VIEWPORT: ViewportSize = {"width": 1280, "height": 1000}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,18 +24,49 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    chromium = shutil.which("chromium") or missing("Chromium")
-    expect.set_options(timeout=TIMEOUT)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
+def launch() -> dict[str, Any]:
+    """Options with which Debian's Chromium is launched."""
+    return {"executable_path": shutil.which("chromium") or missing("Chromium"), "args": FLAGS}
 
 
 @pytest.fixture(scope="session")
-def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def playwright() -> Iterator[Playwright]:
+    expect.set_options(timeout=TIMEOUT)
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright, launch: dict[str, Any]) -> Iterator[Browser]:
+    """Debian's Chromium, for visitors with a profile of their own."""
+    browser = playwright.chromium.launch(**launch)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def shared_profile(
+    playwright: Playwright, launch: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[BrowserContext]:
+    folder = tmp_path_factory.mktemp("profile")
+    profile = playwright.chromium.launch_persistent_context(folder, viewport=VIEWPORT, **launch)
+    yield profile
+    profile.close()
+
+
+@pytest.fixture
+def profile(shared_profile: BrowserContext) -> Iterator[BrowserContext]:
+    """A profile without cookies or tabs, of a browser that has already compiled the app's JavaScript."""
+    shared_profile.clear_cookies()
+    opened = shared_profile.pages[0]  # which keeps the browser open
+    yield shared_profile
+    for page in shared_profile.pages:
+        if page is not opened:
+            page.close()
+
+
+@pytest.fixture(scope="session")
+def server(launch: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The app; it must not have logged an exception by the end."""
     server = Server(tmp_path_factory.mktemp("server"))
     yield server
@@ -48,7 +80,7 @@ def new_visitor(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Ne
     visitors: list[Visitor] = []
 
     def make(url: str | None = None, **options: Any) -> Visitor:
-        context = browser.new_context(viewport={"width": 1280, "height": 1000}, **options)
+        context = browser.new_context(viewport=VIEWPORT, **options)
         visitors.append(Visitor(context.new_page(), url or request.getfixturevalue("server").url))
         return visitors[-1]
 
@@ -59,13 +91,16 @@ def new_visitor(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Ne
 
 
 @pytest.fixture
-def visitor(new_visitor: NewVisitor) -> Visitor:
-    """A visitor who has not been here before."""
-    return new_visitor()
+def visitor(profile: BrowserContext, server: Server) -> Iterator[Visitor]:
+    """A visitor whom the app does not know; an error or a failed request in the page fails the test."""
+    visitor = Visitor(profile.new_page(), server.url)
+    yield visitor
+    visitor.page.close()  # before its server ends
+    assert visitor.problems == []
 
 
 @pytest.fixture
-def own_server(browser: Browser, tmp_path: Path) -> Iterator[Server]:
+def own_server(launch: dict[str, Any], tmp_path: Path) -> Iterator[Server]:
     """A server that a test may kill."""
     server = Server(tmp_path)
     yield server

@@ -56,15 +56,20 @@ class Monkey:
         self.actions: collections.deque[str] = collections.deque(maxlen=REMEMBERED)
         self.problems: list[str] = []
         self.counts: collections.Counter[str] = collections.Counter()
-        context.on("page", self._watch)
-        self.page = context.new_page()
+        self.first = self.page = self._new_tab()
         self._note("open", "/")
         self.page.goto(server.url)
 
     # ------------------------------------------------------------ watching
 
+    def _new_tab(self) -> Page:
+        page = self.context.new_page()
+        self._watch(page)
+        return page
+
     def _watch(self, page: Page) -> None:
         page.set_default_timeout(PATIENCE)
+        page.on("popup", self._watch)
         page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
         page.on("console", self._on_console)
         page.on("requestfailed", self._on_failed_request)
@@ -199,12 +204,12 @@ class Monkey:
     def _open_a_second_tab(self) -> None:
         """Opens the address in a new tab and goes on there, or returns to the other one."""
         self._note("tab", "")
-        if len(self.context.pages) > 1:
+        if self.page is not self.first:
             self.page.close()
-            self.page = self.context.pages[0]
+            self.page = self.first
         else:
             address = self.page.url
-            self.page = self.context.new_page()
+            self.page = self._new_tab()
             self.page.goto(address, wait_until="commit")
 
     def _resize(self) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, TimeoutError, expect
 
-TIMEOUT = 60_000
+TIMEOUT = 120_000
 """Milliseconds until an expected event has failed to happen; a machine with other work to do needs them."""
 
 FLAGS = [

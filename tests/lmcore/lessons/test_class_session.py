@@ -50,7 +50,7 @@ def test_students_answer_and_the_presenter_sees_all_of_it(started: Started) -> N
 
 @pytest.mark.slow
 def test_no_answer_of_thirty_processes_is_lost(started: Started) -> None:
-    with ProcessPoolExecutor(3, multiprocessing.get_context("forkserver")) as pool:
+    with ProcessPoolExecutor(3, multiprocessing.get_context("spawn")) as pool:
         for done in [pool.submit(answer_once, started.code, f"student {i}") for i in range(30)]:
             done.result(120)
     given = class_session.presented(started.token).answers[GUESS]

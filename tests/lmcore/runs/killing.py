@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -41,10 +41,10 @@ KINDS: dict[str, dict[str, Any]] = {
         "layers": 2,
         "hidden": 24,
         "dropout": 0.2,
-        "steps": 400,
+        "steps": 300,
     }
     | GERMAN,
-    "classifier": {"family": "mlp-classifier", "steps": 8000},
+    "classifier": {"family": "mlp-classifier", "steps": 5000},
 }
 VICTIMS = ("worker", "server")
 LONGEST_DELAY = 2.5  # seconds between the start of a run and the kill
@@ -58,41 +58,55 @@ def undisturbed(kind: str) -> bytes:
     return bytes(trainer.state_dict()["weights"].tobytes())
 
 
-def killed(kind: str, victim: str, seed: int) -> bytes:
-    """The last weights of a run whose worker or server was killed at a random moment."""
-    with _server(KINDS[kind]) as (process, run_id):
-        time.sleep(random.Random(seed).uniform(0.0, LONGEST_DELAY))
-        if victim == "worker":
-            _kill_workers(process)
+def killed(kinds: Sequence[str], victims: Sequence[str], seed: int) -> list[bytes]:
+    """The last weights of runs of one server, whose workers or server are killed at random moments, in this order.
+
+    Meanwhile the runs count as somebody's; when their server is dead, those that had not finished are interrupted.
+    """
+    delays = random.Random(seed)
+    with _server([KINDS[kind] for kind in kinds]) as (process, ids):
+        for victim in victims:
+            time.sleep(delays.uniform(0.0, LONGEST_DELAY))
+            if victim == "worker":
+                _kill_workers(process)
+        assert _interrupted() == set()
+        if "server" not in victims:  # else it is killed at the end of the block
             _expect_end(process)
-    if victim == "server":  # it was killed at the end of the block
-        until(lambda: not Store().is_locked(run_id))
-        if Store().load(run_id).status != Status.FINISHED:
-            with _server(run_id) as (process, _):
-                _expect_end(process)
-    return bytes(decode_state(Store().load(run_id).state)["weights"].tobytes())
+    until(lambda: not any(Store().is_locked(run_id) for run_id in ids))
+    unfinished = [run_id for run_id in ids if Store().load(run_id).status != Status.FINISHED]
+    assert _interrupted() == set(unfinished)
+    if unfinished:
+        with _server(unfinished) as (process, _):
+            _expect_end(process)
+    return [bytes(decode_state(Store().load(run_id).state)["weights"].tobytes()) for run_id in ids]
+
+
+def _interrupted() -> set[str]:
+    """The ids of interrupted runs, as a server that starts now would see them."""
+    return {header.id for header in Engine(make_workers=lambda: executors.process_pool(1)).interrupted()}
 
 
 @contextmanager
-def _server(task: dict[str, Any] | str) -> Iterator[tuple[Process, str]]:
-    """A process with an engine that trains a run (settings of a new one, or an id), and the id; killed at the end."""
-    command = [sys.executable, "-m", "tests.lmcore.runs.killing", "--serve", json.dumps(task)]
+def _server(tasks: Sequence[dict[str, Any] | str]) -> Iterator[tuple[Process, list[str]]]:
+    """A process with an engine that trains runs (settings of new ones, or ids), and their ids; killed at the end."""
+    command = [sys.executable, "-m", "tests.lmcore.runs.killing", "--serve", json.dumps(tasks)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         children = []
         try:
             assert process.stdout is not None
-            run_id = process.stdout.readline().strip()
+            ids = json.loads(process.stdout.readline())
             children = psutil.Process(process.pid).children(recursive=True)
-            yield process, run_id
+            yield process, ids
         finally:
             process.kill()
             process.wait()
-            psutil.wait_procs(children, timeout=60)
+            _, alive = psutil.wait_procs(children, timeout=60)
+        assert not alive, "workers outlived their server"
 
 
 def _kill_workers(process: Process) -> None:
     """Kill what the server's fork server has forked."""
-    with suppress(psutil.NoSuchProcess):  # the run may have ended
+    with suppress(psutil.NoSuchProcess):  # the runs may have ended
         for child in psutil.Process(process.pid).children(recursive=True):
             if child.ppid() != process.pid:
                 child.kill()
@@ -100,23 +114,26 @@ def _kill_workers(process: Process) -> None:
 
 def _expect_end(process: Process) -> None:
     assert process.stdout is not None
-    outcome = process.stdout.readline().strip()
-    assert outcome == Status.FINISHED, outcome
+    outcomes = json.loads(process.stdout.readline())
+    assert {status for status, _ in outcomes} == {Status.FINISHED}, outcomes
     process.wait(120)
 
 
-def _serve(task: dict[str, Any] | str) -> None:
-    engine = Engine(make_workers=lambda: executors.process_pool(1))
-    if isinstance(task, str):
-        run_id = task
-        engine.resume(run_id)
-    else:
-        run_id = engine.start(run_config_from_settings(task))
-    until(lambda: engine.view(run_id).step > 0)
-    print(run_id, flush=True)
-    until(lambda: not engine.view(run_id).status.is_active)
+def _serve(tasks: Sequence[dict[str, Any] | str]) -> None:
+    engine = Engine(make_workers=lambda: executors.process_pool(1), max_active=len(tasks))
+    ids = [_go_on(engine, task) for task in tasks]
+    until(lambda: all(engine.view(run_id).step > 0 for run_id in ids))
+    print(json.dumps(ids), flush=True)
+    until(lambda: not any(engine.view(run_id).status.is_active for run_id in ids))
     engine.close()
-    print(engine.view(run_id).status, engine.view(run_id).message, flush=True)
+    print(json.dumps([(engine.view(run_id).status, engine.view(run_id).message) for run_id in ids]), flush=True)
+
+
+def _go_on(engine: Engine, task: dict[str, Any] | str) -> str:
+    if isinstance(task, dict):
+        return engine.start(run_config_from_settings(task))
+    engine.resume(task)
+    return task
 
 
 @click.command()
@@ -131,7 +148,7 @@ def main(kills: int, serve: str | None) -> None:
         os.environ["LMCORE_RUNS"] = folder
         for kind in KINDS:
             expected = undisturbed(kind)
-            equal = sum(killed(kind, VICTIMS[seed % 2], seed) == expected for seed in range(kills))
+            equal = sum(killed([kind], [VICTIMS[seed % 2]], seed) == [expected] for seed in range(kills))
             print(f"{kind}: {equal} of {kills} ended with the same bits", flush=True)
 
 
