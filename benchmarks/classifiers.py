@@ -11,9 +11,8 @@ import time
 import click
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
-from benchmarks.turns import Row, median_ratio, table, take_turns
+from benchmarks.turns import Row, median_ratio, one_thread, table, take_turns
 from lmcore.data import datasets
 from lmcore.data.datasets import DataConfig
 from lmcore.families import make_trainer, run_config_from_settings
@@ -76,7 +75,7 @@ def digits(family: str, learning_rate: float, accuracy: float) -> list[Row]:
 def measure(rounds: int, epochs: int = 20) -> list[Row]:
     """Both loops on toy data and on digits; digits with both classifiers."""
     clouds, images = DataConfig(features=3, classes=4), DataConfig(source="digits", examples=2000)
-    with threadpool_limits(1):
+    with one_thread():
         return [
             *compare("clouds, 3 features, 4 classes", clouds, rounds, epochs),
             *compare("digits, 64 features, 10 classes", images, rounds, epochs // 8 + 1),

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 import click
 import torch
-from threadpoolctl import threadpool_limits
 from torch import nn
 
 from benchmarks.turns import Row, print_rows, ratio_row
@@ -67,18 +66,14 @@ def measure(rounds: int) -> Iterator[Row]:
             config = RunConfig(corpus=corpus, model=model, train=train)
             steps = max(5, 20_000 // (sequence * lanes))
             plain, lmcore = (functools.partial(loop, config, steps) for loop in (plain_loop, lmcore_loop))
-            plain(), lmcore()  # warm up
             name = f"{cell.upper()}, {hidden} units, {sequence} characters, {lanes} lanes"
-            fused = cell == "lstm" and lanes > 1  # PyTorch's own operations, which nothing here is faster than
-            yield ratio_row(name, plain, lmcore, rounds, 0.95 if fused else 1.3)
+            yield ratio_row(name, plain, lmcore, rounds, 1.3)
 
 
 @click.command()
 @click.option("--rounds", default=7, show_default=True)
-@threadpool_limits.wrap(limits=1)
 def main(rounds: int) -> None:
     """Print the speed of lmcore, relative to the plain loop."""
-    torch.set_num_threads(1)
     print_rows(measure(rounds))
 
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks [--output benchmarks/RESULTS.md] [NAME ...]
 
-A benchmark is a module of this package with a function ``measure(rounds) -> list[Row]``. Variables that change the
+A benchmark is a module of this package with a function ``measure(rounds) -> Iterable[Row]``. Variables that change the
 kernels of NumPy and PyTorch are unset, and the file names them.
 """
 
@@ -33,7 +33,7 @@ KERNELS = (
 )
 """Variables of the environment that change which kernels compute, or on how many threads."""
 
-ROUNDS = {"classroom": 1, "startup": 3, "page": 4}
+ROUNDS = {"classroom": 1, "startup": 3, "training": 3, "page": 4}
 USUAL_ROUNDS = 5
 MAX_BUSY = 0.1
 """Share of the cores that other work may keep busy before a benchmark; with more, the figures are too low."""
@@ -48,8 +48,7 @@ def names() -> list[str]:
 def rows_of(name: str) -> list[Row]:
     """The rows of a benchmark."""
     module = importlib.import_module(f"benchmarks.{name}")
-    rows: list[Row] = module.measure(ROUNDS.get(name, USUAL_ROUNDS))
-    return rows
+    return list(module.measure(ROUNDS.get(name, USUAL_ROUNDS)))
 
 
 def processor() -> str:
@@ -91,5 +90,5 @@ def main(chosen: tuple[str, ...], output: Path | None) -> None:
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
             tables[name] = table(process.submit(rows_of, name).result())
         click.echo(f"{name}\n{tables[name]}\n")
-    if output is not None:
-        output.write_text(report(tables, busy, unset), "utf-8")
+        if output is not None:
+            output.write_text(report(tables, busy, unset), "utf-8")

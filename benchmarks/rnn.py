@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import click
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
-from threadpoolctl import threadpool_limits
 
 from benchmarks.turns import Row, print_rows, ratio_row
 from lmcore.data.corpora import CorpusConfig, load
@@ -171,7 +170,6 @@ def measure(rounds: int, source: str = "given-names", steps: int = 300, **settin
 @click.option("--steps", default=300, show_default=True)
 @click.option("--hidden", default=RNNConfig().hidden, show_default=True)
 @click.option("--sequence", default=RNNConfig().sequence, show_default=True)
-@threadpool_limits.wrap(limits=1)
 def main(source: str, rounds: int, steps: int, hidden: int, sequence: int) -> None:
     """Compare the numbers of both loops, then their speeds."""
     ids = load(CorpusConfig(source=source, lower_case=True, units="running")).stream

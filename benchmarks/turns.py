@@ -2,8 +2,12 @@
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
+
+import torch
+from threadpoolctl import threadpool_limits
 
 Loops = Mapping[str, Callable[[], object]]
 
@@ -56,6 +60,14 @@ def _number(value: float, unit: str) -> str:
     return f"{value:,.0f} {unit}".strip() if abs(value) >= 100 else f"{value:,.2f} {unit}".strip()
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Lets PyTorch and NumPy compute on one thread, as in a worker."""
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
+
+
 def take_turns(loops: Loops, rounds: int, clock: Callable[[], float] = time.perf_counter) -> dict[str, list[float]]:
     """Seconds that each loop takes, round by round."""
     seconds: dict[str, list[float]] = {name: [] for name in loops}
@@ -74,10 +86,11 @@ def median_ratio(seconds: Mapping[str, list[float]]) -> float:
 
 
 def ratio_row(name: str, reference: Callable[[], object], other: Callable[[], object], rounds: int, goal: float) -> Row:
-    """The median ratio of another loop's speed to that of the reference, in CPU time: both run on one thread."""
-    return Row(
-        name, median_ratio(take_turns({"reference": reference, "other": other}, rounds, time.process_time)), goal
-    )
+    """The median ratio of another loop's speed to that of the reference, in CPU time on one thread; after a warm-up."""
+    with one_thread():
+        reference(), other()
+        seconds = take_turns({"reference": reference, "other": other}, rounds, time.process_time)
+    return Row(name, median_ratio(seconds), goal)
 
 
 def print_speeds(seconds: Mapping[str, list[float]], steps: int) -> None:

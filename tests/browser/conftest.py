@@ -1,4 +1,4 @@
-"""A server and a browser for what only a browser shows; both start once."""
+"""A server and browsers for what only a browser shows; they start once."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -38,30 +38,43 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def browser(playwright: Playwright, launch: dict[str, Any]) -> Iterator[Browser]:
-    """Debian's Chromium, for visitors with a profile of their own."""
+    """Debian's Chromium, for visitors whose browser is set up in another way."""
     browser = playwright.chromium.launch(**launch)
     yield browser
     browser.close()
 
 
 @pytest.fixture(scope="session")
-def shared_profile(
+def profiles(
     playwright: Playwright, launch: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[BrowserContext]:
-    folder = tmp_path_factory.mktemp("profile")
-    profile = playwright.chromium.launch_persistent_context(folder, viewport=VIEWPORT, **launch)
+) -> Iterator[Callable[[int], BrowserContext]]:
+    """Browsers that stay open, by number: they compile the app's JavaScript, which takes seconds, only once."""
+    contexts: list[BrowserContext] = []
+
+    def profile(number: int) -> BrowserContext:
+        while len(contexts) <= number:
+            folder = tmp_path_factory.mktemp("profile")
+            contexts.append(playwright.chromium.launch_persistent_context(folder, viewport=VIEWPORT, **launch))
+        return contexts[number]
+
     yield profile
-    profile.close()
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture
-def profile(shared_profile: BrowserContext) -> Iterator[BrowserContext]:
-    """A profile without cookies or tabs, of a browser that has already compiled the app's JavaScript."""
-    shared_profile.clear_cookies()
-    opened = shared_profile.pages[0]  # which keeps the browser open
-    yield shared_profile
-    for page in shared_profile.pages:
-        if page is not opened:
+def new_profile(profiles: Callable[[int], BrowserContext]) -> Iterator[Callable[[], BrowserContext]]:
+    """Browser profiles without cookies; their tabs are closed after the test, but for the one that keeps them open."""
+    used: list[BrowserContext] = []
+
+    def make() -> BrowserContext:
+        used.append(profiles(len(used)))
+        used[-1].clear_cookies()
+        return used[-1]
+
+    yield make
+    for context in used:
+        for page in context.pages[1:]:
             page.close()
 
 
@@ -75,28 +88,36 @@ def server(launch: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture
-def new_visitor(browser: Browser, request: pytest.FixtureRequest) -> Iterator[NewVisitor]:
-    """Makes visitors with a browser profile of their own; an error or a failed request in a page fails the test."""
+def new_visitor(new_profile: Callable[[], BrowserContext], request: pytest.FixtureRequest) -> Iterator[NewVisitor]:
+    """Makes visitors whom the app does not know, each with cookies of its own.
+
+    Args:
+        url: of the server; by default the one that all tests share.
+        options: of `Browser.new_context`, for a browser that is set up in another way.
+
+    An error or a failed request in a page fails the test.
+    """
     visitors: list[Visitor] = []
 
+    def new_context(**options: Any) -> BrowserContext:
+        browser: Browser = request.getfixturevalue("browser")
+        return browser.new_context(viewport=VIEWPORT, **options)
+
     def make(url: str | None = None, **options: Any) -> Visitor:
-        context = browser.new_context(viewport=VIEWPORT, **options)
+        context = new_context(**options) if options else new_profile()
         visitors.append(Visitor(context.new_page(), url or request.getfixturevalue("server").url))
         return visitors[-1]
 
     yield make
     for visitor in visitors:
-        visitor.page.context.close()
+        visitor.page.close()  # before its server ends
     assert [problem for visitor in visitors for problem in visitor.problems] == []
 
 
 @pytest.fixture
-def visitor(profile: BrowserContext, server: Server) -> Iterator[Visitor]:
-    """A visitor whom the app does not know; an error or a failed request in the page fails the test."""
-    visitor = Visitor(profile.new_page(), server.url)
-    yield visitor
-    visitor.page.close()  # before its server ends
-    assert visitor.problems == []
+def visitor(new_visitor: NewVisitor) -> Visitor:
+    """A visitor whom the app does not know."""
+    return new_visitor()
 
 
 @pytest.fixture

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import NewVisitor
 from tests.browser.server import Server
@@ -133,7 +134,7 @@ st.text(f"Drawn {st.session_state['drawn']} times")
 
 
 @pytest.fixture
-def slow_server(browser: Browser, tmp_path: Path) -> Iterator[Server]:
+def slow_server(launch: dict[str, Any], tmp_path: Path) -> Iterator[Server]:
     """A server of `PAGE`."""
     (tmp_path / "app.py").write_text(PAGE, encoding="utf-8")
     server = Server(tmp_path, script=tmp_path / "app.py", PYTHONPATH=".")

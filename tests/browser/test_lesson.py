@@ -87,7 +87,7 @@ def answer_all(visitor: Visitor, option: str, number: str, guess: str) -> None:
 
 @pytest.mark.timeout(600)
 def test_a_class_plays_a_lesson_to_its_end(new_visitor: NewVisitor, tmp_path: Path) -> None:
-    presenter, ann, bob = new_visitor(accept_downloads=True), new_visitor(), new_visitor()
+    presenter, ann, bob = new_visitor(), new_visitor(), new_visitor()
     upload(presenter)
     press_on_card(presenter, "Start a class")
     code = presenter.widget("lessons.invitation").get_by_role("heading").inner_text().strip()

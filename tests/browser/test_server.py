@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.browser.conftest import NewVisitor
@@ -15,7 +16,7 @@ from ui.server import DEFAULT_PAGE_PATH
 
 
 @pytest.fixture(scope="module")
-def glass(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def glass(launch: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The app below /glass."""
     server = Server(tmp_path_factory.mktemp("glass"), base="/glass")
     yield server

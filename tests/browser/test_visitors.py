@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import NewVisitor
 from tests.browser.server import Server
@@ -70,7 +71,7 @@ def test_the_key_in_the_servers_log_opens_all_runs_and_leaves_the_address(
 
 
 @pytest.fixture
-def narrow(browser: Browser, tmp_path: Path) -> Iterator[Server]:
+def narrow(launch: dict[str, Any], tmp_path: Path) -> Iterator[Server]:
     """A server at which one address may have two pages."""
     server = Server(tmp_path, LMCORE_CONNECTIONS="2")
     yield server
