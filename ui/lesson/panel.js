@@ -17,6 +17,12 @@ function onKey(event) {
   if (!button.disabled) button.click();
 }
 
+// Says which keys press the buttons, to those who cannot see it; the page may draw the buttons anew at any time.
+function nameKeys() {
+  for (const key of Object.keys(KEYS)) buttonOf(key)?.setAttribute("aria-keyshortcuts", key);
+}
+
+const redrawn = new MutationObserver(nameKeys);
 let style, pointed, release = () => {};
 
 // A rule, and not a class of the element: the page may draw the element anew at any time.
@@ -55,10 +61,12 @@ function scrollTo(selector) {
 
 export default function ({ data }) {
   addEventListener("keydown", onKey, true); // the same listener is added only once
-  for (const key of Object.keys(KEYS)) buttonOf(key)?.setAttribute("aria-keyshortcuts", key);
+  nameKeys();
+  redrawn.observe(document.body, { childList: true, subtree: true });
   point(data.selector, data.step);
   return () => {
     removeEventListener("keydown", onKey, true);
+    redrawn.disconnect();
     release();
     style.textContent = "";
     pointed = undefined;
