@@ -5,7 +5,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8501
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
-unexport PYTHONDONTWRITEBYTECODE  # processes start twice as fast from compiled modules
+unexport PYTHONDONTWRITEBYTECODE  # processes start faster from compiled modules
 
 .PHONY: run check test static fix bench clean
 
