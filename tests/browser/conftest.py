@@ -2,18 +2,18 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Playwright, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from tests.browser.server import Server
-from tests.browser.visitor import FLAGS, TIMEOUT, Visitor
+from tests.browser.visitor import FLAGS, TIMEOUT, VIEWPORT, Visitor
 from tests.required import missing
 
 NewVisitor = Callable[..., Visitor]
-VIEWPORT: ViewportSize = {"width": 1280, "height": 1000}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,37 +45,27 @@ def browser(playwright: Playwright, launch: dict[str, Any]) -> Iterator[Browser]
 
 
 @pytest.fixture(scope="session")
-def profiles(
+def new_tab(
     playwright: Playwright, launch: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[int], BrowserContext]]:
-    """Browsers that stay open, by number: they compile the app's JavaScript, which takes seconds, only once."""
+) -> Iterator[Callable[[int], Page]]:
+    """Tabs of browsers without cookies, by the number of the browser.
+
+    The browsers and their tabs stay open, because they have compiled the app's JavaScript, which takes seconds.
+    """
     contexts: list[BrowserContext] = []
 
-    def profile(number: int) -> BrowserContext:
+    def tab(number: int) -> Page:
         while len(contexts) <= number:
             folder = tmp_path_factory.mktemp("profile")
             contexts.append(playwright.chromium.launch_persistent_context(folder, viewport=VIEWPORT, **launch))
-        return contexts[number]
+        context = contexts[number]
+        context.clear_cookies()
+        _, *tabs = context.pages  # the first one keeps the browser open
+        return tabs[0] if tabs else context.new_page()
 
-    yield profile
+    yield tab
     for context in contexts:
         context.close()
-
-
-@pytest.fixture
-def new_profile(profiles: Callable[[int], BrowserContext]) -> Iterator[Callable[[], BrowserContext]]:
-    """Browser profiles without cookies; their tabs are closed after the test, but for the one that keeps them open."""
-    used: list[BrowserContext] = []
-
-    def make() -> BrowserContext:
-        used.append(profiles(len(used)))
-        used[-1].clear_cookies()
-        return used[-1]
-
-    yield make
-    for context in used:
-        for page in context.pages[1:]:
-            page.close()
 
 
 @pytest.fixture(scope="session")
@@ -88,29 +78,34 @@ def server(launch: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture
-def new_visitor(new_profile: Callable[[], BrowserContext], request: pytest.FixtureRequest) -> Iterator[NewVisitor]:
+def new_visitor(new_tab: Callable[[int], Page], request: pytest.FixtureRequest) -> Iterator[NewVisitor]:
     """Makes visitors whom the app does not know, each with cookies of its own.
 
     Args:
         url: of the server; by default the one that all tests share.
-        options: of `Browser.new_context`, for a browser that is set up in another way.
+        script: JavaScript that runs before that of each page.
+        options: of `Browser.new_context`; with these or a script, a browser is set up for this visitor alone.
 
     An error or a failed request in a page fails the test.
     """
     visitors: list[Visitor] = []
+    own_browsers = ExitStack()
 
-    def new_context(**options: Any) -> BrowserContext:
+    def tab_of_an_own_browser(script: str, options: dict[str, Any]) -> Page:
         browser: Browser = request.getfixturevalue("browser")
-        return browser.new_context(viewport=VIEWPORT, **options)
+        context = own_browsers.enter_context(browser.new_context(viewport=VIEWPORT, **options))
+        context.add_init_script(script)
+        return context.new_page()
 
-    def make(url: str | None = None, **options: Any) -> Visitor:
-        context = new_context(**options) if options else new_profile()
-        visitors.append(Visitor(context.new_page(), url or request.getfixturevalue("server").url))
+    def make(url: str | None = None, script: str = "", **options: Any) -> Visitor:
+        page = tab_of_an_own_browser(script, options) if script or options else new_tab(len(visitors))
+        visitors.append(Visitor(page, url or request.getfixturevalue("server").url))
         return visitors[-1]
 
-    yield make
-    for visitor in visitors:
-        visitor.page.close()  # before its server ends
+    with own_browsers:
+        yield make
+        for visitor in visitors:
+            visitor.leave()  # before the server ends
     assert [problem for visitor in visitors for problem in visitor.problems] == []
 
 

@@ -20,8 +20,7 @@ import psutil
 from playwright.sync_api import BrowserContext, Error, Locator, Page, sync_playwright
 
 from tests.browser.server import Server
-from tests.browser.visitor import FLAGS
-from ui.navigation import ALL
+from tests.browser.visitor import FLAGS, PATHS
 
 REMEMBERED = 30  # actions that a failure prints
 LOGGED = 6000  # characters of the server's log, from the end: there the message stands
@@ -52,7 +51,6 @@ class Monkey:
     def __init__(self, context: BrowserContext, server: Server, seed: int) -> None:
         self.context, self.server, self.seed = context, server, seed
         self.random = random.Random(seed)
-        self.paths = ["", *(page.url_path for page in ALL)]
         self.actions: collections.deque[str] = collections.deque(maxlen=REMEMBERED)
         self.problems: list[str] = []
         self.counts: collections.Counter[str] = collections.Counter()
@@ -187,7 +185,7 @@ class Monkey:
             self.page.mouse.up()
 
     def _go_to_a_page(self) -> None:
-        path = self.random.choice(self.paths)
+        path = self.random.choice(PATHS)
         self._note("go", f"to {path}")
         self.page.goto(f"{self.server.url}/{path}", wait_until="commit")
 

@@ -103,8 +103,7 @@ def test_a_fork_opens_the_curves_even_if_the_page_hears_of_it_late(new_visitor: 
     other.open("/mlp?locales=de_DE&mlp_hidden=300")
     other.button("mlp.go").click()  # while it trains, the page Runs is updated every second
     other.wait_for_step(1)
-    visitor = new_visitor()
-    visitor.page.add_init_script(DELAYED)
+    visitor = new_visitor(script=DELAYED)
     visitor.open("/mlp?locales=fr_FR&mlp_hidden=20&mlp_steps=600&mlp_evaluate_every=200")
     visitor.button("mlp.go").click()
     visitor.wait_for_text("finished", exact=True)

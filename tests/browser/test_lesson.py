@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import NewVisitor
-from tests.browser.test_every_page import FIND_PROBLEMS, LAPTOP, PHONE, each_scheme, resize, violations
+from tests.browser.readability import LAPTOP, PHONE, layout_problems, set_up, violations
 from tests.browser.visitor import Visitor
 from tests.lmcore.lessons.lessons import CHOICE, CURVE, EXAMPLE, GUESS
 
@@ -139,12 +139,13 @@ def test_the_panel_fits_and_is_accessible(visitor: Visitor) -> None:
     problems = []
     for title in ("Letters", "Characters", "Guess", "Predict", "Summary"):
         next_step(visitor, title)
-        resize(visitor, PHONE)
-        problems += [f"{title}: {problem}" for problem in visitor.page.evaluate(FIND_PROBLEMS)]
+        set_up(visitor, PHONE, "dark")
         expect(panel(visitor).get_by_role("button", name="Back", exact=True)).to_be_in_viewport()
-        resize(visitor, LAPTOP)
-        for scheme, rules in each_scheme(visitor):
-            problems += [f"{title}, {scheme}: {problem}" for problem in violations(visitor, *rules)]
+        problems += [
+            f"{title}: {problem}" for problem in layout_problems(visitor) + violations(visitor, "color-contrast")
+        ]
+        set_up(visitor, LAPTOP, "light")
+        problems += [f"{title}: {problem}" for problem in violations(visitor)]
     assert problems == []
 
 

@@ -1,20 +1,20 @@
 """Two hundred random actions break nothing; `monkey` plays for an hour."""
 
-from collections.abc import Callable
-
 import pytest
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import Browser
 
 from tests.browser.monkey import Monkey
 from tests.browser.server import Server
+from tests.browser.visitor import VIEWPORT
 
 ACTIONS = 200
 SEED = 1
 
 
 @pytest.mark.timeout(1200)
-def test_random_actions_break_nothing(new_profile: Callable[[], BrowserContext], own_server: Server) -> None:
-    monkey = Monkey(new_profile(), own_server, SEED)
-    while monkey.counts.total() < ACTIONS:
-        monkey.act()
+def test_random_actions_break_nothing(browser: Browser, own_server: Server) -> None:
+    with browser.new_context(viewport=VIEWPORT) as context:
+        monkey = Monkey(context, own_server, SEED)
+        while monkey.counts.total() < ACTIONS:
+            monkey.act()
     assert len(monkey.counts) > 5

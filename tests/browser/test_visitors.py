@@ -7,11 +7,16 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import connect
 
+from lmcore.runs.store import Annotations, Store
 from tests.browser.conftest import NewVisitor
 from tests.browser.server import Server
-from tests.browser.test_every_page import PATHS
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import PATHS, Visitor
+from ui.gate import COOKIE
 
 NOTE = "a note of my own"
 
@@ -26,20 +31,38 @@ def train(visitor: Visitor) -> str:
     return run[1]
 
 
+def received(server: Server, path: str, cookie: str = "") -> str:
+    """All that the server sends to a browser with a cookie that opens a page."""
+    address = f"{server.url.replace('http', 'ws')}/_stcore/stream"
+    headers = {"Cookie": f"{COOKIE}={cookie}"} if cookie else {}
+    request = BackMsg(rerun_script=ClientState(page_name=path))
+    frames = []
+    with connect(address, max_size=None, additional_headers=headers) as socket:
+        socket.send(request.SerializeToString())
+        for frame in socket:
+            frames.append(frame)
+            if ForwardMsg.FromString(frame).WhichOneof("type") == "script_finished":
+                break
+    return b"".join(frames).decode(errors="replace")
+
+
 def test_nobody_sees_the_run_of_another_one_without_its_address(new_visitor: NewVisitor, server: Server) -> None:
     owner, somebody = new_visitor(), new_visitor()
     run = train(owner)
-    owner.open("/runs")
-    owner.page.get_by_text("Select a run in the table").wait_for()
-    received: list[str] = []
-    somebody.page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(str(frame))))
-    for path in PATHS:
+    Store(server.folder / "runs").annotate(run, Annotations(note=NOTE))
+    (cookie,) = [cookie["value"] for cookie in owner.page.context.cookies() if cookie["name"] == COOKIE]
+    assert NOTE in received(server, "runs", cookie)
+    assert [path for path in PATHS if NOTE in received(server, path)] == []
+
+    frames: list[str | bytes] = []
+    somebody.page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(frame)))
+    for path in ("runs", "sample"):
         somebody.open(f"/{path}")
-        for tab in somebody.page.get_by_role("tab").all() if path in ("runs", "sample") else []:
+        for tab in somebody.page.get_by_role("tab").all():
             tab.click()
             somebody.wait_until_idle()
-    assert received
-    assert not [frame for frame in received if run in frame]
+    assert frames
+    assert not [frame for frame in frames if NOTE in str(frame) or run in str(frame)]
     somebody.open("/runs")
     somebody.wait_for_text("There are no runs yet.")
     somebody.open(f"/mlp?run={run}")  # with the address it is another matter

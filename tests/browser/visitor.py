@@ -3,7 +3,9 @@
 import re
 from typing import Any
 
-from playwright.sync_api import Locator, Page, TimeoutError, expect
+from playwright.sync_api import Error, Locator, Page, TimeoutError, ViewportSize, expect
+
+from ui.navigation import ALL
 
 TIMEOUT = 120_000
 """Milliseconds until an expected event has failed to happen; a machine with other work to do needs them."""
@@ -18,6 +20,12 @@ FLAGS = [
     "--disable-sync",
 ]
 """Command-line options of Chromium."""
+
+VIEWPORT: ViewportSize = {"width": 1280, "height": 1000}
+"""The size of a window, in pixels."""
+
+PATHS = ["", *(page.url_path for page in ALL)]
+"""Paths of all pages; the home page is the first."""
 
 
 def css_class(key: str) -> str:
@@ -73,9 +81,12 @@ class Visitor:
         self.page, self.url = page, url
         self.problems: list[str] = []
         page.set_default_timeout(TIMEOUT)
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("pageerror", self._on_error)
         page.on("requestfailed", self._on_failed_request)
         page.on("request", self._on_request)
+
+    def _on_error(self, error: Error) -> None:
+        self.problems.append(str(error))
 
     def _on_failed_request(self, request: Any) -> None:
         if "ERR_ABORTED" not in (request.failure or ""):  # the page was left meanwhile
@@ -84,6 +95,21 @@ class Visitor:
     def _on_request(self, request: Any) -> None:
         if not request.url.startswith((self.url, "data:", "blob:")):
             self.problems.append(f"{request.url} is another host")
+
+    def leave(self) -> None:
+        """Leaves the app, with the tab as good as new, and closes the other tabs of the browser."""
+        for page in self.page.context.pages[1:]:
+            if page is not self.page:
+                page.close()
+        self.page.remove_listener("pageerror", self._on_error)
+        self.page.remove_listener("requestfailed", self._on_failed_request)
+        self.page.remove_listener("request", self._on_request)
+        if not self.page.is_closed():
+            if self.page.url.startswith(self.url):
+                self.page.evaluate("sessionStorage.clear()")
+            self.page.goto("about:blank")
+            self.page.emulate_media(color_scheme="null")
+            self.page.set_viewport_size(VIEWPORT)
 
     def open(self, address: str = "/") -> None:
         """Opens a page, by its path or a whole address, and waits until its script has run."""
