@@ -21,6 +21,8 @@ def test_the_boundary_moves_while_it_trains(visitor: Visitor) -> None:
         chart.wait_until(f"{REGIONS}.length > 100 && !arg.includes({REGIONS})", seen)
         seen.append(chart.evaluate(REGIONS))
     assert chart.evaluate("node.mark") == "same node"
+    visitor.button("linear.go").click()
+    visitor.wait_for_text("paused", exact=True)
 
 
 def test_a_click_adds_a_point(visitor: Visitor) -> None:

@@ -12,9 +12,5 @@ def test_a_click_on_a_node_shows_its_receptive_field(visitor: Visitor) -> None:
     visitor.open("/wavenet?locales=de_DE&wave_hidden=10")
     tree = visitor.chart("wave.tree").wait()
     expect(tree.node).to_have_attribute("aria-label", re.compile("of output sees ....emma"))
-    node = tree.node.locator(".scatterlayer .point").nth(9).bounding_box()  # above the third and fourth characters
-    axes = tree.node.locator(".nsewdrag").bounding_box()
-    assert node
-    assert axes
-    tree.click(node["x"] - axes["x"] + node["width"] / 2, node["y"] - axes["y"] + 10)
+    tree.click(8, 8, inside=".scatterlayer .point >> nth=9")  # above the third and fourth characters
     expect(tree.node).to_have_attribute("aria-label", re.compile("of tanh sees .."))

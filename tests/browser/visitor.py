@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from playwright.sync_api import Error, Locator, Page, TimeoutError, ViewportSize, expect
+from playwright.sync_api import Error, Locator, Page, Position, TimeoutError, ViewportSize, expect
 
 from ui.navigation import ALL
 
@@ -58,20 +58,24 @@ class Chart:
         self.wait_until("node.querySelector('.nsewdrag, .gl-container')")
         return self
 
-    def click(self, x: float, y: float) -> str:
-        """Clicks at a place inside the axes; returns the hover label, because plotly clicks on what it hovers over."""
-        axes, label = self.node.locator(".nsewdrag").first, self.node.locator(".hoverlayer .hovertext").first
+    def click(self, x: int, y: int, inside: str = ".nsewdrag") -> str:
+        """Clicks at a place inside the axes or another element, however the chart moves meanwhile.
+
+        Returns:
+            The hover label, because plotly clicks on what it hovers over.
+        """
+        target, label = self.node.locator(inside).first, self.node.locator(".hoverlayer .hovertext").first
         for attempt in range(100):
-            place = {"x": int(x) + attempt % 2, "y": int(y)}  # a redraw forgets the hover until the mouse moves again
-            axes.hover(position=place)
+            place: Position = {"x": x + attempt % 2, "y": y}  # a redraw forgets the hover until the mouse moves again
+            target.hover(position=place, force=True)  # plotly's layer for the mouse covers all that it draws
             try:
                 label.wait_for(timeout=300)
             except TimeoutError:
                 continue
             text = label.text_content() or ""
-            axes.click(position=place)
+            target.click(position=place, force=True)
             return text
-        raise AssertionError(f"There is nothing to hover over at {x}, {y}.")
+        raise AssertionError(f"There is nothing to hover over at {x}, {y} of {inside}.")
 
 
 class Visitor:
