@@ -25,6 +25,7 @@ from tests.browser.visitor import FLAGS, PATHS
 REMEMBERED = 30  # actions that a failure prints
 LOGGED = 6000  # characters of the server's log, from the end: there the message stands
 PATIENCE = 60_000  # milliseconds that a page may take to answer
+IMPATIENCE = 1_000  # milliseconds after which an element that is covered, or was redrawn meanwhile, is left alone
 CLICKABLE = (
     "[data-testid=stMain] button:not([disabled]), [data-testid=stSidebar] button:not([disabled]), "
     "[role=tab], [role=radio], [data-testid=stCheckbox] label, summary, [data-testid=stPageLink] a"
@@ -66,7 +67,8 @@ class Monkey:
         return page
 
     def _watch(self, page: Page) -> None:
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(IMPATIENCE)
+        page.set_default_navigation_timeout(PATIENCE)
         page.on("popup", self._watch)
         page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
         page.on("console", self._on_console)
@@ -125,8 +127,8 @@ class Monkey:
 
     def wait(self) -> None:
         """Waits until the page has nothing more to do."""
-        self.page.wait_for_selector("h1, [data-testid=stException]", state="attached")
-        self.page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", state="attached")
+        for selector in ("h1, [data-testid=stException]", "[data-testid=stApp][data-test-script-state=notRunning]"):
+            self.page.wait_for_selector(selector, state="attached", timeout=PATIENCE)
 
     def _note(self, kind: str, what: str) -> None:
         self.counts[kind] += 1
@@ -139,7 +141,7 @@ class Monkey:
     def _click(self) -> None:
         if target := self._any(CLICKABLE):
             self._note("click", repr((target.text_content() or target.get_attribute("aria-label") or "")[:60]))
-            target.click(timeout=2000)
+            target.click()
 
     def _type(self) -> None:
         if target := self._any(TYPEABLE):
@@ -147,29 +149,29 @@ class Monkey:
             self._note("type", f"{text[:40]!r} into {target.get_attribute('aria-label')!r}")
             if target.get_attribute("type") == "number":
                 text = "".join(character for character in text if character in "0123456789.-")
-            target.fill(text, timeout=2000)
+            target.fill(text)
             target.press(self.random.choice(["Enter", "Tab", "Control+Enter"]))
 
     def _move_a_slider(self) -> None:
         if target := self._any(SLIDERS):
             key, times = self.random.choice(KEYS), self.random.randint(1, 5)
             self._note("slide", f"{target.get_attribute('aria-label')!r} {key} × {times}")
-            target.focus(timeout=2000)
+            target.focus()
             for _ in range(times):
                 self.page.keyboard.press(key)
 
     def _choose(self) -> None:
         if target := self._any(LISTS):
             self._note("choose", f"from {target.get_attribute('aria-label')!r}")
-            target.click(timeout=2000)
+            target.click()
             if option := self._any("[role=option]"):
-                option.click(timeout=2000)
+                option.click()
             else:
                 self.page.keyboard.press("Escape")
 
     def _touch_a_chart(self) -> None:
         if target := self._any(CHARTS):
-            target.scroll_into_view_if_needed(timeout=2000)
+            target.scroll_into_view_if_needed()
             box = target.bounding_box()
             if box is None:
                 return
