@@ -80,6 +80,7 @@ def test_two_computations_that_hang_do_not_block_a_third(tmp_path: Path) -> None
         assert all(isinstance(future.exception(60), UserError) for future in hanging)
 
 
+@pytest.mark.slow
 def test_nobody_waits_for_ever_for_a_free_worker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("lmcore.runs.computations.PATIENCE", 0.1 - faulty.HANG)
     computations = Computations(1, deadline=faulty.HANG, memory=GIGABYTE)
