@@ -6,10 +6,13 @@
 A cache keeps its results and its keys alive, and ``max_bytes`` bounds both. Arguments that are compared by identity
 (a `Corpus`, a `Snapshot`, a model) are held by weak references only, alone or inside a tuple or a frozen dataclass (a
 `Reader`), so that a cache never keeps them alive by itself: when such an argument is gone, its results are dropped.
+
+A program with many caches bounds what they occupy together with `limit_together`.
 """
 
 import dataclasses
 import functools
+import itertools
 import operator
 import sys
 import threading
@@ -55,6 +58,62 @@ class Cached(Protocol[P, R_co]):
 class _Entry:
     value: Any
     size: int  # bytes, of the value and the key
+
+
+_condition = threading.Condition()  # held while a result is looked up, put into a cache or dropped
+_clock = itertools.count()
+_sharing: "weakref.WeakSet[_Entries]" = weakref.WeakSet()  # the caches with a common limit
+_common_limit = sys.maxsize  # bytes
+
+
+class _Entries(cachetools.LRUCache[Hashable, _Entry]):
+    """The results of one function, up to a limit in bytes."""
+
+    __hash__ = object.__hash__  # for the set of all caches
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(max_bytes, operator.attrgetter("size"))
+        self.uses: dict[Hashable, int] = {}  # when each result was used, the least recently used one first
+
+    def __getitem__(self, key: Hashable) -> _Entry:
+        entry = super().__getitem__(key)
+        self._use(key)
+        return entry
+
+    def __setitem__(self, key: Hashable, entry: _Entry) -> None:
+        super().__setitem__(key, entry)
+        self._use(key)
+        _make_room()
+
+    def __delitem__(self, key: Hashable) -> None:
+        super().__delitem__(key)
+        del self.uses[key]
+
+    def clear(self) -> None:
+        super().clear()
+        self.uses.clear()
+
+    def _use(self, key: Hashable) -> None:
+        self.uses.pop(key, None)
+        self.uses[key] = next(_clock)
+
+
+def limit_together(max_bytes: int) -> None:
+    """Limit what all caches occupy together, in bytes; the least recently used results go first.
+
+    Caches of data, with ``is_data``, do not count.
+    """
+    global _common_limit
+    with _condition:
+        _common_limit = max_bytes
+        _make_room()
+
+
+def _make_room() -> None:
+    """Drops the least recently used results of all caches until the common limit is kept."""
+    while sum(cache.currsize for cache in _sharing) > _common_limit:
+        oldest = min((cache for cache in _sharing if cache.uses), key=lambda cache: next(iter(cache.uses.values())))
+        del oldest[next(iter(oldest.uses))]
 
 
 def n_bytes(value: object) -> int:
@@ -135,6 +194,7 @@ def cached(
     max_bytes: int,
     size_of: Callable[[Any], int] = n_bytes,
     key: Callable[..., Hashable] = default_key,
+    is_data: bool = False,
 ) -> Callable[[Callable[P, R]], Cached[P, R]]:
     """Decorator that keeps the results of a function, up to ``max_bytes`` in all.
 
@@ -145,15 +205,18 @@ def cached(
         max_bytes: limit of the memory that results and keys occupy, in bytes.
         size_of: the size of a result in bytes; pass one where `n_bytes` would be slow or count shared memory.
         key: the key of a call, from its arguments.
+        is_data: whether results are data that much else is computed from, and that are expensive to read again; they do
+            not count for the limit of `limit_together`.
     """
 
     def decorate(function: Callable[P, R]) -> Cached[P, R]:
-        entries: cachetools.LRUCache[Hashable, _Entry] = cachetools.LRUCache(max_bytes, operator.attrgetter("size"))
-        condition = threading.Condition()
+        entries = _Entries(max_bytes)
+        if not is_data:
+            _sharing.add(entries)
 
-        @cachetools.cached(entries, key, condition=condition, info=True)
+        @cachetools.cached(entries, key, condition=_condition, info=True)
         def entry(*args: P.args, **kwargs: P.kwargs) -> _Entry:
-            with condition:
+            with _condition:
                 for dead in [other for other in entries if _is_dead(other)]:
                     del entries[dead]
             value = function(*args, **kwargs)
@@ -164,7 +227,7 @@ def cached(
             return cast(R, entry(*args, **kwargs).value)
 
         def is_cached(*args: P.args, **kwargs: P.kwargs) -> bool:
-            with condition:
+            with _condition:
                 return key(*args, **kwargs) in entries
 
         wrapper.is_cached = is_cached  # type: ignore[attr-defined]

@@ -19,6 +19,7 @@ def computed(
     spinner: str = "Computing…",
     size_of: Callable[[Any], int] = n_bytes,
     key: Callable[..., Hashable] = default_key,
+    is_data: bool = False,
 ) -> Callable[P, R]:
     """The same function, computed by a worker; its results are kept, up to ``max_bytes`` in all.
 
@@ -28,12 +29,13 @@ def computed(
         spinner: what the page says meanwhile.
         size_of: the size of a result in bytes.
         key: the key of a call, from its arguments.
+        is_data: as for `lmcore.cache.cached`.
 
     Raises:
         UserError: if the function does, or if it crashes, takes too long or needs too much memory; when it is called.
     """
 
-    @cached(max_bytes, size_of, key)
+    @cached(max_bytes, size_of, key, is_data)
     @functools.wraps(function)
     def result(*args: P.args, **kwargs: P.kwargs) -> R:
         answer: R = engine().compute(functools.partial(function, *args, **kwargs))

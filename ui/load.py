@@ -12,14 +12,14 @@ from ui.computed import announced, computed
 from ui.server import engine
 
 
-@cached(max_bytes=600_000_000, size_of=corpora.n_bytes)
+@cached(max_bytes=600_000_000, size_of=corpora.n_bytes, is_data=True)
 def _corpus(config: CorpusConfig) -> Corpus:
     """The text of a config. Errors as for `corpora.load`."""
     return corpora.assemble(engine().compute(corpora.parts, config))
 
 
 corpus = announced(_corpus, "Reading the text…")
-dataset = computed(datasets.load, 1_000_000_000, "Loading the data…")
+dataset = computed(datasets.load, 1_000_000_000, "Loading the data…", is_data=True)
 
 
 def data_of(config: AnyRunConfig) -> Corpus | Dataset:

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.proto.NewSession_pb2 import CustomThemeConfig
 from streamlit.runtime import app_session
 
+from lmcore import cache
 from lmcore.runs.worker_pool import start_fork_server
 from ui import announcement, gate
 
@@ -32,6 +33,7 @@ DEFAULT_PAGE_PATH = "/home"  # where the default page, which Streamlit serves on
 _PLOTLY_FILE = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 SECONDS_FOR_FIRST_VISIT = 3.0  # in which a visitor who waits for the server comes before it warms up
 SECONDS_FOR_FIRST_PAGE = 10.0  # in which this visitor's browser draws the home page
+CACHE_BYTES = 200_000_000  # that the results for all pages may occupy together, apart from texts and data sets
 _is_needed, _is_visited = threading.Event(), threading.Event()
 _making = threading.Lock()
 
@@ -110,6 +112,7 @@ def _read_theme_once() -> None:
 async def lifespan(app: st.App) -> AsyncIterator[None]:
     """Warms up in the background, and saves all runs when the server stops."""
     _read_theme_once()
+    cache.limit_together(CACHE_BYTES)
     print(announcement.announcement(), flush=True)
     threading.Thread(target=_warm_up, daemon=True).start()
     yield

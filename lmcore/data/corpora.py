@@ -316,7 +316,7 @@ def n_bytes(corpus: Corpus) -> int:
     return 2 * corpus.stream.nbytes + 2 * sys.getsizeof(corpus.lines) + 60 * corpus.n_documents
 
 
-@cached(max_bytes=600_000_000, size_of=n_bytes)
+@cached(max_bytes=600_000_000, size_of=n_bytes, is_data=True)
 def load(config: CorpusConfig) -> Corpus:
     """The corpus of a config; the same object for an equal config, as long as the cache keeps it.
 

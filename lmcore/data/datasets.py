@@ -145,7 +145,7 @@ class _Labeled:
     columns: tuple[ColumnUse, ...] = ()
 
 
-@cached(max_bytes=1_000_000_000)
+@cached(max_bytes=1_000_000_000, is_data=True)
 def load(config: DataConfig) -> Dataset:
     """The data set of a config; the same examples for the same config.
 

@@ -107,7 +107,7 @@ def is_table(source: str) -> bool:
     return source.startswith(uploads.PREFIX)
 
 
-@cached(max_bytes=300_000_000)
+@cached(max_bytes=300_000_000, is_data=True)
 def read(name: str) -> Table:
     """The table of the name that `save` returned.
 

@@ -2,9 +2,11 @@
 
 import gc
 import pickle
+import sys
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +18,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lmcore import cache
 from lmcore.cache import cached, default_key, n_bytes
 
 
@@ -74,6 +77,47 @@ def test_no_sequence_of_calls_exceeds_the_limit(arguments: list[tuple[int, str]]
     for size, name in arguments:
         assert len(zeros(size, name)) == size
         assert zeros.cache_info().currsize <= 10_000
+
+
+@cached(max_bytes=10_000)
+def ones(size: int) -> np.ndarray:
+    return np.ones(size, np.uint8)
+
+
+@cached(max_bytes=10_000, is_data=True)
+def data(size: int) -> np.ndarray:
+    return np.ones(size, np.uint8)
+
+
+@pytest.fixture(scope="module")
+def common_limit() -> Iterator[int]:
+    """A limit of all caches together, in bytes; those of other tests are empty under it."""
+    cache.limit_together(0)
+    cache.limit_together(12_000)
+    yield 12_000
+    cache.limit_together(sys.maxsize)
+
+
+def test_the_least_recently_used_result_of_all_caches_goes_first(common_limit: int) -> None:
+    ones.cache_clear()
+    zeros(4000), ones(4000), zeros(4000), ones(5000)
+    assert zeros.is_cached(4000)
+    assert not ones.is_cached(4000)
+    assert ones.is_cached(5000)
+
+
+def test_data_do_not_count_for_the_common_limit(common_limit: int) -> None:
+    data(9000), zeros(9000), ones(2000), ones(8000)
+    assert data.is_cached(9000)
+    assert not zeros.is_cached(9000)
+
+
+@given(st.lists(st.tuples(st.sampled_from([zeros, ones]), st.integers(0, 11_000)), max_size=30))
+def test_no_sequence_of_calls_exceeds_the_common_limit(common_limit: int, given_calls: list[tuple[Any, int]]) -> None:
+    for function, size in given_calls:
+        assert len(function(size)) == size
+        assert zeros.cache_info().currsize + ones.cache_info().currsize <= common_limit
+        assert function.is_cached(size) or size > 9000
 
 
 def test_a_result_beyond_the_limit_is_returned_and_not_kept() -> None:
