@@ -66,10 +66,10 @@ _sharing: "weakref.WeakSet[_Entries]" = weakref.WeakSet()  # the caches with a c
 _common_limit = sys.maxsize  # bytes
 
 
-class _Entries(cachetools.LRUCache[Hashable, _Entry]):
-    """The results of one function, up to a limit in bytes."""
+class _Entries(cachetools.Cache[Hashable, _Entry]):
+    """The results of one function, up to a limit in bytes; the least recently used ones go first."""
 
-    __hash__ = object.__hash__  # for the set of all caches
+    __eq__, __hash__ = object.__eq__, object.__hash__  # for the set of all caches
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(max_bytes, operator.attrgetter("size"))
@@ -81,6 +81,8 @@ class _Entries(cachetools.LRUCache[Hashable, _Entry]):
         return entry
 
     def __setitem__(self, key: Hashable, entry: _Entry) -> None:
+        if self in _sharing and entry.size > _common_limit:
+            raise ValueError("The result is too large.")  # is not kept, as if it were beyond the limit of its own cache
         super().__setitem__(key, entry)
         self._use(key)
         _make_room()
@@ -88,6 +90,10 @@ class _Entries(cachetools.LRUCache[Hashable, _Entry]):
     def __delitem__(self, key: Hashable) -> None:
         super().__delitem__(key)
         del self.uses[key]
+
+    def popitem(self) -> tuple[Hashable, _Entry]:
+        key = next(iter(self.uses))
+        return key, self.pop(key)
 
     def clear(self) -> None:
         super().clear()
@@ -113,7 +119,7 @@ def _make_room() -> None:
     """Drops the least recently used results of all caches until the common limit is kept."""
     while sum(cache.currsize for cache in _sharing) > _common_limit:
         oldest = min((cache for cache in _sharing if cache.uses), key=lambda cache: next(iter(cache.uses.values())))
-        del oldest[next(iter(oldest.uses))]
+        oldest.popitem()
 
 
 def n_bytes(value: object) -> int:

@@ -23,6 +23,8 @@ def test_every_tab_is_readable(visitor: Visitor, path: str) -> None:
     for tab in each_tab(visitor):
         problems += [f"{tab}, on a phone in the dark: {problem}" for problem in layout_problems(visitor)]
         problems += [f"{tab}, on a phone in the dark: {problem}" for problem in violations(visitor, "color-contrast")]
+    set_up(visitor, LAPTOP, "dark")  # with the sidebar, which is folded on a phone
+    problems += [f"in the dark: {problem}" for problem in violations(visitor, "color-contrast")]
     set_up(visitor, LAPTOP, "light")
     for tab in each_tab(visitor):
         problems += [f"{tab}: {problem}" for problem in violations(visitor)]

@@ -31,13 +31,12 @@ def train(visitor: Visitor) -> str:
     return run[1]
 
 
-def received(server: Server, path: str, cookie: str = "") -> str:
+def received(server: Server, path: str, cookie: str) -> str:
     """All that the server sends to a browser with a cookie that opens a page."""
     address = f"{server.url.replace('http', 'ws')}/_stcore/stream"
-    headers = {"Cookie": f"{COOKIE}={cookie}"} if cookie else {}
     request = BackMsg(rerun_script=ClientState(page_name=path))
     frames = []
-    with connect(address, max_size=None, additional_headers=headers) as socket:
+    with connect(address, max_size=None, additional_headers={"Cookie": f"{COOKIE}={cookie}"}) as socket:
         socket.send(request.SerializeToString())
         for frame in socket:
             frames.append(frame)
@@ -52,7 +51,7 @@ def test_nobody_sees_the_run_of_another_one_without_its_address(new_visitor: New
     Store(server.folder / "runs").annotate(run, Annotations(note=NOTE))
     (cookie,) = [cookie["value"] for cookie in owner.page.context.cookies() if cookie["name"] == COOKIE]
     assert NOTE in received(server, "runs", cookie)
-    assert [path for path in PATHS if NOTE in received(server, path)] == []
+    assert [path for path in PATHS if NOTE in received(server, path, cookie[::-1])] == []
 
     frames: list[str | bytes] = []
     somebody.page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(frame)))

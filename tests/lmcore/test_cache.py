@@ -8,6 +8,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,35 +90,50 @@ def data(size: int) -> np.ndarray:
     return np.ones(size, np.uint8)
 
 
-@pytest.fixture(scope="module")
-def common_limit() -> Iterator[int]:
-    """A limit of all caches together, in bytes; those of other tests are empty under it."""
+@cached(max_bytes=20_000)
+def twos(size: int) -> np.ndarray:
+    return np.full(size, 2, np.uint8)
+
+
+@contextmanager
+def limited_together(max_bytes: int) -> Iterator[None]:
+    """All caches are empty at first, but for those of data, and have a common limit in bytes."""
     cache.limit_together(0)
-    cache.limit_together(12_000)
-    yield 12_000
+    cache.limit_together(max_bytes)
+    yield
     cache.limit_together(sys.maxsize)
 
 
-def test_the_least_recently_used_result_of_all_caches_goes_first(common_limit: int) -> None:
-    ones.cache_clear()
-    zeros(4000), ones(4000), zeros(4000), ones(5000)
-    assert zeros.is_cached(4000)
-    assert not ones.is_cached(4000)
-    assert ones.is_cached(5000)
+def test_the_least_recently_used_result_of_all_caches_goes_first() -> None:
+    with limited_together(12_000):
+        zeros(4000), ones(4000), zeros(4000), ones(5000)
+        assert zeros.is_cached(4000)
+        assert not ones.is_cached(4000)
+        assert ones.is_cached(5000)
 
 
-def test_data_do_not_count_for_the_common_limit(common_limit: int) -> None:
-    data(9000), zeros(9000), ones(2000), ones(8000)
-    assert data.is_cached(9000)
-    assert not zeros.is_cached(9000)
+def test_data_do_not_count_for_the_common_limit() -> None:
+    with limited_together(12_000):
+        data(9000), zeros(9000), ones(2000), ones(8000)
+        assert data.is_cached(9000)
+        assert not zeros.is_cached(9000)
+
+
+def test_a_result_beyond_the_common_limit_drops_no_others() -> None:
+    with limited_together(12_000):
+        zeros(4000)
+        assert len(twos(15_000)) == 15_000
+        assert not twos.is_cached(15_000)
+        assert zeros.is_cached(4000)
 
 
 @given(st.lists(st.tuples(st.sampled_from([zeros, ones]), st.integers(0, 11_000)), max_size=30))
-def test_no_sequence_of_calls_exceeds_the_common_limit(common_limit: int, given_calls: list[tuple[Any, int]]) -> None:
-    for function, size in given_calls:
-        assert len(function(size)) == size
-        assert zeros.cache_info().currsize + ones.cache_info().currsize <= common_limit
-        assert function.is_cached(size) or size > 9000
+def test_no_sequence_of_calls_exceeds_the_common_limit(given_calls: list[tuple[Any, int]]) -> None:
+    with limited_together(12_000):
+        for function, size in given_calls:
+            assert len(function(size)) == size
+            assert zeros.cache_info().currsize + ones.cache_info().currsize <= 12_000
+            assert function.is_cached(size) or size > 9000
 
 
 def test_a_result_beyond_the_limit_is_returned_and_not_kept() -> None:
