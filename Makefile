@@ -5,6 +5,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8501
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
+PYTEST_SLOW := $(BIN)/pytest -n 3 --dist worksteal  # many slow tests wait for processes of their own
 unexport PYTHONDONTWRITEBYTECODE  # processes start faster from compiled modules
 
 .PHONY: run check test static fix bench clean
@@ -17,7 +18,7 @@ check: static
 
 test: static
 	$(PYTEST) -m "not slow" --cov
-	$(PYTEST) -m slow --ignore tests/browser
+	$(PYTEST_SLOW) -m slow --ignore tests/browser
 	$(PYTEST) tests/browser
 
 static: .venv/test.stamp

@@ -58,16 +58,37 @@ function present(on) {
   dispatchEvent(new Event("glassbox.presenting"));
 }
 
-// Streamlit disables a row of tabs for a moment when an update arrives in two parts, and a tab that is disabled loses
-// the focus: it gets it back as soon as it is enabled, unless the focus has gone elsewhere meanwhile.
-function keepFocus({ target: tab }) {
-  if (tab.role !== "tab") return;
-  const observer = new MutationObserver(() => {
-    if (tab.ariaDisabled === "true") return;
-    if (document.activeElement === document.body) tab.focus({ preventScroll: true });
-    observer.disconnect();
+// The tab that a visitor chose stays chosen and keeps the focus. Streamlit disables a row of tabs for a moment when an
+// update arrives in two parts, and a disabled tab loses the focus. And an update still carries the tab that was open
+// when it began: if it arrives before Streamlit has sent the new choice, the choice is forgotten. Only visitors change
+// the tab of a row, so the tab that has the focus is pressed again.
+let chosen;
+
+const changes = new MutationObserver(restoreTabSoon);
+
+function restoreTabSoon() {
+  setTimeout(restoreTab); // when Streamlit has finished what it is doing with the row
+}
+
+function restoreTab() {
+  if (!chosen || chosen.ariaDisabled === "true") return;
+  if (document.activeElement === document.body) chosen.focus({ preventScroll: true });
+  if (document.activeElement === chosen && chosen.ariaSelected === "false") chosen.click();
+}
+
+function watchTab({ target }) {
+  if (target.role !== "tab") return;
+  changes.disconnect();
+  changes.observe(chosen = target, { attributeFilter: ["aria-disabled", "aria-selected"] });
+  restoreTabSoon(); // the key that moved the focus has not moved the selection yet
+}
+
+function leaveTab({ target }) {
+  queueMicrotask(() => {
+    if (target !== chosen || target.ariaDisabled === "true") return;
+    changes.disconnect();
+    chosen = null;
   });
-  queueMicrotask(() => tab.ariaDisabled === "true" && observer.observe(tab, { attributeFilter: ["aria-disabled"] }));
 }
 
 let button, help;
@@ -82,6 +103,7 @@ export default function () {
   document.querySelector(".stApp").append(button, help);
   button.onclick = () => { present(!document.documentElement.classList.contains("presenting")); button.blur(); };
   addEventListener("keydown", onKey, true);
-  addEventListener("focusout", keepFocus, true);
+  addEventListener("focusin", watchTab, true);
+  addEventListener("focusout", leaveTab, true);
   present(Boolean(sessionStorage.getItem(STORED)));
 }

@@ -23,19 +23,22 @@ def draw_tabs(tabs: Mapping[str, Callable[[], None]], key: str) -> None:
 
 
 def open_tab(key: str, title: str) -> None:
-    """Opens a tab of `draw_tabs`; for callbacks.
+    """Opens a tab of `draw_tabs`. Call it before the row of tabs is drawn.
 
     An update that was already on its way still carries the tab that was open before, and would open it again. So the
-    row of tabs becomes a new widget, about which that update says nothing.
+    row of tabs becomes a new widget, about which that update says nothing. Only the visitor changes the tab of a row
+    that stays, and present.js relies on that.
     """
-    st.session_state[_version(key)] = st.session_state.get(_version(key), 0) + 1
-    st.session_state[_widget_key(key)] = title
+    shown = st.session_state.get(_widget_key(key))
+    if shown != title:
+        st.session_state[_version(key)] = st.session_state.get(_version(key), 0) + (shown is not None)
+        st.session_state[_widget_key(key)] = title
 
 
 def _follow_link(key: str, titles: Collection[str]) -> None:
     """Opens the tab that the address names, which does not keep it: a visitor opens other tabs without a trace."""
     if (named := address.newly_named(key)) and named[-1] in titles:
-        st.session_state[_widget_key(key)] = named[-1]
+        open_tab(key, named[-1])
         del st.query_params[key]
 
 

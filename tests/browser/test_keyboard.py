@@ -49,6 +49,7 @@ def move_to(visitor: Visitor, target: Locator) -> None:
 
 def open_tab(visitor: Visitor, name: str) -> None:
     tab = visitor.page.get_by_role("tab", name=name)
+    visitor.page.locator(".present-button").wait_for()  # its script keeps the tab that has the focus
     reach(visitor, visitor.page.locator("[role=tab][aria-selected=true]").first)
     move_to(visitor, tab)
     expect(tab).to_have_attribute("aria-selected", "true")
@@ -127,7 +128,9 @@ present.button()
 st.title("A page that takes its time")
 with busy.spinner("Counting"):
     time.sleep(1)
-st.tabs(["One", "Two"], on_change="rerun", key="tabs")
+for name, tab in zip(names := ["One", "Two", "Three"], st.tabs(names, on_change="rerun", key="tabs")):
+    if tab.open:
+        tab.text(f"Contents of {name}")
 st.session_state["drawn"] = st.session_state.get("drawn", 0) + 1
 st.text(f"Drawn {st.session_state['drawn']} times")
 """
@@ -153,3 +156,31 @@ def test_the_open_tab_keeps_the_focus(slow_server: Server, new_visitor: NewVisit
         visitor.wait_for_text(f"Drawn {update + 1} times")
         visitor.wait_until_idle()
         assert tab.evaluate("node => node === document.activeElement")
+
+
+def test_the_tab_that_was_chosen_last_is_open(slow_server: Server, new_visitor: NewVisitor) -> None:
+    visitor = new_visitor(slow_server.url)
+    visitor.open()
+    one, _, three = visitor.page.get_by_role("tab").all()
+    one.focus()
+    press(visitor, "ArrowRight")
+    visitor.page.get_by_text("Counting").wait_for()
+    visitor.page.evaluate(SEND_LATER)
+    press(visitor, "ArrowRight")  # the update that opens the second tab arrives before this has been sent
+    expect(visitor.page.get_by_text("Contents of Two")).to_be_attached()
+    visitor.page.evaluate("sendNow()")
+    visitor.wait_for_text("Contents of Three")
+    expect(three).to_have_attribute("aria-selected", "true")
+    assert three.evaluate("node => node === document.activeElement")
+
+
+SEND_LATER = """() => {
+    const { setTimeout } = window, later = [];
+    window.setTimeout = (callback, delay, ...rest) =>
+        delay === 0 ? later.push(() => callback(...rest)) : setTimeout(callback, delay, ...rest);
+    window.sendNow = () => {
+        window.setTimeout = setTimeout;
+        later.forEach((callback) => callback());
+    };
+}"""
+"""Keeps what Streamlit wants to send to the server until `sendNow()` is called."""

@@ -2,8 +2,6 @@
 
 import re
 
-import streamlit as st
-
 from lmcore.lessons import places
 from lmcore.lessons.places import Place
 from ui import tabs
@@ -29,8 +27,8 @@ def open_tab(page: Page, name: str) -> None:
         UserError: if there is no such place.
     """
     place, row = _find(page, name), places.find(page.url_path).tabs
-    if place.tab and row and st.session_state.get(key := places.full_key(row, page.prefix)) != place.tab:
-        tabs.open_tab(key, place.tab)
+    if place.tab and row:
+        tabs.open_tab(places.full_key(row, page.prefix), place.tab)
 
 
 def _find(page: Page, name: str) -> Place:

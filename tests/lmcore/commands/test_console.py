@@ -151,7 +151,7 @@ def test_a_narrow_encoding_replaces_what_it_lacks(polish: str, encoding: str, ar
 @pytest.mark.slow
 def test_a_closed_pipe_is_no_traceback_and_pauses_a_run() -> None:
     process = subprocess.Popen(
-        [*COMMAND, "train", "mlp", "--steps", "5000", *SMALL], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*COMMAND, "train", "mlp", "--steps", "100000000", *SMALL], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stdout
     process.stdout.close()

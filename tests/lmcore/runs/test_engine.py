@@ -273,7 +273,7 @@ def test_a_dask_cluster_trains_the_same_run_though_a_worker_dies(monkeypatch: py
     with subprocess.Popen(
         [*dask, "--host", "127.0.0.1", "--port", "0", "--dashboard-address", ":0"], **quiet
     ) as scheduler:
-        until(scheduler_file.is_file)
+        until(lambda: scheduler_file.is_file() and scheduler_file.stat().st_size > 0)
         workers = [
             subprocess.Popen(
                 [*dask_worker, "--nthreads", "1", "--no-nanny", "--no-dashboard"],
