@@ -185,7 +185,7 @@ async function draw(node, chart, source) {
       }
       followWidth(node);
     }
-    if (chart.gone) Plotly.purge(node);
+    if (chart.gone) purge(node);
   } finally {
     chart.drawing = false;
   }
@@ -206,7 +206,21 @@ function discard(node) {
   if (!chart) return;
   chart.gone = true;
   chart.next = chart.state = undefined;
-  if (!chart.drawing && window.Plotly) window.Plotly.purge(node);
+  if (!chart.drawing && window.Plotly) purge(node);
+}
+
+// A drag that has begun on a chart goes on until the button is released, even if the chart has disappeared meanwhile.
+let pressed = false;
+
+for (const type of ["pointerdown", "pointerup", "pointercancel"])
+  addEventListener(type, () => { pressed = type === "pointerdown"; }, true);
+
+function purge(node) {
+  if (!charts.get(node).gone) return;
+  if (!pressed) return window.Plotly.purge(node);
+  const released = new AbortController();
+  const purgeLater = () => { released.abort(); setTimeout(purge, 0, node); };
+  for (const type of ["pointerup", "pointercancel"]) addEventListener(type, purgeLater, { signal: released.signal });
 }
 
 function append(parent, tag) {

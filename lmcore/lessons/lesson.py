@@ -126,3 +126,11 @@ class Lesson(Config):
     data: Name = Field("given-names", description="The text that it uses.")
     seed: int = Field(0, ge=0, description="Of all runs.")
     steps: tuple[Step, ...] = Field(min_length=1, max_length=60)
+
+    def opened(self, step: int) -> Go | None:
+        """The page that is open at a step: the last `go` up to there. None before the first one.
+
+        Args:
+            step: its number, from 0.
+        """
+        return next((one.go for one in reversed(self.steps[: step + 1]) if one.go is not None), None)

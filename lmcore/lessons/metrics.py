@@ -54,6 +54,15 @@ def _test_loss(config: AnyRunConfig, snapshot: Snapshot) -> float | None:
     return loss
 
 
+def _accuracy(split: Split) -> Callable[[AnyRunConfig, Snapshot], float | None]:
+    return lambda config, snapshot: snapshot.metric("accuracy", split)
+
+
+def _test_accuracy(config: AnyRunConfig, snapshot: Snapshot) -> float | None:
+    accuracy: float | None = families.load_trainer(config, snapshot).metrics("test").get("accuracy")
+    return accuracy
+
+
 def _nonlinear(config: AnyRunConfig, snapshot: Snapshot) -> list[LayerRecord]:
     if not isinstance(config, RunConfig) or not families.is_layered(config):
         raise UserError(f"A {config.family} has no layers that can be looked into.")
@@ -84,11 +93,19 @@ OF_RUNS: dict[str, Callable[[AnyRunConfig, Snapshot], float | None]] = {
     "test": _test_loss,
     "step": lambda config, snapshot: snapshot.step,
     "parameters": lambda config, snapshot: families.count_parameters(config, families.load_data(config)),
+}
+OF_LANGUAGE_MODELS = OF_RUNS | {
     "saturated": _saturated,
     "dead": _dead,
     "spread": _spread,
     "gradient spread": _gradient_spread,
 }
+OF_CLASSIFIERS = OF_RUNS | {
+    "accuracy train": _accuracy("train"),
+    "accuracy dev": _accuracy("dev"),
+    "accuracy test": _test_accuracy,
+}
+OF_SNAPSHOTS = OF_LANGUAGE_MODELS | OF_CLASSIFIERS
 
 # ---------------------------------------------------------------- of a text
 
@@ -165,14 +182,22 @@ def check(name: str, page: str) -> None:
     Raises:
         UserError: if there is no such metric there.
     """
-    of_page = OF_RUNS if places.find(page).family else OF_COUNTS if page == "bigram" else {}
+    names, has_text = _names(page), places.find(page).reads_text
     word, _, argument = name.partition(" ")
-    if name in of_page or name in OF_TEXTS:
+    if name in names:
         return
-    if word in WITH_ARGUMENT and re.fullmatch(WITH_ARGUMENT[word][0], argument):
+    if has_text and word in WITH_ARGUMENT and re.fullmatch(WITH_ARGUMENT[word][0], argument):
         return
-    choices = ", ".join([*of_page, *OF_TEXTS, "count qu", "probability qu", "loss emma", "order 3 dev"])
+    choices = ", ".join([*names, *(["count qu", "probability qu", "loss emma", "order 3 dev"] if has_text else [])])
     raise UserError(f"The page {page} has no metric {name[:40]!r}. Choose one such as: {choices}.")
+
+
+def _names(page: str) -> list[str]:
+    """The metrics without an argument that a page has."""
+    found = places.find(page)
+    if not found.reads_text:
+        return list(OF_CLASSIFIERS)
+    return [*(OF_LANGUAGE_MODELS if found.family else OF_COUNTS if page == "bigram" else ()), *OF_TEXTS]
 
 
 def measure(name: str, evidence: Evidence, by_step: int | None = None) -> float | None:
@@ -187,9 +212,9 @@ def measure(name: str, evidence: Evidence, by_step: int | None = None) -> float 
         UserError: if the text or the model does not have it.
     """
     word, _, argument = name.partition(" ")
-    if name in OF_RUNS and evidence.config is not None:
+    if name in OF_SNAPSHOTS and evidence.config is not None:
         snapshot = evidence.snapshot(by_step)
-        value = None if snapshot is None else OF_RUNS[name](evidence.config, snapshot)
+        value = None if snapshot is None else OF_SNAPSHOTS[name](evidence.config, snapshot)
     elif name in OF_TEXTS:
         value = OF_TEXTS[name](evidence)
     elif name in OF_COUNTS and "smoothing" in evidence.settings:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from markdown_it.token import Token
 
+from lmcore import families
 from lmcore.cache import cached
 from lmcore.config import Config, ValidationError, describe
 from lmcore.data import sources
@@ -20,7 +21,6 @@ from lmcore.errors import UserError
 from lmcore.lessons import markdown, metrics, places, yaml_block
 from lmcore.lessons.lesson import Ask, Do, Expect, Go, Lesson, Step
 from lmcore.lessons.yaml_block import Block, refuse
-from lmcore.training.config import TrainConfig
 
 FOLDER = Path(__file__).parents[2] / "lessons"
 MAX_BYTES = 50_000
@@ -274,4 +274,5 @@ def _check_action(do: Do, page: str | None) -> None:
         raise UserError(f"The page {page} cannot {do.action}. {possible}")
     if "seed" in do.set:
         raise UserError("A fork has the seed of its run.")
-    TrainConfig.parse(do.set)
+    if do.set:
+        families.default_run_config(places.find(page).family).train.updated(**do.set)

@@ -19,6 +19,7 @@ from lmcore.generation.sampling import SampleConfig, sample_in_turn
 from lmcore.lessons import metrics, places
 from lmcore.lessons.lesson import Do, Expect, Go, Lesson, Step
 from lmcore.lessons.metrics import Evidence
+from lmcore.lessons.pages import TEXT
 from lmcore.models.ngram import CountConfig, NGram
 from lmcore.runs.run import Run, Status
 from lmcore.runs.worker import advance, untrained_snapshot
@@ -159,7 +160,7 @@ class _Stage:
 
     def _open(self, go: Go) -> None:
         settings = places.settings(self.lesson, go)
-        text = {"source": self.lesson.data} | {name: settings[name] for name in places.TEXT}
+        text = {"source": self.lesson.data} | {name: settings[name] for name in TEXT if name in settings}
         self.go, self.run, self.shown, self.wanted = go, None, None, 0
         self.corpus = corpora.load(corpora.CorpusConfig.parse(text))
 
@@ -240,7 +241,7 @@ class _Stage:
 
     def _check(self, expect: Expect) -> Check:
         assert self.go is not None
-        if expect.metric in metrics.OF_RUNS and (reason := self._unreached(expect)):
+        if expect.metric in metrics.OF_SNAPSHOTS and (reason := self._unreached(expect)):
             return Check(expect, None, reason)
         evidence = Evidence(self.corpus, places.settings(self.lesson, self.go), *self._model())
         return Check(expect, metrics.measure(expect.metric, evidence, expect.by_step))

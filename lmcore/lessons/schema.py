@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from lmcore.lessons import places, reading
+from lmcore.lessons import reading
 from lmcore.lessons.lesson import Lesson
+from lmcore.lessons.pages import PAGES
 
 
 def schema() -> dict[str, Any]:
@@ -14,10 +15,8 @@ def schema() -> dict[str, Any]:
     definitions: dict[str, Any] = Lesson.model_json_schema()
     parts = definitions.pop("$defs")
     step = _only(parts.pop("Step"), list(reading.BLOCK))
-    parts["Go"]["properties"]["page"]["enum"] = list(places.PAGES)
-    step["properties"]["point"]["anyOf"][0]["enum"] = sorted(
-        {name for page in places.PAGES.values() for name in page.places}
-    )
+    parts["Go"]["properties"]["page"]["enum"] = list(PAGES)
+    step["properties"]["point"]["anyOf"][0]["enum"] = sorted({name for page in PAGES.values() for name in page.places})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A block of YAML in a lesson",

@@ -79,3 +79,21 @@ def test_no_sample_is_cut_and_no_ticks_overlap(visitor: Visitor, address: str, w
         assert len(boxes) > 10
         middles = sorted((start + end) / 2 for start, end in boxes)
         assert min(other - one for one, other in itertools.pairwise(middles)) > 5
+
+
+def test_a_chart_that_disappears_while_it_is_dragged_makes_no_error(visitor: Visitor) -> None:
+    visitor.open("/bigram")
+    axes = visitor.chart("follows").wait().node.locator(".nsewdrag").first
+    axes.hover()
+    mouse, box = visitor.page.mouse, axes.bounding_box()
+    assert box
+    mouse.down()
+    mouse.move(box["x"] + 30, box["y"] + 30, steps=3)
+    drag = visitor.page.locator(".dragcover")
+    expect(drag).to_have_count(1)
+    visitor.page.get_by_role("tab", name="Smoothing").evaluate("tab => tab.click()")  # the mouse is busy
+    visitor.chart("smoothed").wait()
+    expect(visitor.widget("follows")).to_have_count(0)
+    mouse.move(box["x"] + 60, box["y"] + 60, steps=3)
+    mouse.up()
+    expect(drag).to_have_count(0)

@@ -1,11 +1,14 @@
 """Every page, setting and place of the registry of lessons is there, with the same defaults."""
 
+from typing import Any
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from lmcore.lessons import places
-from lmcore.lessons.lesson import Go, Lesson, Step
-from lmcore.lessons.places import PAGES, Place, full_key
+from lmcore.lessons.lesson import Lesson, Step
+from lmcore.lessons.pages import PAGES, Place
+from lmcore.lessons.places import full_key
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Status
 from tests.pages.app_testing import keys, panels, unfold, visit
@@ -32,11 +35,17 @@ def test_the_pages_of_lessons_are_in_the_menu() -> None:
     assert all(family in page_at(name).families for name, family in trained.items())
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_has_the_settings_of_the_registry_with_their_defaults(app: AppTest, name: str) -> None:
-    page = page_at(name)
+@pytest.mark.parametrize(
+    ("name", "chosen"),
+    [(name, chosen) for name, registered in PAGES.items() for chosen in list(registered.variants) or [""]],
+)
+def test_a_page_has_the_settings_of_the_registry_with_their_defaults(app: AppTest, name: str, chosen: str) -> None:
+    page, registered = page_at(name), PAGES[name]
+    given: dict[str, Any] = {registered.decides: chosen} if chosen else {}
+    if chosen:
+        app.query_params[full_key(registered.keys[registered.decides], page.prefix)] = chosen
     unfold(visit(app, page.folder))
-    wanted = places.parameters(LESSON, Go(page=name), page.prefix)
+    wanted = places.by_key(registered, registered.settings_with(given).parse(given).model_dump(), page.prefix)
     assert {key: app.session_state.get(key, "missing") for key in wanted} == wanted
 
 

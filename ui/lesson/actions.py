@@ -10,7 +10,6 @@ from lmcore.generation.sampling import SampleConfig
 from lmcore.lessons import places
 from lmcore.lessons.lesson import Do, Go, Lesson
 from lmcore.runs.view import RunView
-from lmcore.training.config import TrainConfig
 from ui import address, gate, given, navigation
 from ui.address import LESSON
 from ui.corpus_picker import SOURCE
@@ -25,8 +24,8 @@ SAMPLE_SEED = "sample_seed"  # the same, of the widget on the page Bigram
 
 def page_of(lesson: Lesson, step: int) -> Page | None:
     """The page of a step: where the last `go` up to there leads. None before the first one."""
-    pages = [one.go.page for one in lesson.steps[: step + 1] if one.go is not None]
-    return navigation.at(pages[-1]) if pages else None
+    go = lesson.opened(step)
+    return None if go is None else navigation.at(go.page)
 
 
 def open_page(page: Page, position: Position) -> NoReturn:
@@ -41,8 +40,9 @@ def set_up_page(page: Page, position: Position, lesson: Lesson, go: Go) -> NoRet
     values = places.parameters(lesson, go, page.prefix)
     for key, value in values.items():
         given.announce(key, value)
-    defaults = places.parameters(lesson.model_copy(update={"seed": TrainConfig().seed}), Go(page=go.page), page.prefix)
-    changed = {key: value for key, value in values.items() if key == SOURCE or value != defaults[key]}
+    registered = places.find(go.page)
+    defaults = places.by_key(registered, registered.settings().model_dump(), page.prefix)
+    changed = {key: value for key, value in values.items() if key == SOURCE or value != defaults.get(key)}
     navigation.open_page(page, {**address.parameters(changed), LESSON: str(position)})
 
 

@@ -1,9 +1,9 @@
-"""Where on a page the places are to which a lesson points; the registry is `lmcore.lessons.places`."""
+"""Where on a page the places are to which a lesson points; the registry is `lmcore.lessons.pages`."""
 
 import re
 
 from lmcore.lessons import places
-from lmcore.lessons.places import Place
+from lmcore.lessons.pages import Place
 from ui import tabs
 from ui.navigation import Page
 

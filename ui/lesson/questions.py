@@ -5,9 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-from lmcore.data.corpora import CorpusConfig
+from lmcore import families
 from lmcore.errors import UserError
-from lmcore.lessons import answers
+from lmcore.lessons import answers, places
 from lmcore.lessons.answers import Answer, Point
 from lmcore.lessons.lesson import Ask, Lesson
 from lmcore.training.loss_curve import loss_curve
@@ -21,7 +21,7 @@ from ui.server import engine
 
 ERROR = "lesson.answer_error"  # key in the session state
 MAX_ACTUAL = 100  # points of the real curve
-DEFAULT_GUESSING = 3.3  # nats, where the text of a lesson cannot be read
+DEFAULT_GUESSING = 3.3  # nats, where the data of a lesson cannot be read
 
 
 def show(position: Position, found: Found) -> None:
@@ -74,7 +74,7 @@ def _widget(position: Position, lesson: Lesson, ask: Ask) -> None:
         case "guess":
             st.text_input(label, max_chars=answers.MAX_TEXT, **hidden)
         case "curve":
-            curve(ask, _guessing(lesson), key=_key(position))
+            curve(ask, _guessing(lesson, position.step), key=_key(position))
 
 
 def _answered(position: Position, lesson: Lesson, ask: Ask, done: progress.Progress) -> None:
@@ -82,7 +82,8 @@ def _answered(position: Position, lesson: Lesson, ask: Ask, done: progress.Progr
     actual: tuple[Point, ...] = ()
     if isinstance(answer, tuple):
         actual = actual_curve(done.runs.get(position.step), ask.steps)
-        curve(ask, _guessing(lesson), key=f"lesson_curve.{position}", guess=answer, actual=actual)
+        guessing = _guessing(lesson, position.step)
+        curve(ask, guessing, key=f"lesson_curve.{position}", guess=answer, actual=actual)
         if not actual:
             st.caption("The real curve appears here when the run pauses.")
     else:
@@ -116,10 +117,11 @@ def actual_curve(run_id: str | None, steps: int) -> tuple[Point, ...]:
     return tuple(points[::every]) if points else ()
 
 
-def _guessing(lesson: Lesson) -> float:
-    """The loss of guessing uniformly among the characters of the lesson's text, in nats."""
+def _guessing(lesson: Lesson, step: int) -> float:
+    """The loss of guessing uniformly on the page of a step, in nats: among characters, or among classes."""
+    go = lesson.opened(step)
     try:
-        n_characters = len(load.corpus(CorpusConfig.parse({"source": lesson.data})).vocabulary)
+        config = None if go is None else places.run_config(lesson, go)
+        return DEFAULT_GUESSING if config is None else math.log(families.sizes(load.data_of(config))[-1])
     except UserError:
         return DEFAULT_GUESSING
-    return math.log(n_characters)

@@ -8,6 +8,7 @@ import pytest
 from lmcore import families
 from lmcore.lessons import reading
 from lmcore.lessons.lesson import Ask, Do, Expect, Go, Lesson, Step
+from lmcore.lessons.pages import PAGES
 from lmcore.lessons.rehearsal import Check, Rehearsal, minute_plan, rehearse
 
 SMALL = Go(page="mlp", set={"hidden": 10, "embedding": 2, "steps": 60, "evaluate_every": 100})
@@ -101,12 +102,40 @@ def test_a_shown_snapshot_is_what_is_sampled() -> None:
     assert before.samples == again.samples != after.samples
 
 
-@pytest.mark.parametrize("page", ["neural-bigram", "embeddings", "wavenet", "rnn", "gru-lstm", "activations"])
+@pytest.mark.parametrize("page", [name for name, page in PAGES.items() if page.family])
 def test_every_page_that_trains_can_be_rehearsed(page: str) -> None:
     rehearsal = rehearse(
-        lesson(step(Go(page=page), start(2), expect=(Expect(metric="train", comparison="below", value=9),)))
+        lesson(step(Go(page=page), start(2), expect=(Expect(metric="train", comparison="below", value=99),)))
     )
     assert rehearsal.failures == []
+
+
+@pytest.mark.parametrize("data", PAGES["linear"].variants)
+def test_a_classifier_of_any_toy_data_can_be_rehearsed(data: str) -> None:
+    expect = (near("accuracy train", 0, 1), near("accuracy dev", 0, 1), near("accuracy test", 0, 1))
+    fork = Do(action="fork", set={"learning_rate": 0.1, "descent": "batch"})
+    go = Go(page="linear", set={"data": data, "test_share": 0.3})
+    rehearsal = rehearse(lesson(step(go, start(5), expect=expect), step(None, fork, Do(action="step"))))
+    assert rehearsal.failures == []
+    assert [one.step for one in rehearsal.steps] == [5, 6]
+
+
+def test_a_classifier_is_the_one_that_its_settings_describe() -> None:
+    settings = {"examples": 300, "data_seed": 5, "hidden": 20, "learning_rate": 0.1, "evaluate_every": 100}
+    go = Go(page="images", set=settings)
+    metrics = ("train", "dev", "test", "accuracy train", "accuracy dev", "accuracy test", "parameters")
+    found = measured(rehearse(lesson(step(go, start(50), expect=tuple(near(metric, 0) for metric in metrics)))))
+    given = {"family": "mlp-classifier", "source": "digits", "initialization": "0.01", "seed": 3, "steps": 20_000}
+    trainer = families.make_trainer(families.run_config_from_settings(given | settings))
+    trainer.train(50)
+    splits = [trainer.metrics(split) for split in ("train", "dev", "test")]
+    assert found == [*(one["loss"] for one in splits), *(one["accuracy"] for one in splits), trainer.n_parameters]
+
+
+def test_a_softmax_regression_of_images_has_no_hidden_units() -> None:
+    softmax = Go(page="images", set={"model": "softmax-regression"})
+    (parameters,) = measured(rehearse(lesson(step(softmax, expect=(near("parameters", 0),)))))
+    assert parameters == (64 + 1) * 10
 
 
 @pytest.mark.parametrize(
