@@ -24,6 +24,11 @@ def plain(text: str) -> str:
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
 
 
+def counted(n: int, noun: str) -> str:
+    """A number of things, as in "1 run" and "2,000 runs"."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
 def tooltip(field: FieldInfo) -> str:
     """The description of a field, and the glossary's entry of the first term in it."""
     description = field.description or ""

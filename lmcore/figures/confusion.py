@@ -22,7 +22,7 @@ def confusion(record: Confusion) -> go.Figure:
         ygap=2,
         hovertemplate="%{y} predicted as %{x}: %{text} (%{z:.0%})<extra></extra>",
     )
-    title = f"Predicted class ({record.split} accuracy {record.accuracy:.1%})"
+    title = f"Predicted class<br>({record.split} accuracy {record.accuracy:.1%})"
     names = record.class_names
     ticks = {"tickfont": {"size": 14}, "tickangle": None}  # long names may be turned
     x = character_axis(title, names, **ticks)

@@ -167,7 +167,7 @@ def list_interrupted() -> None:
     runs = [(header, page) for header in headers if (page := navigation.page_of(header.config))]
     if not runs:
         return
-    with st.expander(f"{len(runs)} interrupted run{'s' if len(runs) > 1 else ''}", icon=":material/power_off:"):
+    with st.expander(forms.counted(len(runs), "interrupted run"), icon=":material/power_off:"):
         for header, page in runs[:10]:
             steps = f"step {header.step:,} of {header.config.train.steps:,}"
             link_to(page, header.id, f"{page.title}: interrupted at {steps}")

@@ -6,7 +6,7 @@ import streamlit as st
 
 from lmcore import figures
 from lmcore.data.datasets import LETTERS, MAX_POINTS, DataConfig
-from ui import address
+from ui import address, forms
 from ui.live_chart import Chart, Click, live
 
 Point = tuple[float, float, int]  # two features and a class
@@ -51,7 +51,7 @@ def controls(page: str, fixed: bool) -> None:
         width="content",
     )
     if (n_points := len(given(page))) and not fixed:
-        label = f"Remove {n_points} point{'s' if n_points > 1 else ''}"
+        label = f"Remove {forms.counted(n_points, 'point')}"
         st.button(label, key=f"{page}.remove_points", on_click=_remove_all, args=(page,))
 
 

@@ -7,6 +7,7 @@ from lmcore.data import corpora
 from lmcore.data.corpora import Corpus
 from lmcore.inspection import neural_bigram
 from pages.counting.neural_bigram.log_of_mean import OBJECTIVES
+from ui import forms
 from ui.live_chart import Chart, live
 from ui.server import engine
 
@@ -32,7 +33,7 @@ def on_one_word(corpus: Corpus, seed: int) -> None:
         st.button("Start over", key="nb.start_over", on_click=_start_over, disabled=not taken)
     record = engine().compute(neural_bigram.train_on_text, corpus, word, taken, rate, seed, objective)
     losses = ", ".join(f"{loss:.4f}" for loss in record.losses[-8:])
-    st.text(f"Loss after {taken} step{'' if taken == 1 else 's'}: {losses if taken < 8 else f'… {losses}'}")
+    st.text(f"Loss after {forms.counted(taken, 'step')}: {losses if taken < 8 else f'… {losses}'}")
     charts = []
     for tensor in record.tensors:
         size = f"{tensor.shape[0]} by {tensor.shape[1]}"

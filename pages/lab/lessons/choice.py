@@ -10,7 +10,7 @@ from lmcore.lessons import class_session, reading
 from lmcore.lessons.lesson import Lesson
 from pages.lab.lessons import presenter
 from ui import address, errors, gate, navigation
-from ui.forms import plain
+from ui.forms import counted, plain
 from ui.lesson import library, panel
 from ui.server import engine
 
@@ -81,7 +81,9 @@ def _card(name: str, lesson: Lesson) -> None:
     with st.container(border=True, key=f"lessons.card.{name}"):
         st.markdown(f"#### {plain(lesson.title)}")
         questions = sum(step.ask is not None for step in lesson.steps)
-        st.caption(f"{lesson.minutes:g} minutes · {len(lesson.steps)} steps · {questions} questions")
+        st.caption(
+            f"{lesson.minutes:g} minutes · {counted(len(lesson.steps), 'step')} · {counted(questions, 'question')}"
+        )
         st.write(plain(lesson.audience))
         with st.container(horizontal=True):
             st.button("Start", key=f"lessons.start.{name}", type="primary", on_click=panel.start, args=(name,))

@@ -104,7 +104,7 @@ def undo_button() -> None:
     if not deleted:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.text(f"{len(deleted)} run{'s' if len(deleted) > 1 else ''} deleted.")
+        st.text(f"{forms.counted(len(deleted), 'run')} deleted.")
         st.button("Undo", key=f"{PAGE}.undo", icon=":material/undo:", on_click=restore, args=(deleted,))
 
 

@@ -11,7 +11,7 @@ from lmcore.runs.filtering import display_names
 from lmcore.runs.store import TRASH_DAYS, Header
 from pages.lab.runs import actions
 from pages.lab.runs.selection import PAGE
-from ui import errors
+from ui import errors, forms
 from ui.run import attach
 from ui.server import engine
 
@@ -33,7 +33,7 @@ def show(headers: Sequence[Header], names: dict[str, str]) -> None:
         st.warning("The runs exceed the disk limit. Suggested for deletion (the oldest unstarred runs):")
         st.text(", ".join(names[run_id] for run_id in offered))
         st.button(
-            f"Delete {len(offered)} run{'s' if len(offered) > 1 else ''}",
+            f"Delete {forms.counted(len(offered), 'run')}",
             key=f"{PAGE}.offered",
             on_click=actions.delete,
             args=(offered,),
