@@ -61,8 +61,8 @@ function present(on) {
 // The tab that a visitor chose stays chosen and keeps the focus. Streamlit disables a row of tabs for a moment when an
 // update arrives in two parts, and a disabled tab loses the focus. And an update still carries the tab that was open
 // when it began: if it arrives before Streamlit has sent the new choice, the choice is forgotten. Only visitors change
-// the tab of a row, so the tab that has the focus is pressed again.
-let chosen;
+// the tab of a row, so the tab that they chose is pressed again.
+let chosen, isWaiting; // whether it has lost the focus because it is disabled
 
 const changes = new MutationObserver(restoreTabSoon);
 
@@ -72,12 +72,15 @@ function restoreTabSoon() {
 
 function restoreTab() {
   if (!chosen || chosen.ariaDisabled === "true") return;
-  if (document.activeElement === document.body) chosen.focus({ preventScroll: true });
+  const focused = document.activeElement; // it may be the tab that the update has opened, too
+  if (isWaiting && (focused === document.body || focused.role === "tab")) chosen.focus({ preventScroll: true });
+  isWaiting = false;
   if (document.activeElement === chosen && chosen.ariaSelected === "false") chosen.click();
 }
 
 function watchTab({ target }) {
-  if (target.role !== "tab") return;
+  if (target.role !== "tab" || (isWaiting && chosen.isConnected)) return;
+  isWaiting = false;
   changes.disconnect();
   changes.observe(chosen = target, { attributeFilter: ["aria-disabled", "aria-selected"] });
   restoreTabSoon(); // the key that moved the focus has not moved the selection yet
@@ -85,7 +88,9 @@ function watchTab({ target }) {
 
 function leaveTab({ target }) {
   queueMicrotask(() => {
-    if (target !== chosen || target.ariaDisabled === "true") return;
+    if (target !== chosen) return;
+    isWaiting = target.ariaDisabled === "true";
+    if (isWaiting) return;
     changes.disconnect();
     chosen = null;
   });

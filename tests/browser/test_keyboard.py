@@ -120,6 +120,7 @@ def test_two_models_beside_each_other_need_no_mouse(visitor: Visitor) -> None:
 
 PAGE = """
 import time
+from pathlib import Path
 import streamlit as st
 from ui import busy, present
 
@@ -128,6 +129,8 @@ present.button()
 st.title("A page that takes its time")
 with busy.spinner("Counting"):
     time.sleep(1)
+    while Path(__file__).with_name("wait").exists():
+        time.sleep(0.02)
 for name, tab in zip(names := ["One", "Two", "Three"], st.tabs(names, on_change="rerun", key="tabs")):
     if tab.open:
         tab.text(f"Contents of {name}")
@@ -159,28 +162,19 @@ def test_the_open_tab_keeps_the_focus(slow_server: Server, new_visitor: NewVisit
 
 
 def test_the_tab_that_was_chosen_last_is_open(slow_server: Server, new_visitor: NewVisitor) -> None:
-    visitor = new_visitor(slow_server.url)
+    visitor, wait = new_visitor(slow_server.url), slow_server.folder / "wait"
     visitor.open()
+    visitor.page.locator(".present-button").wait_for()  # its script keeps the tab that has been chosen
     one, _, three = visitor.page.get_by_role("tab").all()
     one.focus()
+    wait.touch()
     press(visitor, "ArrowRight")
-    visitor.page.get_by_text("Counting").wait_for()
-    visitor.page.evaluate(SEND_LATER)
-    press(visitor, "ArrowRight")  # the update that opens the second tab arrives before this has been sent
+    visitor.page.wait_for_selector("[data-testid=stApp][data-test-script-state=running]")
+    visitor.send_later()
+    press(visitor, "ArrowRight")
+    wait.unlink()  # the update that opens the second tab arrives before the third one has been sent
     expect(visitor.page.get_by_text("Contents of Two")).to_be_attached()
-    visitor.page.evaluate("sendNow()")
+    visitor.send_now()
     visitor.wait_for_text("Contents of Three")
     expect(three).to_have_attribute("aria-selected", "true")
     assert three.evaluate("node => node === document.activeElement")
-
-
-SEND_LATER = """() => {
-    const { setTimeout } = window, later = [];
-    window.setTimeout = (callback, delay, ...rest) =>
-        delay === 0 ? later.push(() => callback(...rest)) : setTimeout(callback, delay, ...rest);
-    window.sendNow = () => {
-        window.setTimeout = setTimeout;
-        later.forEach((callback) => callback());
-    };
-}"""
-"""Keeps what Streamlit wants to send to the server until `sendNow()` is called."""

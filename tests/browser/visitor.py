@@ -120,6 +120,23 @@ class Visitor:
         self.page.goto(address if address.startswith("http") else self.url + address)
         self.wait_until_idle()
 
+    def send_later(self) -> None:
+        """Keeps what clicks and keys send to the server until `send_now`, as a busy browser does."""
+        self.page.evaluate(
+            """() => {
+                const { setTimeout } = window, later = [];
+                window.setTimeout = (callback, delay, ...rest) =>
+                    delay === 0 ? later.push(() => callback(...rest)) : setTimeout(callback, delay, ...rest);
+                window.sendNow = () => {
+                    window.setTimeout = setTimeout;
+                    later.forEach((callback) => callback());
+                };
+            }"""
+        )
+
+    def send_now(self) -> None:
+        self.page.evaluate("sendNow()")
+
     def reload(self) -> None:
         self.page.reload()
         self.wait_until_idle()

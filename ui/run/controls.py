@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
+from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState, get_script_run_ctx
 
 from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
@@ -155,11 +156,16 @@ def _start_if_requested(page: str, config: AnyRunConfig, planned: Sequence[Chang
 
 
 def is_first_delivery(page: str) -> bool:
-    """Whether this callback is the first since the buttons were drawn.
+    """Whether this callback is the first since the buttons were drawn that a message of its own has brought.
 
-    Streamlit 1.67 delivers a click twice when the browser sends a timed update between the click and its message.
+    Streamlit 1.67 delivers a click twice when the browser sends a timed update between the click and its message: with
+    that update, and with its message. If the buttons were drawn in between, the second one would press Resume, not
+    Pause. So the update does not count: it draws another fragment than that of the button.
     """
-    drawing = st.session_state.get(_drawing(page))
+    context, drawing = get_script_run_ctx(), st.session_state.get(_drawing(page))
+    drawn = context.fragment_ids_this_run if context else None  # None if the whole page is drawn
+    if drawn and ThreadState.get().fragment_id not in drawn:
+        return False
     is_first: bool = st.session_state.get(f"{page}.handled") != drawing
     st.session_state[f"{page}.handled"] = drawing
     return is_first
