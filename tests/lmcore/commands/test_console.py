@@ -174,7 +174,10 @@ def test_a_full_disk_behind_the_output_is_one_line() -> None:
 @pytest.mark.slow
 def test_control_c_pauses_a_run_which_can_be_resumed() -> None:
     process = subprocess.Popen(
-        [*COMMAND, "train", "mlp", "--steps", "100000000", *SMALL], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*COMMAND, "train", "mlp", "--steps", "100000000", *SMALL],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
     )
     assert process.stdout
     process.stdout.readline()  # the first snapshot: it trains
