@@ -100,7 +100,7 @@ def test_a_run_of_another_family_is_one_click_away(new_visitor: NewVisitor, serv
 
 def test_a_fork_opens_the_curves_even_if_the_page_hears_of_it_late(new_visitor: NewVisitor) -> None:
     other = new_visitor()
-    other.open("/mlp?locales=de_DE&mlp_hidden=300")
+    other.open("/mlp?locales=de_DE&mlp_hidden=300&mlp_steps=10000000")
     other.button("mlp.go").click()  # while it trains, the page Runs is updated every second
     other.wait_for_step(1)
     visitor = new_visitor(script=DELAYED)

@@ -143,6 +143,28 @@ def test_a_click_that_is_delivered_twice_counts_once(
     assert not page.error
 
 
+def test_a_click_that_a_timed_update_brings_waits_for_its_own_message() -> None:
+    def clicks() -> None:
+        import streamlit as st
+        from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState, get_script_run_ctx
+
+        from ui.run import controls
+
+        context, counts = get_script_run_ctx(), []
+        assert context
+        for drawing, drawn in enumerate((["pictures"], ["pictures", "buttons"], ["buttons"], None)):
+            st.session_state["mlp.drawing"] = drawing
+            context.fragment_ids_this_run = drawn
+            with ThreadState.scoped(fragment_id="buttons"):
+                counts.append(controls.is_first_delivery("mlp"))
+        context.fragment_ids_this_run = None
+        st.session_state["counts"] = counts
+
+    app = AppTest.from_function(clicks).run()
+    assert not app.exception
+    assert app.session_state["counts"] == [False, True, True, True]
+
+
 def test_a_new_learning_rate_acts_during_the_run_but_the_model_is_fixed(page: AppTest, engine: Engine) -> None:
     press(page, "go")
     assert page.number_input(key="mlp_hidden").disabled
