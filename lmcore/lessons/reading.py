@@ -275,4 +275,4 @@ def _check_action(do: Do, page: str | None) -> None:
     if "seed" in do.set:
         raise UserError("A fork has the seed of its run.")
     if do.set:
-        families.default_run_config(places.find(page).family).train.updated(**do.set)
+        type(families.default_run_config(places.find(page).family).train).parse(do.set)

@@ -187,6 +187,7 @@ def test_a_broken_file_is_refused_with_line_and_reason(text: str, line: int, rea
         ("do:\n  - {action: pause, until_step: 5}", 15, "belongs to start and rewind"),
         ("do:\n  - {action: start, set: {steps: 5}}", 15, "belongs to fork"),
         ("do:\n  - {action: fork, set: {hidden: 5}}", 15, "no setting 'hidden'"),
+        ("do:\n  - {action: fork, set: {self: 5}}", 15, "no setting 'self'"),
         ("do:\n  - {action: fork, set: {seed: 5}}", 15, "seed of its run"),
         ("point: h1 > a", 14, "no place 'h1 > a'"),
         ("ask: {kind: choice, question: x, options: [a]}", 14, "at least two options"),
