@@ -54,6 +54,7 @@ def layout_problems(visitor: Visitor) -> list[str]:
 def violations(visitor: Visitor, *rules: str) -> list[str]:
     """Serious and critical violations of some or all rules of axe-core: rule, element and what is wrong."""
     options: dict[str, Any] = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
+    wait_until_faded(visitor.page)
     with without_drawings(visitor.page):
         found = Axe().run(visitor.page, {"exclude": [["[data-testid=stCode]"]]}, options).response["violations"]
     return [
@@ -62,6 +63,17 @@ def violations(visitor: Visitor, *rules: str) -> list[str]:
         if rule["impact"] in SERIOUS
         for node in rule["nodes"]
     ]
+
+
+def wait_until_faded(page: Page) -> None:
+    """Waits until what is fading in or out has done so, as the ends of a slider do below the mouse."""
+    page.evaluate(
+        """() => Promise.allSettled(
+            document.getAnimations()
+                .filter(({ effect }) => effect.getComputedTiming().endTime < Infinity)
+                .map(({ finished }) => finished),
+        )"""
+    )
 
 
 @contextmanager
