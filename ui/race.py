@@ -100,7 +100,7 @@ def _key(page: str) -> str:
 
 def _start(page: str, entrants: Mapping[str, AnyRunConfig], shown: list[str]) -> None:
     if st.session_state.get(_key(page)) != ".".join(shown):
-        return  # the click was delivered twice, and the race has started
+        return  # the second click of a double click: the race has started
     owner = gate.visitor()
     try:
         # Each run gets an owner of its own: a race trains side by side, while the runs of one owner queue.

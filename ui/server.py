@@ -24,6 +24,7 @@ from streamlit.runtime import app_session
 from lmcore import cache
 from lmcore.runs.worker_pool import start_fork_server
 from ui import announcement, gate
+from ui.clicks import ClicksOnce
 
 if TYPE_CHECKING:
     from lmcore.runs.engine import Engine
@@ -130,4 +131,4 @@ async def _default_page(request: Request) -> Response:
 
 _base = announcement.base_path()
 routes = [Route(_base + PLOTLY_PATH, _plotly), Route(_base + DEFAULT_PAGE_PATH, _default_page)]
-middleware = [Middleware(gate.Gate), Middleware(FirstVisit)]
+middleware = [Middleware(gate.Gate), Middleware(FirstVisit), Middleware(ClicksOnce)]

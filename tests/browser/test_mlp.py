@@ -120,3 +120,16 @@ def test_two_tabs_do_not_disturb_each_other_and_a_closed_one_trains_on(new_visit
     expect(again.field("mlp_hidden")).to_have_value("30")
     assert one.step == paused
     expect(one.field("mlp_hidden")).to_have_value("20")
+
+
+def test_pause_pauses_though_timed_updates_come_between_click_and_message(visitor: Visitor) -> None:
+    open_and_start(visitor, "mlp_hidden=20")
+    visitor.wait_for_step(1)
+    visitor.send_later()
+    visitor.button("mlp.go").click()
+    for _ in range(3):
+        visitor.wait_for_step(visitor.step + 1)  # the update that draws it was asked for after the click
+    visitor.send_now()
+    visitor.wait_for_text("paused", exact=True)
+    visitor.wait_until_idle()
+    expect(visitor.button("mlp.go")).to_contain_text("Resume")

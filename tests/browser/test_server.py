@@ -57,6 +57,7 @@ def test_no_message_refers_to_one_that_the_browser_may_have_dropped(visitor: Vis
     for values in ("probabilities", "counts"):
         visitor.widget("show").get_by_text(values).click()
         expect(visitor.chart("pairs").node).to_have_attribute("aria-label", re.compile(f"Heatmap of the {values}"))
+        visitor.wait_until_idle()
     kinds = [ForwardMsg.FromString(frame).WhichOneof("type") for frame in frames]
     assert kinds.count("script_finished") >= 2
     assert "ref_hash" not in kinds

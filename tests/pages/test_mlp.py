@@ -1,10 +1,8 @@
 """The MLP page, and on it what every page with a run can do."""
 
 import json
-from typing import Any
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from lmcore.families import make_trainer, run_config_from_settings
@@ -120,49 +118,6 @@ def test_the_initialization_is_kept_while_a_run_hides_its_widgets(page: AppTest,
     assert page.selectbox(key="mlp_hidden_scheme").value == "uniform"
     press(page, "step")
     assert run_of(page, engine).config.model.hidden_scheme == "uniform"
-
-
-def test_a_click_that_is_delivered_twice_counts_once(
-    page: AppTest, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    button = st.button
-
-    def delivered_twice(*arguments: Any, on_click: Any = None, **options: Any) -> bool:
-        def callback(*given: Any, **settings: Any) -> None:
-            on_click(*given, **settings)
-            on_click(*given, **settings)
-
-        return button(*arguments, on_click=callback if on_click else None, **options)
-
-    monkeypatch.setattr(st, "button", delivered_twice)
-    page.run()
-    for step in (1, 2):
-        take_one_step(page, engine)
-        assert run_of(page, engine).step == step
-    press(page, "reset")
-    assert not page.error
-
-
-def test_a_click_that_a_timed_update_brings_waits_for_its_own_message() -> None:
-    def clicks() -> None:
-        import streamlit as st
-        from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState, get_script_run_ctx
-
-        from ui.run import controls
-
-        context, counts = get_script_run_ctx(), []
-        assert context
-        for drawing, drawn in enumerate((["pictures"], ["pictures", "buttons"], ["buttons"], None)):
-            st.session_state["mlp.drawing"] = drawing
-            context.fragment_ids_this_run = drawn
-            with ThreadState.scoped(fragment_id="buttons"):
-                counts.append(controls.is_first_delivery("mlp"))
-        context.fragment_ids_this_run = None
-        st.session_state["counts"] = counts
-
-    app = AppTest.from_function(clicks).run()
-    assert not app.exception
-    assert app.session_state["counts"] == [False, True, True, True]
 
 
 def test_a_new_learning_rate_acts_during_the_run_but_the_model_is_fixed(page: AppTest, engine: Engine) -> None:

@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
-from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState, get_script_run_ctx
 
 from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
@@ -47,7 +46,6 @@ def buttons(page: str, config: AnyRunConfig, view: RunView | None, planned: Sequ
 
 def _buttons(page: str, run_id: str | None) -> None:
     view = attach.current_view(run_id)
-    st.session_state[_drawing(page)] = st.session_state.get(_drawing(page), 0) + 1
     active = view is not None and view.status.is_active and not view.pausing
     ended = view is not None and not active and view.step >= view.config.train.steps
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -97,8 +95,7 @@ def _status_line(view: RunView) -> str:
 def _run_command(page: str, command: Command) -> None:
     """The callback of all buttons. A run that goes on or pauses changes only its buttons and its pictures."""
     shown = attach.run_id_of(page)
-    if is_first_delivery(page):
-        perform(page, command)
+    perform(page, command)
     if shown is not None and command != "reset":
         with suppress(StreamlitAPIException):  # the open tab has no pictures of the run
             st.rerun([f"{page}.buttons", f"{page}.pictures"])
@@ -136,8 +133,7 @@ def start_and_show(page: str, **train: Any) -> None:
         page: prefix of the page's widget keys.
         train: training settings of the run that differ from those on the page.
     """
-    if is_first_delivery(page):
-        requests.put(page, train=train)
+    requests.put(page, train=train)
 
 
 def _start_if_requested(page: str, config: AnyRunConfig, planned: Sequence[Change]) -> None:
@@ -153,26 +149,6 @@ def _start_if_requested(page: str, config: AnyRunConfig, planned: Sequence[Chang
         set_error(page, str(error))
         return
     st.rerun()
-
-
-def is_first_delivery(page: str) -> bool:
-    """Whether this callback is the first since the buttons were drawn that a message of its own has brought.
-
-    Streamlit 1.67 delivers a click twice when the browser sends a timed update between the click and its message: with
-    that update, and with its message. If the buttons were drawn in between, the second one would press Resume, not
-    Pause. So the update does not count: it draws another fragment than that of the button.
-    """
-    context, drawing = get_script_run_ctx(), st.session_state.get(_drawing(page))
-    drawn = context.fragment_ids_this_run if context else None  # None if the whole page is drawn
-    if drawn and ThreadState.get().fragment_id not in drawn:
-        return False
-    is_first: bool = st.session_state.get(f"{page}.handled") != drawing
-    st.session_state[f"{page}.handled"] = drawing
-    return is_first
-
-
-def _drawing(page: str) -> str:
-    return f"{page}.drawing"
 
 
 # ---------------------------------------------------------------- errors

@@ -94,7 +94,7 @@ def _play_button(page: str, steps: list[int]) -> None:
     playing = is_playing(page)
     st.button(
         "Stop" if playing else "Play",
-        key=f"{page}.stop" if playing else f"{page}.play",  # a click that is delivered twice does the same twice
+        key=f"{page}.stop" if playing else f"{page}.play",  # a double click does the same twice
         icon=":material/stop:" if playing else ":material/animated_images:",
         on_click=_stop if playing else _play,
         args=(page,) if playing else (page, steps),

@@ -67,7 +67,7 @@ def _fork_step(view: RunView, key: str) -> int:
 def _begin_fork(version: int, run_id: str, at: tuple[str, int], setting: str, value: tuple[str, object]) -> None:
     """Forks with the current widget values; a quick click can arrive before the widgets were drawn again.
 
-    Streamlit 1.67 may deliver a click twice. The first delivery makes a new version of the table.
+    The first click of a double click makes a new version of the table, and the second one does nothing.
     """
     if version != selection.version():
         return
