@@ -45,5 +45,5 @@ def predicted_curves(record: PredictedCurves) -> go.Figure:
     ]
     if len(record.actual):
         lines.append(line("real", record.actual[:, 0], record.actual[:, 1], BLUE, 4))
-    x = {"title": "Step", "range": [0, record.steps]}
-    return figure(lines, x, {"title": "Loss (nats per character)", "rangemode": "tozero"})
+    x = {"title": "Step", "range": list(record.steps)}
+    return figure(lines, x, {"title": "Loss (nats)", "rangemode": "normal" if record.steps[0] else "tozero"})

@@ -125,10 +125,10 @@ class PredictedCurves:
 
     guesses: tuple[NDArray[np.float64], ...]  # each (P, 2): step, and loss in nats
     actual: NDArray[np.float64]  # (N, 2), the smoothed minibatch loss; N = 0 before it is known
-    steps: int  # where the horizontal axis ends
+    steps: tuple[int, int]  # where the horizontal axis begins and ends
 
 
 def predicted_curves(ask: Ask, answers: Iterable[Answer], actual: Sequence[Point] = ()) -> PredictedCurves:
     """The curves of a class over the real one."""
     guesses = tuple(np.array(answer) for answer in answers if isinstance(answer, tuple))
-    return PredictedCurves(guesses, np.array(actual, dtype=float).reshape(-1, 2), ask.steps)
+    return PredictedCurves(guesses, np.array(actual, dtype=float).reshape(-1, 2), (ask.from_step, ask.steps))

@@ -56,6 +56,12 @@ class Ask(Config):
     tolerance: float = Field(0.0, ge=0, description="number: largest difference from the answer that counts as right.")
     unit: Name = Field("", description="number: what is counted or measured.")
     steps: int = Field(1000, ge=1, description="curve: where the horizontal axis ends, in training steps.")
+    from_step: int = Field(
+        0,
+        ge=0,
+        description="curve: where the horizontal axis begins, if the run before is continued. What it has reached is "
+        "shown, and the class draws on.",
+    )
     because: Annotated[str, Field(max_length=1000)] = Field("", description="Said after the answer.")
 
     @model_validator(mode="after")
@@ -69,6 +75,8 @@ class Ask(Config):
             raise ValueError("only a choice has options")
         if self.kind == "number" and self.answer is None:
             raise ValueError("a number needs an answer")
+        if self.from_step >= self.steps:
+            raise ValueError("from_step must be smaller than steps")
         return self
 
     def is_right(self, given: str | float) -> bool | None:

@@ -4,6 +4,7 @@ import re
 import shutil
 from collections import deque
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -17,7 +18,7 @@ from tests.lmcore.lessons.lessons import CHOICE, CURVE, EXAMPLE, GUESS, NUMBER, 
 from tests.pages.app_testing import ROOT, plain, visit
 from tests.waiting import until
 from ui import gate, navigation
-from ui.lesson import actions, library, progress
+from ui.lesson import actions, curve, library, progress
 from ui.lesson.position import POSITION
 
 SHIPPED_FOLDER = reading.FOLDER
@@ -253,6 +254,54 @@ def test_skip_shows_it_without_a_prediction(app: AppTest, engine: Engine) -> Non
     go_to(start(app), CURVE)
     press(app, "skip")
     until(lambda: engine.view(app.session_state["mlp.run"]).status == Status.PAUSED)
+
+
+CONTINUED = """---
+title: Continued
+minutes: 4
+audience: Tests
+---
+## Train
+```yaml
+go: {page: mlp, set: {hidden: 10, steps: 60}}
+do: [{action: start, until_step: 40}]
+```
+## Go on
+```yaml
+do: [{action: fork, set: {learning_rate: 0.01}}, {action: start}]
+ask: {kind: curve, question: Where to, from_step: 20, steps: 60}
+```
+"""
+
+
+def test_a_curve_that_goes_on_begins_where_the_run_has_come_to(
+    app: AppTest, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[dict[str, Any]] = []
+    monkeypatch.setattr(curve, "_component", lambda **options: drawn.append(options["data"]))
+    (reading.FOLDER / "continued.md").write_text(CONTINUED)
+    start(app, "continued")
+    run_id = app.session_state["mlp.run"]
+    until(lambda: engine.view(run_id).status == Status.PAUSED)
+    go_to(app, 1)
+    before = drawn[-1]
+    assert before["steps"] == (20, 40, 60)
+    assert [step for step, _ in before["actual"]] == list(range(20, 41))
+    assert before["reached"] == before["actual"][-1][1]
+    assert sum(before["losses"]) / 2 == pytest.approx(before["reached"])
+
+    app.session_state["lesson_given.continued.2"] = {"points": [[40.0, 3.0], [60.0, 2.9]]}
+    app.run()
+    press(app, "answer")
+    child = app.session_state["mlp.run"]
+    until(lambda: engine.view(child).status == Status.FINISHED)
+    app.run()
+    after = drawn[-1]
+    assert after["steps"] == (20, 40, 60)
+    assert after["guess"] == ((40.0, 3.0), (60.0, 2.9))
+    assert [step for step, _ in after["actual"]] == list(range(20, 61))
+    low, high = after["losses"]
+    assert all(low <= loss <= high for _, loss in (*after["actual"], *after["guess"]))
 
 
 def test_a_fork_continues_from_the_snapshot_that_is_shown(app: AppTest, engine: Engine) -> None:

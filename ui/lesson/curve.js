@@ -14,7 +14,9 @@ const shown = (step) => Math.round(step).toLocaleString("en");
 class Curve {
   constructor(root, data, send) {
     Object.assign(this, { data, send });
-    this.losses = Array(data.n).fill(data.guessing);
+    [this.first, this.begin, this.end] = data.steps;
+    [this.bottom, this.top] = data.losses;
+    this.losses = Array(data.n).fill(data.reached);
     if (data.guess.length) this.losses = data.guess.map(([, loss]) => loss);
     this.fixed = data.guess.length > 0;
     this.touched = new Set(); // points that were drawn; those to the right of them follow
@@ -28,22 +30,25 @@ class Curve {
     if (!this.fixed) this.handles();
   }
 
-  x(step) { return BOX.left + (step / this.data.steps) * (BOX.right - BOX.left); }
-  y(loss) { return BOX.bottom - (loss / this.data.top) * (BOX.bottom - BOX.top); }
-  step(i) { return (i * this.data.steps) / (this.losses.length - 1); }
+  x(step) { return BOX.left + ((step - this.first) / (this.end - this.first)) * (BOX.right - BOX.left); }
+  y(loss) { return BOX.bottom - ((loss - this.bottom) / (this.top - this.bottom)) * (BOX.bottom - BOX.top); }
+  step(i) { return this.begin + (i * (this.end - this.begin)) / (this.losses.length - 1); }
   points() { return this.losses.map((loss, i) => [this.step(i), loss]); }
 
   axes() {
-    const { guessing, steps, top } = this.data;
+    const { guessing } = this.data;
     svg(this.node, "line", { class: "axis", x1: BOX.left, x2: BOX.right, y1: BOX.bottom, y2: BOX.bottom });
     svg(this.node, "line", { class: "axis", x1: BOX.left, x2: BOX.left, y1: BOX.top, y2: BOX.bottom });
-    const every = top > 8 ? Math.ceil(top / 5) : 1;
-    for (let loss = 0; loss <= top; loss += every)
-      svg(this.node, "text", { x: BOX.left - 6, y: this.y(loss) + 4, "text-anchor": "end" }, loss);
-    for (const share of [0, 0.5, 1])
-      svg(this.node, "text", { x: this.x(share * steps), y: BOX.bottom + 15, "text-anchor": ["start", "middle", "end"][2 * share] }, shown(share * steps));
+    const most = (this.top - this.bottom) / 5, every = [0.1, 0.2, 0.5].find((size) => size >= most) ?? Math.ceil(most);
+    for (let i = Math.ceil(this.bottom / every); i * every <= this.top; i++)
+      svg(this.node, "text", { x: BOX.left - 6, y: this.y(i * every) + 4, "text-anchor": "end" }, (i * every).toFixed(every < 1 ? 1 : 0));
+    for (const share of [0, 0.5, 1]) {
+      const step = this.first + share * (this.end - this.first);
+      svg(this.node, "text", { x: this.x(step), y: BOX.bottom + 15, "text-anchor": ["start", "middle", "end"][2 * share] }, shown(step));
+    }
     svg(this.node, "text", { x: (BOX.left + BOX.right) / 2, y: SIZE.height - 4, "text-anchor": "middle" }, "Step");
     svg(this.node, "text", { x: 12, y: (BOX.top + BOX.bottom) / 2, "text-anchor": "middle", transform: `rotate(-90 12 ${(BOX.top + BOX.bottom) / 2})` }, "Loss (nats)");
+    if (guessing > this.top) return;
     svg(this.node, "line", { class: "guessing", x1: BOX.left, x2: BOX.right, y1: this.y(guessing), y2: this.y(guessing) });
     svg(this.node, "text", { x: BOX.right, y: this.y(guessing) - 5, "text-anchor": "end" }, `uniform guessing ${guessing.toFixed(2)}`);
   }
@@ -59,7 +64,7 @@ class Curve {
   handles() {
     this.circles = this.losses.map((_, i) => {
       const circle = svg(this.node, "circle", { r: 5, role: "slider", tabindex: 0, "aria-orientation": "vertical",
-        "aria-label": `Loss at step ${shown(this.step(i))}`, "aria-valuemin": 0, "aria-valuemax": this.data.top.toFixed(2) });
+        "aria-label": `Loss at step ${shown(this.step(i))}`, "aria-valuemin": this.bottom.toFixed(2), "aria-valuemax": this.top.toFixed(2) });
       circle.addEventListener("keydown", (event) => this.onKey(event, i));
       circle.addEventListener("keyup", () => this.onKeyUp());
       return circle;
@@ -85,12 +90,12 @@ class Curve {
   at(event) {
     const box = this.node.getBoundingClientRect(), scale = SIZE.width / box.width;
     const x = (event.clientX - box.left) * scale, y = (event.clientY - box.top) * scale;
-    const i = ((x - BOX.left) / (BOX.right - BOX.left)) * (this.losses.length - 1);
-    const loss = ((BOX.bottom - y) / (BOX.bottom - BOX.top)) * this.data.top;
+    const i = ((x - this.x(this.begin)) / (BOX.right - this.x(this.begin))) * (this.losses.length - 1);
+    const loss = this.bottom + ((BOX.bottom - y) / (BOX.bottom - BOX.top)) * (this.top - this.bottom);
     return [Math.min(this.losses.length - 1, Math.max(0, i)), this.clamped(loss)];
   }
 
-  clamped(loss) { return Math.min(this.data.top, Math.max(0, loss)); }
+  clamped(loss) { return Math.min(this.top, Math.max(this.bottom, loss)); }
 
   onDown(event) {
     if (event.button) return;
@@ -130,7 +135,7 @@ class Curve {
     event.preventDefault();
     event.stopPropagation();
     if (move) return this.circles[i + move]?.focus();
-    this.set(i, this.clamped(this.losses[i] + (change * this.data.top) / STROKES));
+    this.set(i, this.clamped(this.losses[i] + (change * (this.top - this.bottom)) / STROKES));
     this.redraw();
     this.changed = true;
   }

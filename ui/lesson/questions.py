@@ -33,7 +33,7 @@ def show(position: Position, found: Found) -> None:
     if position.step in done.answers:
         _answered(position, found.lesson, ask, done)
         return
-    _widget(position, found.lesson, ask)
+    _widget(position, found.lesson, ask, done)
     if message := st.session_state.pop(ERROR, None):
         errors.show(message, st.warning)
     with st.container(horizontal=True):
@@ -60,7 +60,7 @@ def _take(position: Position, found: Found) -> None:
         move(position, "actions")
 
 
-def _widget(position: Position, lesson: Lesson, ask: Ask) -> None:
+def _widget(position: Position, lesson: Lesson, ask: Ask, done: progress.Progress) -> None:
     """The widget of a question, which keeps what has been given so far in the session state."""
     label = plain(ask.question)
     hidden: Any = {"key": _key(position), "label_visibility": "collapsed"}
@@ -74,16 +74,16 @@ def _widget(position: Position, lesson: Lesson, ask: Ask) -> None:
         case "guess":
             st.text_input(label, max_chars=answers.MAX_TEXT, **hidden)
         case "curve":
-            curve(ask, _guessing(lesson, position.step), key=_key(position))
+            curve(ask, _guessing(lesson, position.step), _known(position, ask, done), key=_key(position))
 
 
 def _answered(position: Position, lesson: Lesson, ask: Ask, done: progress.Progress) -> None:
     answer = done.answers[position.step]
     actual: tuple[Point, ...] = ()
     if isinstance(answer, tuple):
-        actual = actual_curve(done.runs.get(position.step), ask.steps)
-        guessing = _guessing(lesson, position.step)
-        curve(ask, guessing, key=f"lesson_curve.{position}", guess=answer, actual=actual)
+        actual = actual_curve(done.runs.get(position.step), ask)
+        known, guessing = _known(position, ask, done), _guessing(lesson, position.step)
+        curve(ask, guessing, known, key=f"lesson_curve.{position}", guess=answer, actual=actual)
         if not actual:
             st.caption("The real curve appears here when the run pauses.")
     else:
@@ -103,8 +103,14 @@ def verdict(ask: Ask, answer: Answer) -> str:
     return f"✓ Right: {own}" if right else f"✗ Your answer: {own}. Right is: {correct}"
 
 
-def actual_curve(run_id: str | None, steps: int) -> tuple[Point, ...]:
-    """The smoothed loss of a run up to a step; empty before there is one."""
+def _known(position: Position, ask: Ask, done: progress.Progress) -> tuple[Point, ...]:
+    """The curve of the run that a step continues, as far as it has come; empty if the step begins with another run."""
+    before = [run_id for step, run_id in sorted(done.runs.items()) if step < position.step]
+    return actual_curve(before[-1], ask) if ask.from_step and before else ()
+
+
+def actual_curve(run_id: str | None, ask: Ask) -> tuple[Point, ...]:
+    """The smoothed loss of a run between the steps of a question; empty before there is one."""
     try:
         view = engine().view(run_id) if run_id else None
     except UserError:
@@ -112,9 +118,10 @@ def actual_curve(run_id: str | None, steps: int) -> tuple[Point, ...]:
     if view is None or view.status.is_active or view.step == 0:
         return ()
     record = loss_curve(view.history, (), 2, from_start=True)
-    points = [(float(x), float(y)) for x, y in zip(record.steps, record.smoothed, strict=True) if x <= steps]
+    curve = zip(record.steps, record.smoothed, strict=True)
+    points = [(float(x), float(y)) for x, y in curve if ask.from_step <= x <= ask.steps]
     every = -(-len(points) // MAX_ACTUAL)
-    return tuple(points[::every]) if points else ()
+    return (*points[:-1:every], points[-1]) if points else ()
 
 
 def _guessing(lesson: Lesson, step: int) -> float:

@@ -36,6 +36,6 @@ def _line(ask: Ask, done: Progress, step: int) -> str:
         return "Not answered."
     if not isinstance(answer, tuple):
         return questions.verdict(ask, answer)
-    actual = questions.actual_curve(done.runs.get(step), ask.steps)
+    actual = questions.actual_curve(done.runs.get(step), ask)
     guessed = f"You expected a loss of {answer[-1][1]:.2f} nats at step {answer[-1][0]:,.0f}"
     return f"{guessed}; it was {actual[-1][1]:.2f}." if actual else f"{guessed}."

@@ -122,7 +122,7 @@ def _picture(session: ClassSession, at: int, ask: Ask, given: list[Answer]) -> C
         texts = [answer for answer in reversed(given) if isinstance(answer, str)]
         return Text("Guesses, latest first", "\n".join(texts[:MAX_LISTED]) or "No answers yet.")
     if ask.kind == "curve":
-        actual = questions.actual_curve(session.runs.get(at), ask.steps)
+        actual = questions.actual_curve(session.runs.get(at), ask)
         figure = figures.predicted_curves(answers.predicted_curves(ask, given, actual))
         return Chart.of(figure, "Where the class expects the loss to go, and where it went.")
     return Chart.of(figures.answer_bars(answers.bars(ask, given)), "Bar chart of the answers of the class.")

@@ -193,6 +193,7 @@ def test_a_broken_file_is_refused_with_line_and_reason(text: str, line: int, rea
         ("ask: {kind: choice, question: x, options: [a]}", 14, "at least two options"),
         ("ask:\n  kind: choice\n  question: x\n  options: [a, b]\n  answer: 3", 14, "from 1 to 2"),
         ("ask: {kind: number, question: x}", 14, "needs an answer"),
+        ("ask: {kind: curve, question: x, steps: 50, from_step: 50}", 14, "From_step must be smaller than steps"),
         ("expect:\n  - {metric: perplexity, comparison: below, value: 3}", 15, "no metric 'perplexity'"),
         ("expect:\n  - {metric: count q, comparison: below, value: 3}", 15, "no metric 'count q'"),
         ("expect:\n  - metric: train\n    comparison: under\n    value: 3", 16, "comparison"),
