@@ -11,7 +11,8 @@ Source: Bishop 2006, "Pattern recognition and machine learning", sections 4.3.2 
 """
 
 import math
-from array import array
+from operator import sub
+from struct import Struct
 from typing import Any, Literal
 
 import numpy as np
@@ -217,8 +218,8 @@ def _sgd_block(
     """Rate times error of each example of a block, shape (B, K), and the clipped examples; appends to ``losses``."""
     # steps: a NumPy view of the memory that the loop fills row by row
     K = theta.shape[1]
-    kind: Literal["f", "d"] = "f" if X.dtype == np.float32 else "d"
-    memory: array[float] = array(kind, bytes(len(y) * K * X.itemsize))
+    row_format = Struct(f"{K}{X.dtype.char}")
+    memory = bytearray(len(y) * row_format.size)
     steps = np.frombuffer(memory, X.dtype).reshape(-1, K)  # (B, K)
 
     # the scores before the block, and the inner products through which its steps change them
@@ -226,12 +227,12 @@ def _sgd_block(
     scores = (X @ theta).tolist()  # (B, K)
     norms = np.sqrt(np.diag(products)).tolist() if clip < math.inf else []
     clipped = []
-    exp, log = math.exp, math.log
+    exp, log, write = math.exp, math.log, row_format.pack_into
     for i, (row, z, target, rate) in enumerate(zip(products, scores, y, rates, strict=True)):
         # forward: softmax of the current scores, relative to the score of the target
         change = row.dot(steps).tolist()  # the rows of later steps are still zero
         own = z[target] - change[target]
-        p = [exp(a - b - own) for a, b in zip(z, change, strict=False)]
+        p = [exp(score - own) for score in map(sub, z, change)]
         total = sum(p)
         losses.append(log(total))
 
@@ -246,7 +247,7 @@ def _sgd_block(
         step[target] -= rate
         if n_frozen:
             step[:n_frozen] = [0.0] * n_frozen
-        memory[i * K : i * K + K] = array(kind, step)
+        write(memory, i * row_format.size, *step)
     return steps, clipped
 
 
