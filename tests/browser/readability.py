@@ -67,11 +67,9 @@ def violations(visitor: Visitor, *rules: str) -> list[str]:
 
 def wait_until_faded(page: Page) -> None:
     """Waits until what is fading in or out has done so, as the ends of a slider do below the mouse."""
-    page.evaluate(
-        """() => Promise.allSettled(
-            document.getAnimations()
-                .filter(({ effect }) => effect.getComputedTiming().endTime < Infinity)
-                .map(({ finished }) => finished),
+    page.wait_for_function(
+        """() => document.getAnimations().every(
+            ({ effect, playState }) => playState !== 'running' || effect.getComputedTiming().endTime === Infinity
         )"""
     )
 
