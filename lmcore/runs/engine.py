@@ -6,6 +6,7 @@ worker crashed, the last state is submitted again.
 """
 
 import copy
+import itertools
 import logging
 import queue
 import threading
@@ -33,7 +34,8 @@ from lmcore.training.trainer import SliceReport
 SAVE_EVERY = 3.0  # seconds between two checkpoints of a running run, at least
 MAX_SAVE_SHARE = 1 / 200  # of the time spent on encoding the checkpoints of a run: large ones are saved less often
 MAX_CRASHES = 2  # workers that one slice may end before the run counts as the cause
-MAX_IDLE_RUNS = 60  # runs at rest that stay in memory; older ones are read from disk when needed
+MAX_IDLE_RUNS = 60  # runs at rest that stay in memory; others are read from disk when needed
+MAX_IDLE_BYTES = 100_000_000  # that they occupy together, unless a single one is larger
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +53,7 @@ class _Entry:
     crashes: int = 0
     pausing: bool = False
     is_on_disk: bool = True
+    used: int = 0  # the larger, the later it was asked for
 
 
 def _header_fields(run: Run) -> dict[str, Any]:
@@ -89,7 +92,8 @@ class Engine:
         self._make_workers = make_workers or executors.from_environment()
         self._workers = self._make_workers()
         self._generation = 0
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, _Entry] = {}  # in the order in which they queue
+        self._clock = itertools.count()
         self._lock = threading.RLock()
         self._events: queue.SimpleQueue[tuple[str, int, Future[Any]] | None] = queue.SimpleQueue()
         self._writer = CheckpointWriter(self.store, self._warn)  # its lock is acquired before `_lock`
@@ -151,6 +155,7 @@ class Engine:
         self._create_on_disk(entry)
         with self._lock:
             self._entries[run.id] = entry
+            entry.used = next(self._clock)
             if run.origin:
                 self._save(entry)  # what it shares with its parent must survive a crash of the server
             self._evict_idle()
@@ -243,6 +248,7 @@ class Engine:
             state, config, step = entry.run.state, entry.run.current.model_dump(), entry.run.step
         evaluation = TestEvaluation(step, self.compute(evaluate_on_test, state, config))
         with self._lock:
+            entry = self._entry(run_id)  # it may have been evicted meanwhile
             entry.run.test_evaluations.append(evaluation)
             self._save(entry)
         return evaluation
@@ -338,9 +344,14 @@ class Engine:
     # ------------------------------------------------------------ the loop
 
     def _entry(self, run_id: str) -> _Entry:
-        if run_id not in self._entries:
+        is_loaded = run_id in self._entries
+        if not is_loaded:
             self._entries[run_id] = _Entry(self.store.load(run_id))
-        return self._entries[run_id]
+        entry = self._entries[run_id]
+        entry.used = next(self._clock)
+        if not is_loaded:
+            self._evict_idle()
+        return entry
 
     def _queue_position(self, run: Run) -> int:
         waiting = [
@@ -479,9 +490,13 @@ class Engine:
                 self._lock_on_disk(entry)
 
     def _evict_idle(self) -> None:
+        """Forget the runs at rest that were not asked for the longest; all of them are on disk."""
         idle = [entry for entry in self._entries.values() if not entry.run.status.is_active and not entry.run.warning]
-        for entry in idle[: max(0, len(idle) - MAX_IDLE_RUNS)]:
-            if not self._writer.is_pending(entry.run.id):
+        idle.sort(key=lambda entry: entry.used, reverse=True)
+        sizes = itertools.accumulate(entry.run.nbytes for entry in idle)
+        for i, (entry, size) in enumerate(zip(idle, sizes, strict=True)):
+            is_too_much = i >= MAX_IDLE_RUNS or (i > 0 and size > MAX_IDLE_BYTES)
+            if is_too_much and not self._writer.is_pending(entry.run.id):
                 self._unlock(entry)
                 del self._entries[entry.run.id]
 

@@ -138,15 +138,18 @@ def _load_data(config: AnyRunConfig, text: str | None) -> Corpus | Dataset:
 def _rebuild(config: AnyRunConfig, manifest: Manifest, content: bytes, data: Corpus | Dataset) -> Run:
     """The run of a checkpoint, after everything in it was checked."""
     record, arrays = parse_checkpoint(content)
-    changes, planned = (_parse_changes(config, part) for part in (record.changes, record.planned))
+    pending = ChangeRecord(step=record.step, settings=record.pending)
+    *changes, last = _parse_changes(config, [*record.changes, pending])
+    planned = _parse_changes(config, record.planned)
     _check_size(config, data, arrays)
     trainer = families.make_trainer(config, data)
     validate(record, arrays, config, trainer)
     run = Run(config, created=min(manifest.created, time.time()))
     status = _imported_status(record.status)
     message = "The run had failed before it was exported. Change a setting and resume." if status == "failed" else ""
-    checked = {"n_parameters": trainer.n_parameters, "changes": changes, "planned": planned}
-    run.decode(record.model_dump() | {"status": status, "message": message} | checked, dict(arrays))
+    settings = {"changes": changes, "planned": planned, "pending": last["settings"]}
+    checked = settings | {"status": status, "message": message, "n_parameters": trainer.n_parameters}
+    run.decode(record.model_dump() | checked, dict(arrays))
     return run
 
 

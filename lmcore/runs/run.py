@@ -116,6 +116,11 @@ class Run:
         return self.state, self.current.model_dump()
 
     @property
+    def nbytes(self) -> int:
+        """Bytes in memory, nearly: of the state and the snapshots."""
+        return len(self.state) + sum(snapshot.nbytes for snapshot in self.snapshots)
+
+    @property
     def next_stop(self) -> int | None:
         """The step at which the next slice must stop, to pause or to change settings; None if there is none.
 
@@ -269,6 +274,7 @@ class Run:
         record: dict[str, Any] = {name: getattr(self, name) for name in self.RECORD}
         record["changes"] = [asdict(change) for change in self.changes]
         record["planned"] = [asdict(change) for change in self.planned]
+        record["pending"] = self.pending
         record["test_evaluations"] = [asdict(one) for one in self.test_evaluations]
         record["snapshots"] = [_snapshot_record(snapshot) for snapshot in self.snapshots]
         arrays = add_prefix("state/", decode_state(self.state)) if self.state else {}
@@ -290,6 +296,7 @@ class Run:
         ]
         self.changes = [Change(**entry) for entry in record["changes"]]
         self.planned = [Change(**entry) for entry in record.get("planned", [])]  # older files have none
+        self.pending = dict(record.get("pending", {}))
         for change in self.changes:
             self._apply(change.settings)
         self.snapshots = [_decode_snapshot(i, entry, arrays) for i, entry in enumerate(record["snapshots"])]
@@ -298,7 +305,7 @@ class Run:
         self.history = History.from_arrays(strip_prefix("history/", arrays))
 
     def copy(self) -> "Run":
-        """The run as it is now, unaffected by what happens to this one; pending changes are left out."""
+        """The run as it is now, unaffected by what happens to this one."""
         other = Run(self.config, self.owner, self.id, self.created, self.origin)
         other.decode(*decode_run(self.encode()))
         return other

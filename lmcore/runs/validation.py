@@ -59,11 +59,14 @@ class SnapshotRecord(_Strict):
     state: Annotated[list[Text], Field(max_length=100)]  # names of the arrays of its state dict
 
 
+Settings = dict[str, bool | int | FiniteFloat | Annotated[str, StringConstraints(max_length=100)]]
+
+
 class ChangeRecord(_Strict):
     """A change of training settings."""
 
     step: NonNegativeInt
-    settings: dict[str, bool | int | FiniteFloat | Annotated[str, StringConstraints(max_length=100)]]
+    settings: Settings
 
 
 class TestEvaluationRecord(_Strict):
@@ -84,6 +87,7 @@ class Record(_Strict):
     cpu_seconds: Seconds
     changes: Annotated[list[ChangeRecord], Field(max_length=10_000)]
     planned: Annotated[list[ChangeRecord], Field(max_length=100)] = []
+    pending: Settings = {}
     test_evaluations: Annotated[list[TestEvaluationRecord], Field(max_length=10_000)]
     snapshots: Annotated[list[SnapshotRecord], Field(max_length=10_000)]
 

@@ -1,6 +1,7 @@
 """What a run remembers, as plain data: the loss of its steps, its snapshots, and its changes of settings."""
 
 import copy
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -55,6 +56,11 @@ class Snapshot:
         The train split is never empty; its loss is nan if it was not measured.
         """
         return self.metrics.get(metric_name("loss", split), math.nan if split == "train" else None)
+
+    @functools.cached_property
+    def nbytes(self) -> int:
+        """Bytes of all its arrays; those that the state shares count once."""
+        return sum({id(array): array.nbytes for array in (*self.arrays.values(), *self.state.values())}.values())
 
     def without_weights(self) -> "Snapshot":
         """The same snapshot without the model's weights; itself if it has none."""

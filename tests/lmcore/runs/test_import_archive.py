@@ -110,6 +110,18 @@ def test_planned_changes_are_imported_and_checked() -> None:
         exported_and_imported(run)
 
 
+def test_settings_that_wait_for_the_next_slice_are_imported_and_checked() -> None:
+    run = small_run({10: {"optimizer": "adam"}})
+    run.pending = {"learning_rate": 0.5}
+    assert exported_and_imported(run).pending == {"learning_rate": 0.5}
+    run.pending = {"learning_rate": -0.5}
+    with pytest.raises(UserError, match="learning_rate"):
+        exported_and_imported(run)
+    run.pending = {"seed": 7}
+    with pytest.raises(UserError, match="'seed' cannot change"):
+        exported_and_imported(run)
+
+
 def test_test_evaluations_are_imported() -> None:
     run = small_run()
     run.test_evaluations = [TestEvaluation(10, {"loss": 2.5}), TestEvaluation(30, {})]

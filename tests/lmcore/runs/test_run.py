@@ -101,6 +101,16 @@ def test_a_plan_is_made_once_though_a_slice_is_submitted_again() -> None:
     assert run.next_slice()[1]["train"]["learning_rate"] == 0.3
 
 
+def test_a_setting_that_waits_for_the_next_slice_is_saved_with_the_run() -> None:
+    run, store = go_to(Run(CONFIG), 60), Store()
+    store.create(run)
+    run.change({"learning_rate": 0.3})
+    store.save(run.id, run.encode())
+    again = store.load(run.id)
+    assert again.next_slice()[1]["train"]["learning_rate"] == 0.3
+    assert again.changes == [Change(60, {"learning_rate": 0.3})]
+
+
 def test_only_training_settings_change_during_a_run() -> None:
     run = Run(CONFIG)
     with pytest.raises(UserError, match="Reset first"):
