@@ -7,15 +7,16 @@ A cache keeps its results and its keys alive, and ``max_bytes`` bounds both. Arg
 (a `Corpus`, a `Snapshot`, a model) are held by weak references only, alone or inside a tuple or a frozen dataclass (a
 `Reader`), so that a cache never keeps them alive by itself: when such an argument is gone, its results are dropped.
 
-A program with many caches bounds what they occupy together with `limit_together`.
+A program with many caches bounds what they occupy together with `limit_together`, and one that runs for long drops what
+nobody has used for a while with `drop_unused`.
 """
 
 import dataclasses
 import functools
-import itertools
 import operator
 import sys
 import threading
+import time
 import types
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -61,7 +62,6 @@ class _Entry:
 
 
 _condition = threading.Condition()  # held while a result is looked up, put into a cache or dropped
-_clock = itertools.count()
 _sharing: "weakref.WeakSet[_Entries]" = weakref.WeakSet()  # the caches with a common limit
 _common_limit = sys.maxsize  # bytes
 
@@ -73,7 +73,7 @@ class _Entries(cachetools.Cache[Hashable, _Entry]):
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(max_bytes, operator.attrgetter("size"))
-        self.uses: dict[Hashable, int] = {}  # when each result was used, the least recently used one first
+        self.uses: dict[Hashable, float] = {}  # when each result was used, the least recently used one first
 
     def __getitem__(self, key: Hashable) -> _Entry:
         entry = super().__getitem__(key)
@@ -101,7 +101,7 @@ class _Entries(cachetools.Cache[Hashable, _Entry]):
 
     def _use(self, key: Hashable) -> None:
         self.uses.pop(key, None)
-        self.uses[key] = next(_clock)
+        self.uses[key] = time.monotonic()
 
 
 def limit_together(max_bytes: int) -> None:
@@ -113,6 +113,14 @@ def limit_together(max_bytes: int) -> None:
     with _condition:
         _common_limit = max_bytes
         _make_room()
+
+
+def drop_unused(seconds: float) -> None:
+    """Drop the results that nobody has asked for in so many seconds, except data (``is_data``)."""
+    with _condition:
+        for cache in _sharing:
+            while cache.uses and next(iter(cache.uses.values())) < time.monotonic() - seconds:
+                cache.popitem()
 
 
 def _make_room() -> None:
@@ -146,6 +154,8 @@ def _dissect(item: Any) -> tuple[int, Iterable[Any]]:
             return 0, (item.base,)
         case np.ndarray():
             return sys.getsizeof(item), item.flat if item.dtype.hasobject else ()
+        case memoryview():  # what an array from another process is a view of
+            return sys.getsizeof(item), (item.obj,)
         case Mapping():
             return sys.getsizeof(item), (*item.keys(), *item.values())
         case list() | tuple() | set() | frozenset():

@@ -1,5 +1,6 @@
 """What lives as long as the server: the engine, and the route of the plotly script."""
 
+import asyncio
 import functools
 import gc
 import importlib
@@ -34,7 +35,8 @@ DEFAULT_PAGE_PATH = "/home"  # where the default page, which Streamlit serves on
 _PLOTLY_FILE = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 SECONDS_FOR_FIRST_VISIT = 3.0  # in which a visitor who waits for the server comes before it warms up
 SECONDS_FOR_FIRST_PAGE = 10.0  # in which this visitor's browser draws the home page
-CACHE_BYTES = 200_000_000  # that the results for all pages may occupy together, apart from texts and data sets
+CACHE_BYTES = 100_000_000  # that the results for all pages may occupy together, apart from texts and data sets
+CACHE_SECONDS = 600.0  # since somebody has asked for one
 _is_needed, _is_visited = threading.Event(), threading.Event()
 _making = threading.Lock()
 
@@ -109,6 +111,13 @@ def _read_theme_once() -> None:
     app_session._populate_theme_msg = populate_from_memory
 
 
+async def _tidy_up() -> None:
+    """Drops from time to time what nobody looks at any more."""
+    while True:
+        await asyncio.sleep(CACHE_SECONDS / 10)
+        await asyncio.to_thread(cache.drop_unused, CACHE_SECONDS)
+
+
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
     """Warms up in the background, and saves all runs when the server stops."""
@@ -116,7 +125,9 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
     cache.limit_together(CACHE_BYTES)
     print(announcement.announcement(), flush=True)
     threading.Thread(target=_warm_up, daemon=True).start()
+    tidying = asyncio.create_task(_tidy_up())
     yield
+    tidying.cancel()
     if _make_engine.cache_info().currsize:
         engine().close()
 

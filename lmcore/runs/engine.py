@@ -36,6 +36,7 @@ MAX_SAVE_SHARE = 1 / 200  # of the time spent on encoding the checkpoints of a r
 MAX_CRASHES = 2  # workers that one slice may end before the run counts as the cause
 MAX_IDLE_RUNS = 60  # runs at rest that stay in memory; others are read from disk when needed
 MAX_IDLE_BYTES = 100_000_000  # that they occupy together, unless a single one is larger
+MAX_IDLE_SECONDS = 600  # since somebody has asked for one
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class _Entry:
     crashes: int = 0
     pausing: bool = False
     is_on_disk: bool = True
-    used: int = 0  # the larger, the later it was asked for
+    used: float = 0.0  # when it was asked for last
 
 
 def _header_fields(run: Run) -> dict[str, Any]:
@@ -93,7 +94,6 @@ class Engine:
         self._workers = self._make_workers()
         self._generation = 0
         self._entries: dict[str, _Entry] = {}  # in the order in which they queue
-        self._clock = itertools.count()
         self._lock = threading.RLock()
         self._events: queue.SimpleQueue[tuple[str, int, Future[Any]] | None] = queue.SimpleQueue()
         self._writer = CheckpointWriter(self.store, self._warn)  # its lock is acquired before `_lock`
@@ -155,7 +155,7 @@ class Engine:
         self._create_on_disk(entry)
         with self._lock:
             self._entries[run.id] = entry
-            entry.used = next(self._clock)
+            entry.used = time.monotonic()
             if run.origin:
                 self._save(entry)  # what it shares with its parent must survive a crash of the server
             self._evict_idle()
@@ -348,7 +348,7 @@ class Engine:
         if not is_loaded:
             self._entries[run_id] = _Entry(self.store.load(run_id))
         entry = self._entries[run_id]
-        entry.used = next(self._clock)
+        entry.used = time.monotonic()
         if not is_loaded:
             self._evict_idle()
         return entry
@@ -397,6 +397,7 @@ class Engine:
                 event = self._events.get(timeout=1.0)
             except queue.Empty:
                 self._fail_overdue()
+                self._evict_idle()
                 continue
             if event is None:
                 return
@@ -490,15 +491,17 @@ class Engine:
                 self._lock_on_disk(entry)
 
     def _evict_idle(self) -> None:
-        """Forget the runs at rest that were not asked for the longest; all of them are on disk."""
-        idle = [entry for entry in self._entries.values() if not entry.run.status.is_active and not entry.run.warning]
-        idle.sort(key=lambda entry: entry.used, reverse=True)
-        sizes = itertools.accumulate(entry.run.nbytes for entry in idle)
-        for i, (entry, size) in enumerate(zip(idle, sizes, strict=True)):
-            is_too_much = i >= MAX_IDLE_RUNS or (i > 0 and size > MAX_IDLE_BYTES)
-            if is_too_much and not self._writer.is_pending(entry.run.id):
-                self._unlock(entry)
-                del self._entries[entry.run.id]
+        """Forget the runs at rest that nobody has asked for the longest; all of them are on disk."""
+        with self._lock:
+            idle = [entry for entry in self._entries.values() if not entry.run.status.is_active]
+            idle = sorted((entry for entry in idle if not entry.run.warning), key=lambda entry: -entry.used)
+            sizes = itertools.accumulate(entry.run.nbytes for entry in idle)
+            for i, (entry, size) in enumerate(zip(idle, sizes, strict=True)):
+                is_too_much = i >= MAX_IDLE_RUNS or (i > 0 and size > MAX_IDLE_BYTES)
+                is_forgotten = is_too_much or time.monotonic() - entry.used > MAX_IDLE_SECONDS
+                if is_forgotten and not self._writer.is_pending(entry.run.id):
+                    self._unlock(entry)
+                    del self._entries[entry.run.id]
 
     def _create_on_disk(self, entry: _Entry) -> None:
         """Write what the run was started with, unless that has been done."""

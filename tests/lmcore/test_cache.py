@@ -112,6 +112,21 @@ def test_the_least_recently_used_result_of_all_caches_goes_first() -> None:
         assert ones.is_cached(5000)
 
 
+def test_what_nobody_has_used_for_a_while_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.monotonic()
+    with limited_together(100_000):
+        data(9000), zeros(1000), zeros(2000), ones(1000)
+        monkeypatch.setattr(time, "monotonic", lambda: now + 60)
+        zeros(1000)
+        cache.drop_unused(120)
+        assert zeros.is_cached(2000)
+        cache.drop_unused(30)
+        assert zeros.is_cached(1000)
+        assert not zeros.is_cached(2000)
+        assert not ones.is_cached(1000)
+        assert data.is_cached(9000)
+
+
 def test_data_do_not_count_for_the_common_limit() -> None:
     with limited_together(12_000):
         data(9000), zeros(9000), ones(2000), ones(8000)
@@ -269,6 +284,14 @@ def test_views_count_as_what_they_are_views_of() -> None:
     assert n_bytes(array[:1]) == pytest.approx(80_000, rel=0.01)
     assert n_bytes([array, windows, array.reshape(100, 100)]) == pytest.approx(80_000, rel=0.05)
     assert n_bytes([tensor, tensor[5:], tensor.numpy()]) == pytest.approx(40_000, rel=0.01)
+
+
+def test_an_array_that_came_from_another_process_counts_as_its_memory() -> None:
+    buffers: list[pickle.PickleBuffer] = []
+    pickled = pickle.dumps(np.zeros(10_000), protocol=5, buffer_callback=buffers.append)
+    received = pickle.loads(pickled, buffers=[memoryview(bytearray(buffer.raw())) for buffer in buffers])
+    assert not received.flags.owndata
+    assert n_bytes([received, received[5:]]) == pytest.approx(80_000, rel=0.01)
 
 
 def test_containers_and_objects_count_with_what_they_hold_once() -> None:

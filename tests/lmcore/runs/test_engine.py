@@ -197,6 +197,21 @@ def test_runs_at_rest_occupy_a_limited_memory(
     assert engine.view(third).step == 20
 
 
+def test_a_run_that_nobody_asks_for_leaves_the_memory(
+    inline: tuple[Engine, InlineExecutor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, executor = inline
+    loaded: list[str] = []
+    load = engine.store.load
+    monkeypatch.setattr(engine.store, "load", lambda run_id: loaded.append(run_id) or load(run_id))
+    run_id, active = engine.start(CONFIG, step_once=True), engine.start(CONFIG)
+    assert compute(engine, executor, run_id).step == 1
+    monkeypatch.setattr(engine_module, "MAX_IDLE_SECONDS", -1)
+    until(lambda: engine.view(run_id).step == 1 and run_id in loaded)
+    assert engine.view(active).status == Status.RUNNING
+    assert active not in loaded
+
+
 def test_a_view_does_not_change_any_more(inline: tuple[Engine, InlineExecutor]) -> None:
     engine, executor = inline
     run_id = engine.start(CONFIG)
