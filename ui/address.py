@@ -48,12 +48,16 @@ def newly_named(key: str) -> list[str]:
 
 
 def write(key: str, value: Any, default: Any, bound: bool = True) -> None:
-    """Makes the address hold a value that no bound widget has, unless it is the default. Arguments as for `bind`."""
-    if not bind(key, default, bound):
+    """Makes the address hold a value that no bound widget has; a default need not be there. Arguments as for `bind`.
+
+    A default that a link names stays: taking it out would leave the address of the link in the browser's history, and
+    the Back button would lead to it again and again.
+    """
+    if not bind(key, default, bound) or st.query_params.get_all(key) == (texts := texts_of(value)):
         return
     if value == default:
         st.query_params.pop(key, None)
-    elif st.query_params.get_all(key) != (texts := texts_of(value)):
+    else:
         st.query_params[key] = texts
 
 

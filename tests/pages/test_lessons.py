@@ -250,6 +250,21 @@ def test_the_run_of_a_predicted_curve_begins_after_the_prediction(app: AppTest, 
     assert "It falls at once." in said(app)
 
 
+def address(app: AppTest) -> dict[str, str]:
+    """The parameters of the address, each with one value."""
+    return {name: text if isinstance(text, str) else text[0] for name, text in app.query_params.items()}
+
+
+def test_a_page_leaves_the_address_as_a_step_has_opened_it(app: AppTest) -> None:
+    start(app)
+    assert address(app)["text"] == "given-names"  # another text may have been chosen before
+    opened = address(app)
+    app.run()
+    assert address(app) == opened
+    press(app, "next")
+    assert address(app) == opened | {"lesson": "example.2"}
+
+
 def test_skip_shows_it_without_a_prediction(app: AppTest, engine: Engine) -> None:
     go_to(start(app), CURVE)
     press(app, "skip")
