@@ -12,6 +12,7 @@ from lmcore.runs.view import RunView
 from tests.pages.app_testing import figure, finish, keys, number, parts, plain, trace_names, unfold, values, visit
 from tests.waiting import until
 from ui import explain
+from ui.run import attach, controls
 
 
 @pytest.fixture
@@ -118,6 +119,23 @@ def test_the_initialization_is_kept_while_a_run_hides_its_widgets(page: AppTest,
     assert page.selectbox(key="mlp_hidden_scheme").value == "uniform"
     press(page, "step")
     assert run_of(page, engine).config.model.hidden_scheme == "uniform"
+
+
+def test_the_buttons_notice_that_a_run_stops_after_they_were_drawn(
+    page: AppTest, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show_error = controls.show_error
+
+    def stop_the_run(prefix: str) -> None:  # between the buttons and the pictures
+        if (run_id := attach.run_id_of(prefix)) is not None:
+            engine.pause(run_id)
+            until(lambda: not engine.view(run_id).status.is_active)
+        show_error(prefix)
+
+    monkeypatch.setattr(controls, "show_error", stop_the_run)
+    press(page, "go")
+    assert run_of(page, engine).status == Status.PAUSED
+    assert page.button(key="mlp.go").label == "Resume"
 
 
 def test_a_new_learning_rate_acts_during_the_run_but_the_model_is_fixed(page: AppTest, engine: Engine) -> None:

@@ -65,6 +65,7 @@ def proceed(page: Page) -> None:
         run_id = attach.run_id_of(page.prefix)
         try:
             view = None if run_id is None else engine().view(run_id)
+            attach.note(view)
             if view is not None and view.status.is_active and todo[0].action != "pause":
                 return
             action = todo.popleft()

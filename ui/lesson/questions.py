@@ -17,6 +17,7 @@ from ui.lesson import progress
 from ui.lesson.curve import curve
 from ui.lesson.library import Found
 from ui.lesson.position import Position, move
+from ui.run import attach
 from ui.server import engine
 
 ERROR = "lesson.answer_error"  # key in the session state
@@ -115,6 +116,7 @@ def actual_curve(run_id: str | None, ask: Ask) -> tuple[Point, ...]:
         view = engine().view(run_id) if run_id else None
     except UserError:
         view = None
+    attach.note(view)
     if view is None or view.status.is_active or view.step == 0:
         return ()
     record = loss_curve(view.history, (), 2, from_start=True)

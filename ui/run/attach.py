@@ -24,7 +24,7 @@ from ui.address import RUN
 from ui.navigation import Page
 from ui.server import engine
 
-WRITTEN = "attach.written"  # key in the session state
+WRITTEN, DRAWN_ACTIVE = "attach.written", "attach.drawn_active"  # keys in the session state
 
 Parts = Mapping[str, type[Config] | tuple[type[Config], ...]]
 """The parts of a run's config that a page has widgets for, each with the configs it may be."""
@@ -74,9 +74,29 @@ def run_id_of(page: str) -> str | None:
 def current_view(run_id: str | None) -> RunView | None:
     """For fragments: the run as it is now, or None. If it was deleted meanwhile, the whole page is drawn again."""
     try:
-        return None if run_id is None else engine().view(run_id)
+        view = None if run_id is None else engine().view(run_id)
     except UserError:
         st.rerun()
+    note(view)
+    return view
+
+
+def note(view: RunView | None) -> None:
+    """Notes that something is drawn from a run that trains, which `has_stopped` then tells."""
+    if view is not None and view.status.is_active:
+        st.session_state.setdefault(DRAWN_ACTIVE, set()).add(view.id)
+
+
+def has_stopped(view: RunView) -> bool:
+    """Whether the run has stopped since something was drawn from it: once, so that all of it is drawn again.
+
+    Parts of a page are drawn one after the other, and a run may stop between two of them.
+    """
+    drawn: set[str] = st.session_state.get(DRAWN_ACTIVE, set())
+    if view.status.is_active or view.id not in drawn:
+        return False
+    drawn.discard(view.id)
+    return True
 
 
 def _key(page: str) -> str:

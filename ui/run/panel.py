@@ -112,8 +112,8 @@ def _live(
     view = attach.current_view(run_id)
     config, page = view.config if view else panel.config, panel.page
     if view is not None:
-        if interval is not None and not view.status.is_active:
-            st.rerun()  # once, when the run stops: the buttons change and polling ends
+        if attach.has_stopped(view):
+            st.rerun()  # the buttons change, polling ends, and a lesson goes on
         if interval == OFTEN and engine().n_active > MANY:
             st.rerun()  # once, when many others have started theirs meanwhile
         for text in filter(None, (view.message, view.warning)):
