@@ -98,6 +98,7 @@ def test_pause_resume_and_one_step_draw_only_the_buttons_and_the_pictures(
     until(lambda: run_of(page, engine).step > 0)
     whole: list[str] = []
     monkeypatch.setattr(explain, "read", whole.append)  # the expander at the end of the page asks for it
+    monkeypatch.setattr(attach, "has_stopped", lambda view: False)  # in which case the whole page is drawn once more
     page.session_state["explain"] = True
     press(page, "go")
     until(lambda: run_of(page, engine).status == Status.PAUSED)
