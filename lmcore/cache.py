@@ -116,7 +116,7 @@ def limit_together(max_bytes: int) -> None:
 
 
 def drop_unused(seconds: float) -> None:
-    """Drop the results that nobody has asked for in so many seconds, except data (``is_data``)."""
+    """Drop the results that nobody has asked for in the last ``seconds``, except data (``is_data``)."""
     with _condition:
         for cache in _sharing:
             while cache.uses and next(iter(cache.uses.values())) < time.monotonic() - seconds:

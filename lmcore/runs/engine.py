@@ -196,6 +196,7 @@ class Engine:
                 return
             self._lock_on_disk(entry)
             run.status, run.message = Status.QUEUED, ""
+            self._interrupted = [header for header in self._interrupted if header.id != run_id]
             run.progress.clear()
             entry.crashes = 0
             self._start_queued()
@@ -326,9 +327,7 @@ class Engine:
 
     def interrupted(self) -> list[Header]:
         """Runs that an earlier server left while they were training, and that nobody has resumed."""
-        with self._lock:
-            taken = {run_id for run_id, entry in self._entries.items() if entry.run.status != Status.INTERRUPTED}
-        return [header for header in self._interrupted if header.id not in taken]
+        return list(self._interrupted)
 
     @property
     def n_active(self) -> int:

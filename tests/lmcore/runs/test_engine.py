@@ -17,7 +17,7 @@ from lmcore.runs import engine as engine_module
 from lmcore.runs import executors
 from lmcore.runs.engine import Engine
 from lmcore.runs.executors import Workers
-from lmcore.runs.run import Status
+from lmcore.runs.run import Run, Status
 from lmcore.runs.store import Store, runs_folder
 from lmcore.runs.view import RunView
 from lmcore.runs.worker_pool import GIGABYTE
@@ -168,13 +168,36 @@ def test_a_folder_that_cannot_be_written_gives_one_message(monkeypatch: pytest.M
     engine.close()
 
 
+def loads_of(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The runs that an engine reads from disk from now on."""
+    loaded: list[str] = []
+    load = engine.store.load
+    monkeypatch.setattr(engine.store, "load", lambda run_id: loaded.append(run_id) or load(run_id))
+    return loaded
+
+
+def test_an_interrupted_run_that_was_resumed_is_not_offered_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, store = Run(CONFIG), Store()
+    run.status = Status.INTERRUPTED
+    store.create(run)
+    store.save(run.id, run.encode())
+    executor = InlineExecutor()
+    engine = Engine(store, make_workers=lambda: Workers(executor, 2))
+    assert [header.id for header in engine.interrupted()] == [run.id]
+    engine.resume(run.id, step_once=True)
+    assert compute(engine, executor, run.id).status == Status.PAUSED
+    loaded = loads_of(engine, monkeypatch)
+    monkeypatch.setattr(engine_module, "MAX_IDLE_SECONDS", -1)
+    until(lambda: engine.view(run.id).step == 1 and run.id in loaded)  # it has left the memory
+    assert engine.interrupted() == []
+    engine.close()
+
+
 def test_runs_at_rest_occupy_a_limited_memory(
     inline: tuple[Engine, InlineExecutor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine, executor = inline
-    loaded: list[str] = []
-    load = engine.store.load
-    monkeypatch.setattr(engine.store, "load", lambda run_id: loaded.append(run_id) or load(run_id))
+    load, loaded = engine.store.load, loads_of(engine, monkeypatch)
 
     def finished() -> str:
         run_id = engine.start(CONFIG.with_train(steps=20))
@@ -201,9 +224,7 @@ def test_a_run_that_nobody_asks_for_leaves_the_memory(
     inline: tuple[Engine, InlineExecutor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine, executor = inline
-    loaded: list[str] = []
-    load = engine.store.load
-    monkeypatch.setattr(engine.store, "load", lambda run_id: loaded.append(run_id) or load(run_id))
+    loaded = loads_of(engine, monkeypatch)
     run_id, active = engine.start(CONFIG, step_once=True), engine.start(CONFIG)
     assert compute(engine, executor, run_id).step == 1
     monkeypatch.setattr(engine_module, "MAX_IDLE_SECONDS", -1)
