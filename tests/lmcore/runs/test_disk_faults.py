@@ -18,7 +18,7 @@ from lmcore.runs.store import Annotations, Store
 from tests.lmcore.runs.training_runs import CONFIG, InlineExecutor, compute, straight, weights
 from tests.waiting import until
 
-SHORT = CONFIG.with_train(steps=600)
+SHORT = CONFIG.with_train(steps=30)
 
 
 @contextmanager

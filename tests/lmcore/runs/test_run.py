@@ -215,7 +215,7 @@ def test_a_step_of_which_nothing_is_kept_cannot_be_forked() -> None:
 
 def test_the_engine_forks_a_run_and_refuses_one_without_steps_left(inline: tuple[Engine, InlineExecutor]) -> None:
     engine, executor = inline
-    parent = engine.start(CONFIG.updated(train={**CONFIG.train.model_dump(), "steps": 200}))
+    parent = engine.start(CONFIG.updated(train={**CONFIG.train.model_dump(), "steps": 120}))
     while engine.view(parent).status.is_active:
         compute(engine, executor, parent)
     with pytest.raises(UserError, match="Raise the number of steps"):
@@ -227,7 +227,7 @@ def test_the_engine_forks_a_run_and_refuses_one_without_steps_left(inline: tuple
         compute(engine, executor, child)
     view = engine.view(child)
     assert view.origin == Fork(parent, 100)
-    assert (view.step, view.config.train.learning_rate) == (200, 0.2)
+    assert (view.step, view.config.train.learning_rate) == (120, 0.2)
     assert len(engine.store.headers()) == 2
 
 

@@ -31,7 +31,7 @@ def straight(config: RunConfig) -> bytes:
 
 
 class InlineExecutor(Executor):
-    """Computes each slice in a thread of this process, one at a time, when told to."""
+    """Computes each slice in this process, one at a time, when told to; a slice is one step on any machine."""
 
     def __init__(self) -> None:
         self.waiting: list[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]] = []
@@ -41,10 +41,10 @@ class InlineExecutor(Executor):
         self.waiting.append((future, fn, args))
         return future
 
-    def compute(self, seconds: float = 0.02) -> None:
+    def compute(self) -> None:
         future, fn, args = self.waiting.pop(0)
         try:
-            result = fn(*args[:2], seconds, *args[3:])
+            result = fn(*args[:2], 0.0, *args[3:])
         except UserError as error:
             future.set_exception(error)
         else:
