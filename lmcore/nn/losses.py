@@ -30,11 +30,12 @@ def cross_entropy(logits: Floats, targets: Ids) -> Loss:
         targets: shape (B,), class indices.
     """
     B, V = logits.shape
-    ones, at = _constants(B, V, logits.dtype)
-    at = at + targets  # (B,), the target of each row in the flattened matrix
+    ones, begins = _constants(B, V, logits.dtype)
+    at = begins + targets  # (B,), the target of each row in the flattened matrix
 
-    # forward: log p = z - log(sum(exp(z))), where z is shifted by its maximum
-    z = logits - np.maximum.reduce(logits, 1, keepdims=True)  # (B, V)
+    # forward: log p = z - log(sum(exp(z))), where z is shifted by the maximum of its row
+    maxima = np.maximum.reduceat(logits.reshape(-1), begins)  # (B,), twice as fast as along an axis
+    z = logits - maxima[:, None]  # (B, V)
     log_p = z.take(at)  # (B,)
     np.exp(z, z)
     sums = np.dot(z, ones)  # (B,)
