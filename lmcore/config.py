@@ -50,7 +50,7 @@ def describe(cls: type[Config], problem: ErrorDetails) -> str:
             return f"{name} is missing."
         case "value_error" if not name:  # of a validator that compares several fields
             return f"{problem['msg'].removeprefix('Value error, ').capitalize()}."
-    return f"{name or cls.__name__} = {problem['input']!r} does not fit: {problem['msg'].lower()}."
+    return f"{name or cls.__name__} = {problem['input']!r} is not valid: {problem['msg'].lower()}."
 
 
 __all__ = ["Config", "Field", "ValidationError", "describe"]

@@ -11,12 +11,13 @@ from pydantic.fields import FieldInfo
 from lmcore.config import Config
 from ui import address, glossary
 
+LABELS = {"l2": "L2 penalty", "l2_reduction": "L2 reduction", "top_k": "Top-k", "top_p": "Top-p"}
 MANY_DIGITS, WIDE = 10**9, 220  # numbers from this bound on get a field of this width, in pixels, to be seen whole
 
 
 def label(name: str) -> str:
     """The label of a field's widget."""
-    return {"l2": "L2 penalty", "l2_reduction": "L2 reduction"}.get(name, name.replace("_", " ").capitalize())
+    return LABELS.get(name, name.replace("_", " ").capitalize())
 
 
 def plain(text: str) -> str:

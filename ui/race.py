@@ -171,4 +171,4 @@ def _show_result(views: dict[str, RunView]) -> None:
     if losses and not any(view.status.is_active for view in views.values()):
         order = sorted(losses, key=lambda name: losses[name])
         result = "  ·  ".join(f"{name} → {losses[name]:.4f}" for name in order)
-        st.success(forms.plain(result), icon=":material/sports_score:")
+        st.success(forms.plain(f"Dev loss (nats), lowest first: {result}"), icon=":material/sports_score:")

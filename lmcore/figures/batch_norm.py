@@ -165,7 +165,7 @@ def axis_means(record: WrongAxis, position: int) -> go.Figure:
         for t, style in _position_styles(record, position)
     ]
     traces.append(_right_line(units, record.right_mean[0, 0, order]))
-    return figure(traces, "Unit, sorted by the right mean", "Mean before BatchNorm", height=400)
+    return figure(traces, "Unit, sorted by the correct mean", "Mean before BatchNorm", height=400)
 
 
 def axis_map(record: WrongAxis, unit: int, position: int) -> go.Figure:
@@ -181,7 +181,7 @@ def axis_map(record: WrongAxis, unit: int, position: int) -> go.Figure:
 
 
 def _right_line(x: NDArray[Any], y: NDArray[Any]) -> dict[str, Any]:
-    return line("right: all positions", x, y, BLUE) | {"legendrank": 0}
+    return line("correct: all positions", x, y, BLUE) | {"legendrank": 0}
 
 
 def _position_styles(record: WrongAxis, chosen: int) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -17,7 +17,7 @@ TARGET_ERROR = 1e-6
 
 def gradient_check(record: GradientCheck) -> go.Figure:
     """The relative error of each parameter's gradient against autograd, as bars on a logarithmic axis."""
-    errors = {"explicit": record.explicit, f"central differences, h = {record.h:.0e}": record.differences}
+    errors = {"by hand": record.explicit, f"central differences, h = {record.h:.0e}": record.differences}
     return _error_bars(record.names, errors, f"Relative error, {record.precision}")
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from lmcore import families
 from lmcore.data.corpora import Corpus
-from lmcore.nn.layers import Layer, Sequential
+from lmcore.nn.containers import Sequential
+from lmcore.nn.layers import Layer
 from lmcore.nn.losses import cross_entropy
 from lmcore.training.checkpoint import WEIGHTS
 from lmcore.training.config import RunConfig

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from lmcore import families
 from lmcore.data.corpora import Corpus, Split
 from lmcore.errors import UserError
-from lmcore.nn.layers import BatchNorm1d, Layer, Linear, Parallel, Sequential
+from lmcore.nn.containers import Parallel, Sequential
+from lmcore.nn.layers import BatchNorm1d, Layer, Linear
 from lmcore.training.config import RunConfig
 from lmcore.training.layered import LayeredTrainer
 from lmcore.training.trainer import MAX_EVALUATION_EXAMPLES

@@ -21,7 +21,7 @@ from lmcore.data.corpora import Corpus
 from lmcore.inspection.activations import probe_rows
 from lmcore.models.numpy_rnn import RNN, RNNConfig
 from lmcore.models.numpy_rnn import Ids as CharacterIds
-from lmcore.nn.layers import Sequential
+from lmcore.nn.containers import Sequential
 from lmcore.nn.losses import cross_entropy
 from lmcore.training.config import RunConfig
 from lmcore.training.layered import LayeredTrainer

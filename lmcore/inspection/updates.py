@@ -55,7 +55,7 @@ def diagnose_updates(record: Updates, n_last: int = 10) -> list[str]:
         if np.isnan(log_ratio):
             problems.append(f"{name} does not change at all.")
         elif log_ratio < TARGET_LOG_RATIO - TOLERANCE:
-            problems.append(f"{name} barely changes: by a factor of 10^{log_ratio:.1f} per step.")
+            problems.append(f"{name} barely changes: its updates are 10^{log_ratio:.1f} times the size of its weights.")
         elif log_ratio > TARGET_LOG_RATIO + TOLERANCE:
             excess = 10 ** (log_ratio - TARGET_LOG_RATIO)
             problems.append(f"{name}: the updates are {excess:.0f} times as large as they should be.")

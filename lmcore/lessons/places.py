@@ -11,7 +11,8 @@ from lmcore import families
 from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
 from lmcore.lessons.lesson import Go, Lesson
-from lmcore.lessons.pages import PAGES, TEXT, LessonPage, Place
+from lmcore.lessons.lesson_page import TEXT, LessonPage, Place
+from lmcore.lessons.pages import PAGES
 from lmcore.nn.initialization import GAINS
 
 

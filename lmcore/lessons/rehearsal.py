@@ -18,8 +18,8 @@ from lmcore.generation.reader import WindowReader
 from lmcore.generation.sampling import SampleConfig, sample_in_turn
 from lmcore.lessons import metrics, places
 from lmcore.lessons.lesson import Do, Expect, Go, Lesson, Step
+from lmcore.lessons.lesson_page import TEXT
 from lmcore.lessons.metrics import Evidence
-from lmcore.lessons.pages import TEXT
 from lmcore.models.ngram import CountConfig, NGram
 from lmcore.runs.run import Run, Status
 from lmcore.runs.worker import advance, untrained_snapshot

@@ -18,8 +18,9 @@ from numpy.typing import DTypeLike
 
 from lmcore.config import Config, Field
 from lmcore.data.corpora import MAX_CONTEXT
+from lmcore.nn.containers import Parallel, Sequential
 from lmcore.nn.initialization import GAINS, SCHEMES, Scheme, initial_values
-from lmcore.nn.layers import BatchNorm1d, Embedding, FlattenConsecutive, Layer, Linear, Parallel, ReLU, Sequential, Tanh
+from lmcore.nn.layers import BatchNorm1d, Embedding, FlattenConsecutive, Layer, Linear, ReLU, Tanh
 
 
 class MLPConfig(Config):

@@ -10,8 +10,9 @@ import torch
 from numpy.typing import DTypeLike
 
 from lmcore.config import Config, Field
+from lmcore.nn.containers import Sequential
 from lmcore.nn.initialization import initial_values
-from lmcore.nn.layers import Embedding, FlattenConsecutive, Sequential
+from lmcore.nn.layers import Embedding, FlattenConsecutive
 
 
 class NeuralBigramConfig(Config):

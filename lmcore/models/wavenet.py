@@ -19,8 +19,9 @@ from numpy.typing import DTypeLike
 
 from lmcore.config import Config, Field
 from lmcore.models.mlp import MLPConfig
+from lmcore.nn.containers import Sequential
 from lmcore.nn.initialization import initial_values
-from lmcore.nn.layers import BatchNorm1d, Embedding, FlattenConsecutive, Layer, Linear, Sequential, Tanh
+from lmcore.nn.layers import BatchNorm1d, Embedding, FlattenConsecutive, Layer, Linear, Tanh
 
 
 class WaveNetConfig(Config):

@@ -38,7 +38,7 @@ def limit_from_environment() -> int:
     except ValueError:
         limit = math.nan
     if not 0 < limit < math.inf:
-        raise UserError(f"LMCORE_DISK = {given[:40]!r} does not fit: give the GB that all runs may use, as in 2.")
+        raise UserError(f"LMCORE_DISK = {given[:40]!r} is not valid: give the GB that all runs may use, as in 2.")
     return int(limit * 1e9)
 
 

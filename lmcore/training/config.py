@@ -81,14 +81,16 @@ class TrainConfig(BaseTrainConfig):
 
     batch_size: int = Field(32, ge=1, le=16_384, description="Examples per minibatch.")
     optimizer: Literal["sgd", "momentum", "adam", "adamw", "adagrad", "rmsprop"] = Field(
-        "sgd", description="Optimizer. SGD and momentum work well near a learning rate of 0.1, the others near 0.001."
+        "sgd",
+        description="Optimizer. SGD and AdaGrad work well near a learning rate of 0.1, momentum near 0.01, the others "
+        "near 0.001.",
     )
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum: fraction of the previous update that is kept.")
     weight_decay: float = Field(
         0.01,
         ge=0,
         le=10,
-        description="Decoupled weight decay of AdamW: weights shrink by learning rate × this per step.",
+        description="Decoupled weight decay of AdamW: each step multiplies the weights by 1 − learning rate × this.",
     )
     schedule: Literal["constant", "step", "exponential", "cosine"] = Field(
         "constant",
@@ -162,7 +164,8 @@ class ClassifierTrainConfig(BaseTrainConfig):
         0.001, ge=0, le=10, description="Minimum improvement of the loss (nats) that resets the patience counter."
     )
     watch: Literal["train", "dev"] = Field(
-        "dev", description="Split whose loss plateau and early stopping watch; train if there is no dev split."
+        "dev",
+        description="Split whose loss the plateau schedule and early stopping watch; train if there is no dev split.",
     )
     early_stopping: bool = Field(False, description="Early stopping: end the run when the loss stops improving.")
     stop_patience: int = Field(10, ge=1, le=100_000, description="Epochs without improvement that stop the run early.")

@@ -17,7 +17,7 @@ from torch import Tensor
 from lmcore.data.corpora import Contexts, Ids, Split
 from lmcore.errors import UserError
 from lmcore.generation.reader import WindowReader
-from lmcore.nn.layers import Sequential
+from lmcore.nn.containers import Sequential
 from lmcore.nn.losses import cross_entropy, cross_entropy_from_counts
 from lmcore.training.checkpoint import OPTIMIZER, STATISTICS, WEIGHTS, add_prefix, strip_prefix
 from lmcore.training.clipping import clip_gradient

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lmcore.nn.layers import Sequential
+from lmcore.nn.containers import Sequential
 from lmcore.training.config import TrainConfig
 
 Floats = NDArray[np.floating[Any]]
@@ -40,6 +40,15 @@ class Optimizer(ABC):
     @abstractmethod
     def step(self, grad: Floats, learning_rate: float) -> None:
         """Update the weights once with a gradient of shape (P,)."""
+
+    def _descend(self, direction: Floats, v: Floats, epsilon: float, learning_rate: float) -> None:
+        """theta -= learning rate × direction / (sqrt(v) + epsilon); all vectors have shape (P,)."""
+        update = self._update
+        np.sqrt(v, update)
+        update += epsilon
+        np.divide(direction, update, update)
+        update *= learning_rate
+        self.theta -= update
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """The moments, by name; empty for plain SGD."""
@@ -105,11 +114,7 @@ class AdaGrad(Optimizer):
         total, update = self.moments["sum"], self._update
         np.multiply(grad, grad, update)
         total += update
-        np.sqrt(total, update)
-        update += self.epsilon
-        np.divide(grad, update, update)
-        update *= learning_rate
-        self.theta -= update
+        self._descend(grad, total, self.epsilon, learning_rate)
 
 
 class RMSProp(Optimizer):
@@ -130,11 +135,7 @@ class RMSProp(Optimizer):
         update *= 1 - self.DECAY
         v *= self.DECAY
         v += update
-        np.sqrt(v, update)
-        update += self.EPSILON
-        np.divide(grad, update, update)
-        update *= learning_rate
-        self.theta -= update
+        self._descend(grad, v, self.EPSILON, learning_rate)
 
 
 class Adam(Optimizer):
@@ -170,11 +171,7 @@ class Adam(Optimizer):
 
         # update; both sides of the fraction are multiplied by sqrt(1 - β₂ᵗ)
         correction = (1 - self.BETA_2**t) ** 0.5
-        np.sqrt(v, update)
-        update += self.EPSILON * correction
-        np.divide(m, update, update)
-        update *= learning_rate * correction / (1 - self.BETA_1**t)
-        self.theta -= update
+        self._descend(m, v, self.EPSILON * correction, learning_rate * correction / (1 - self.BETA_1**t))
 
 
 class AdamW(Adam):

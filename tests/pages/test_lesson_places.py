@@ -7,7 +7,8 @@ from streamlit.testing.v1 import AppTest
 
 from lmcore.lessons import places
 from lmcore.lessons.lesson import Lesson, Step
-from lmcore.lessons.pages import PAGES, Place
+from lmcore.lessons.lesson_page import Place
+from lmcore.lessons.pages import PAGES
 from lmcore.lessons.places import full_key
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Status

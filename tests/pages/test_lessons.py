@@ -183,7 +183,7 @@ def test_a_choice_is_checked_at_once_and_explained(app: AppTest) -> None:
     go_to(start(app), CHOICE)
     app.radio(key=given(app, CHOICE)).set_value(1).run()
     press(app, "answer")
-    assert "✗ Your answer: a. Right is: u" in said(app)
+    assert "✗ Your answer: a. Correct answer: u" in said(app)
     assert "Names copy English." in said(app)
 
 
@@ -191,7 +191,7 @@ def test_a_number_is_right_within_its_tolerance(app: AppTest) -> None:
     go_to(start(app), NUMBER)
     app.number_input(key=given(app, NUMBER)).set_value(26.0).run()
     press(app, "answer")
-    assert "✓ Right: 26 characters" in said(app)
+    assert "✓ Correct: 26 characters" in said(app)
 
 
 def test_no_answer_is_answered_with_a_sentence(app: AppTest) -> None:
@@ -216,7 +216,7 @@ def test_answers_survive_a_reload(app: AppTest) -> None:
     reloaded = AppTest.from_file(ROOT / "ui" / "frame.py", default_timeout=60)
     reloaded.query_params["lesson"] = "example.2"
     visit(reloaded, "data/dataset")
-    assert "✓ Right: u" in said(reloaded)
+    assert "✓ Correct: u" in said(reloaded)
 
 
 def test_the_summary_says_what_was_right_and_what_was_surprising(app: AppTest) -> None:
@@ -225,7 +225,7 @@ def test_the_summary_says_what_was_right_and_what_was_surprising(app: AppTest) -
     press(app, "answer")
     go_to(app, 5)
     assert "You were right in **0 of 2** questions." in said(app)
-    assert "✗ Your answer: -1. Right is: u" in said(app)
+    assert "✗ Your answer: -1. Correct answer: u" in said(app)
     assert "Surprising? Names copy English." in said(app)
     assert "Not answered." in said(app)
 
@@ -457,7 +457,7 @@ def test_answers_of_a_class_survive_a_restart_of_the_server(app: AppTest, monkey
     press(app, "answer")
     monkeypatch.setattr(progress, "_kept", {})
     app.run()
-    assert "✓ Right: u" in said(app)
+    assert "✓ Correct: u" in said(app)
 
 
 def test_a_class_that_has_ended_is_a_sentence_on_the_students_page(app: AppTest) -> None:

@@ -3,7 +3,7 @@
 import re
 
 from lmcore.lessons import places
-from lmcore.lessons.pages import Place
+from lmcore.lessons.lesson_page import Place
 from ui import tabs
 from ui.navigation import Page
 

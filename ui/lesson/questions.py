@@ -101,7 +101,7 @@ def verdict(ask: Ask, answer: Answer) -> str:
         return f"Your answer: {own}"
     assert ask.answer is not None
     correct = plain(answers.in_words(ask, int(ask.answer) if ask.kind == "choice" else float(ask.answer)))
-    return f"✓ Right: {own}" if right else f"✗ Your answer: {own}. Right is: {correct}"
+    return f"✓ Correct: {own}" if right else f"✗ Your answer: {own}. Correct answer: {correct}"
 
 
 def _known(position: Position, ask: Ask, done: progress.Progress) -> tuple[Point, ...]:

@@ -21,7 +21,7 @@ def show(page: str, config: ClassifierRunConfig) -> None:
     assert isinstance(model, LinearClassifier)
     st.write(
         "A star marks the end of each descent: batch gradient descent takes a **smooth** path, stochastic descent a "
-        "**noisy** one. The other weights are fixed where minibatch descent ended, so paths can cross contours."
+        "**noisy** one. The other weights are fixed where minibatch descent ended, so a path may seem to go uphill."
     )
     names = weight_names(model, data)
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -52,7 +52,7 @@ def _losses(corpus: Corpus, k: float, penalized: Matrix) -> None:
     smoothed = normalize(counts, k)
     divergence = neural_bigram.kl_divergence(counts, smoothed, penalized)
     with st.container(horizontal=True):
-        description = "Kullback–Leibler divergence of the network from the smoothed counts, in nats per character"
+        description = "Kullback–Leibler divergence KL(smoothed counts ‖ network), in nats per character"
         st.metric("KL divergence (nats)", f"{divergence:.5f}", help=description, width="content")
         for model, probabilities in (("counts", smoothed), ("network", penalized)):
             for split in ("train", "dev"):

@@ -37,7 +37,7 @@ STOPS = {
 BESIDE = {
     "Classifiers": "the same training on points and pictures",
     "Inside": "activations, gradients, BatchNorm and backprop of what you train",
-    "Lab": "sample from your models, compare runs, reproduce published numbers, give a lesson",
+    "Lab": "sample from your models, compare runs, reproduce published numbers, teach a lesson",
 }
 
 _miniature = component(__file__, '<div class="miniature"></div>')

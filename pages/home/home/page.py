@@ -5,8 +5,8 @@ import streamlit as st
 from pages.home.home import course, start
 
 st.write(
-    "Train small language models live in your browser, and look inside them while they learn. From counting letters to "
-    "an LSTM, you can see every weight, every gradient and every sample, at every step."
+    "Train small language models live, and look inside them while they learn. From counting letters to an LSTM, watch "
+    "weights, gradients and samples change step by step."
 )
 
 st.html(Path(__file__).with_suffix(".css"))

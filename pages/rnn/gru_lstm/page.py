@@ -27,9 +27,7 @@ DEFAULTS = dict(families.find("recurrent").train_defaults) | {
     "evaluate_every": 500,
 }
 
-st.write(
-    "Press **Start**, then race a plain RNN, a **GRU** and an **LSTM**: the longer the memory, the better the text."
-)
+st.write("Press **Start**, then race a plain RNN, a **GRU** and an **LSTM**: does a longer memory write better text?")
 
 view = attach.shown_run(PAGE, {"model": RecurrentConfig, "train": TrainConfig})
 corpus_config, corpus = pick_corpus(fixed=view is not None)

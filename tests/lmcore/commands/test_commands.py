@@ -318,7 +318,7 @@ def test_a_table_with_words_and_units_is_learned_with_the_defaults(tmp_path: Pat
     [
         (["--data", "nonsense"], "There is no data set 'nonsense'"),
         (["--set", "hidden=3"], "There is no setting 'hidden'"),
-        (["--set", "classes=9"], "classes = '9' does not fit"),
+        (["--set", "classes=9"], "classes = '9' is not valid"),
         (["--data", "cifar-10"], "not on this computer yet"),
     ],
 )
@@ -342,7 +342,7 @@ def test_a_guessed_encoding_is_said_and_another_one_can_be_given(tmp_path: Path)
     assert (code, said) == (0, "")
     code, _, said = run("count", "--data", str(path), "--encoding", "klingon")
     assert code == 2
-    assert "encoding = 'klingon' does not fit" in said
+    assert "encoding = 'klingon' is not valid" in said
 
 
 def test_the_encoding_is_part_of_a_run(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_the_chosen_position_is_drawn_last_and_named_in_order(corpus: Corpus) ->
         assert wrong[-1].name == "wrong: position 2"
         names = [trace.name for trace in sorted(wrong, key=lambda trace: trace.legendrank)]
         assert names == [f"wrong: position {t}" for t in (1, 2, 3, 4)]
-        assert right.name == "right: all positions"
+        assert right.name == "correct: all positions"
 
 
 def test_folded_logits_are_on_the_diagonal(corpus: Corpus) -> None:

@@ -12,7 +12,7 @@ def check(precision: Precision) -> GradientCheck:
 
 def test_errors_are_bars_and_no_error_is_at_the_lower_end() -> None:
     figure = figures.gradient_check(check("float32"))
-    assert [trace.name for trace in figure.data] == ["explicit", "central differences, h = 1e-04"]
+    assert [trace.name for trace in figure.data] == ["by hand", "central differences, h = 1e-04"]
     assert figure.data[0].y == pytest.approx([1e-7, 1e-17])
     assert figure.layout.yaxis.title.text == "Relative error, float32"
 

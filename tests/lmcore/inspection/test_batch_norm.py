@@ -14,7 +14,8 @@ from lmcore.families import make_trainer
 from lmcore.inspection import batch_norm
 from lmcore.inspection.batch_norm import UnitBatches
 from lmcore.models import MLPConfig, ModelConfig, WaveNetConfig
-from lmcore.nn.layers import BatchNorm1d, Linear, Sequential, Tanh
+from lmcore.nn.containers import Sequential
+from lmcore.nn.layers import BatchNorm1d, Linear, Tanh
 from lmcore.training.config import RunConfig, TrainConfig
 
 MLP = MLPConfig(hidden=7, hidden_scheme="normal", batch_norm="hidden")

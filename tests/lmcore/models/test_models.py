@@ -16,7 +16,7 @@ from lmcore.models.numpy_mlp import MLPClassifierConfig
 from lmcore.models.numpy_rnn import RNNConfig
 from lmcore.models.recurrent import CELLS, RecurrentConfig
 from lmcore.models.wavenet import WaveNetConfig
-from lmcore.nn.layers import Sequential
+from lmcore.nn.containers import Sequential
 from lmcore.nn.losses import cross_entropy
 from lmcore.training.config import ClassifierRunConfig, RunConfig
 from lmcore.training.layered import LayeredTrainer

@@ -13,8 +13,7 @@ import pytest
 
 from lmcore.errors import UserError
 from lmcore.families import run_config_from_settings
-from lmcore.runs import engine as engine_module
-from lmcore.runs import executors
+from lmcore.runs import executors, live_runs
 from lmcore.runs.engine import Engine
 from lmcore.runs.executors import Workers
 from lmcore.runs.run import Run, Status
@@ -187,7 +186,7 @@ def test_an_interrupted_run_that_was_resumed_is_not_offered_again(monkeypatch: p
     engine.resume(run.id, step_once=True)
     assert compute(engine, executor, run.id).status == Status.PAUSED
     loaded = loads_of(engine, monkeypatch)
-    monkeypatch.setattr(engine_module, "MAX_IDLE_SECONDS", -1)
+    monkeypatch.setattr(live_runs, "MAX_IDLE_SECONDS", -1)
     until(lambda: engine.view(run.id).step == 1 and run.id in loaded)  # it has left the memory
     assert engine.interrupted() == []
     engine.close()
@@ -207,7 +206,7 @@ def test_runs_at_rest_occupy_a_limited_memory(
         return run_id
 
     first, second = finished(), finished()
-    monkeypatch.setattr(engine_module, "MAX_IDLE_BYTES", 1.5 * engine.copy(first).nbytes)
+    monkeypatch.setattr(live_runs, "MAX_IDLE_BYTES", 1.5 * engine.copy(first).nbytes)
     third = finished()
     loaded.clear()
     before = engine.view(first).snapshots[-1].arrays["weights"]
@@ -227,7 +226,7 @@ def test_a_run_that_nobody_asks_for_leaves_the_memory(
     loaded = loads_of(engine, monkeypatch)
     run_id, active = engine.start(CONFIG, step_once=True), engine.start(CONFIG)
     assert compute(engine, executor, run_id).step == 1
-    monkeypatch.setattr(engine_module, "MAX_IDLE_SECONDS", -1)
+    monkeypatch.setattr(live_runs, "MAX_IDLE_SECONDS", -1)
     until(lambda: engine.view(run_id).step == 1 and run_id in loaded)
     assert engine.view(active).status == Status.RUNNING
     assert active not in loaded

@@ -301,7 +301,7 @@ def test_snapshots_keep_the_weights_of_their_step() -> None:
     ("given", "words"),
     [
         ({"family": "logistic-regression", "classes": 3}, "separates 2 classes, but the data have 3"),
-        ({"descent": "dance"}, "descent = 'dance' does not fit"),
+        ({"descent": "dance"}, "descent = 'dance' is not valid"),
         ({"hidden": 9}, "There is no setting 'hidden'"),
         ({"source": "cifar-10"}, "not on this computer yet"),
     ],

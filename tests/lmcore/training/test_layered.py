@@ -18,6 +18,7 @@ from lmcore.training.layered import LayeredTrainer
 from lmcore.training.optimizers import l2_penalty
 from lmcore.training.schedules import learning_rates
 from lmcore.training.trainer import DivergedError
+from tests.lmcore.training.torch_optimizers import ORACLES, SETTINGS
 
 LINES = CorpusConfig(units="lines")
 
@@ -277,23 +278,13 @@ def trained(corpus: Corpus, blocks: list[int], **settings: object) -> LayeredTra
     return trainer
 
 
-OPTIMIZERS = {
-    "sgd": lambda p, rate: torch.optim.SGD(p, rate),
-    "momentum": lambda p, rate: torch.optim.SGD(p, rate, momentum=0.8),
-    "adam": torch.optim.Adam,
-    "adamw": lambda p, rate: torch.optim.AdamW(p, rate, weight_decay=0.05),
-    "adagrad": torch.optim.Adagrad,
-    "rmsprop": torch.optim.RMSprop,
-}
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", ORACLES)
 def test_each_optimizer_equals_torchs_over_autograd(name: str, corpus: Corpus) -> None:
-    settings = {"optimizer": name, "learning_rate": 0.01, "momentum": 0.8, "weight_decay": 0.05}
+    settings = {"optimizer": name, "learning_rate": 0.01, **SETTINGS}
     trainer = trained(corpus, [], **settings)
     parameters = {key: torch.tensor(p, requires_grad=True) for key, p in trainer.model.parameters.items()}
-    optimizer = OPTIMIZERS[name](list(parameters.values()), 0.01)
+    optimizer = ORACLES[name](list(parameters.values()), 0.01)
     generator = torch.Generator()
     generator.set_state(trainer.generator.get_state())
     trainer.train(40)
@@ -306,7 +297,7 @@ def test_each_optimizer_equals_torchs_over_autograd(name: str, corpus: Corpus) -
         np.testing.assert_allclose(trainer.model.parameters[key], p.detach().numpy(), rtol=2e-3, atol=2e-4)
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", ORACLES)
 def test_saving_and_restoring_on_the_way_changes_no_bit_with_any_optimizer(name: str, corpus: Corpus) -> None:
     settings = {"optimizer": name, "learning_rate": 0.01, "schedule": "cosine", "warmup": 5}
     whole, cut = trained(corpus, [60], **settings), trained(corpus, [1, 9, 20, 30], **settings)

@@ -1,26 +1,16 @@
 """Optimizers against torch.optim, over the same gradients."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import torch
 
 from lmcore.training.config import TrainConfig
 from lmcore.training.optimizers import OPTIMIZERS, AdaGrad, ChosenOptimizer
-
-ORACLES: dict[str, Callable[[list[torch.Tensor], float], torch.optim.Optimizer]] = {
-    "sgd": lambda p, rate: torch.optim.SGD(p, rate),
-    "momentum": lambda p, rate: torch.optim.SGD(p, rate, momentum=0.8),
-    "adam": torch.optim.Adam,
-    "adamw": lambda p, rate: torch.optim.AdamW(p, rate, weight_decay=0.05),
-    "adagrad": torch.optim.Adagrad,
-    "rmsprop": torch.optim.RMSprop,
-}
+from tests.lmcore.training.torch_optimizers import ORACLES, SETTINGS
 
 
 def config_of(name: str) -> TrainConfig:
-    return TrainConfig(optimizer=name, momentum=0.8, weight_decay=0.05)
+    return TrainConfig(optimizer=name, **SETTINGS)
 
 
 def gradients(dtype: type[np.floating], steps: int = 100) -> np.ndarray:
