@@ -52,13 +52,8 @@ def advice(
     return [sentence for sentence in sentences if sentence]
 
 
-def _train_loss(snapshot: Snapshot) -> float:
-    loss = snapshot.loss("train")
-    return math.nan if loss is None else loss
-
-
 def _start_advice(first: Snapshot, guessing: float) -> str:
-    loss = _train_loss(first)
+    loss = first.loss("train")
     if first.step or not loss >= guessing + MAX_START_EXCESS:
         return ""
     return (
@@ -71,7 +66,7 @@ def _overfitting_advice(snapshots: Sequence[Snapshot], n_dev: int, n_train: int)
     measured = [snapshot for snapshot in snapshots if snapshot.step and snapshot.loss("dev") is not None]
     if len(measured) <= N_CONFIRMING:
         return ""
-    train = np.array([_train_loss(snapshot) for snapshot in measured])
+    train = np.array([snapshot.loss("train") for snapshot in measured])
     dev = np.array([snapshot.loss("dev") for snapshot in measured], float)
     best = int(dev.argmin())
     # the dev loss has risen beyond its noise, while the train loss has not
@@ -109,8 +104,8 @@ def _standard_error(loss: float, n: int) -> float:
 
 def _plateau_advice(snapshots: Sequence[Snapshot]) -> str:
     last = snapshots[-1]
-    loss = _train_loss(last)
-    higher = [i for i, snapshot in enumerate(snapshots) if _train_loss(snapshot) > loss + TOLERANCE]
+    loss = last.loss("train")
+    higher = [i for i, snapshot in enumerate(snapshots) if snapshot.loss("train") > loss + TOLERANCE]
     flat = snapshots[higher[-1] + 1 if higher else 0 :]
     if len(flat) < MIN_FLAT_SNAPSHOTS or last.step - flat[0].step < MIN_FLAT_SHARE * last.step:
         return ""
@@ -130,7 +125,7 @@ def race_table(runs: Mapping[str, Sequence[Snapshot]]) -> pd.DataFrame:
 
 
 def _race_row(name: str, snapshots: Sequence[Snapshot]) -> dict[str, Any]:
-    losses = {snapshot.step: _train_loss(snapshot) for snapshot in snapshots}
+    losses = {snapshot.step: snapshot.loss("train") for snapshot in snapshots}
     last = snapshots[-1] if snapshots else None
     dev = last.loss("dev") if last else None
     return {
@@ -139,7 +134,7 @@ def _race_row(name: str, snapshots: Sequence[Snapshot]) -> dict[str, Any]:
         "after 1,000": losses.get(1000, math.nan),
         "after 10,000": losses.get(10_000, math.nan),
         "last step": last.step if last else 0,
-        "train": _train_loss(last) if last else math.nan,
+        "train": last.loss("train") if last else math.nan,
         "dev": math.nan if dev is None else dev,
     }
 

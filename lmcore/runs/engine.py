@@ -6,12 +6,14 @@ worker crashed, the last state is submitted again.
 """
 
 import copy
+import functools
 import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Future, wait
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -155,7 +157,7 @@ class Engine:
             UserError: if there is no such run, it has taken all its steps, or another process is training it.
         """
         with self._lock:
-            live = self._runs.find(run_id)
+            live = self._runs.own(run_id)
             run = live.run
             if (run.pending.get("steps") or run.current.train.steps) <= run.step:
                 raise UserError(f"The run has taken all {run.step:,} steps. Raise the number of steps to resume.")
@@ -163,7 +165,6 @@ class Engine:
             run.pause_at, run.pause_below = run.step + 1 if step_once else pause_at, pause_below
             if run.status.is_active:
                 return
-            self._runs.lock_on_disk(live)
             run.status, run.message = Status.QUEUED, ""
             self._interrupted = [header for header in self._interrupted if header.id != run_id]
             run.progress.clear()
@@ -177,7 +178,7 @@ class Engine:
             UserError: if a setting cannot change during a run, or a value is out of bounds.
         """
         with self._lock:
-            live = self._runs.find(run_id)
+            live = self._runs.own(run_id)
             live.run.change(settings)
             if not live.run.status.is_active:
                 self._runs.save(live)
@@ -206,12 +207,12 @@ class Engine:
             UserError: if there is no such run, or its data are gone.
         """
         with self._lock:
-            live = self._runs.find(run_id)
+            live = self._runs.own(run_id)
             state, config, step = live.run.state, live.run.current.model_dump(), live.run.step
         evaluation = TestEvaluation(step, self.compute(evaluate_on_test, state, config))
         with self._lock:
-            live = self._runs.find(run_id)  # it may have been forgotten meanwhile
-            live.run.test_evaluations.append(evaluation)
+            live = self._runs.own(run_id)  # it may have been forgotten meanwhile
+            live.run.add_test_evaluation(evaluation)
             self._runs.save(live)
         return evaluation
 
@@ -317,55 +318,70 @@ class Engine:
     def _submit(self, live: LiveRun) -> None:
         if self._closed or live.future is not None:
             return
-        changes = len(live.run.changes)
-        state, config = live.run.next_slice()
-        if len(live.run.changes) > changes:
-            self._runs.save(live)
+        with self._failing(live):
+            changes = len(live.run.changes)
+            state, config = live.run.next_slice()
+            if len(live.run.changes) > changes:
+                self._runs.save(live)
+            self._send(live, state, config)
+
+    def _send(self, live: LiveRun, state: bytes, config: dict[str, Any]) -> None:
+        """Hand a slice to the workers, or to new ones if these are gone."""
         for _ in range(2):
             generation = self._generation
             try:
                 future = self._workers.executor.submit(advance, state, config, self.slice_seconds, live.run.next_stop)
                 break
-            except BrokenExecutor:
+            except Exception as error:  # every kind of executor has errors of its own
+                _log.warning("The workers take no slices: %r", error)
                 self._replace_workers(generation)
         else:
-            self._fail(live, "No worker could be started. Start the app again.")
-            return
+            raise UserError("No worker could be started. Start the app again.")
         live.future, live.submitted = future, time.monotonic()
         future.add_done_callback(lambda done: self._events.put((live.run.id, generation, done)))
 
     def _collect_results(self) -> None:
         """The engine's thread: takes in finished slices. Nothing that goes wrong with one run ends it."""
         while True:
+            handle: Callable[[], None] = self._tidy_up
+            with suppress(queue.Empty):
+                if (event := self._events.get(timeout=1.0)) is None:
+                    return
+                handle = functools.partial(self._take_in, *event)
             try:
-                event = self._events.get(timeout=1.0)
-            except queue.Empty:
-                self._fail_overdue()
-                self._runs.forget_idle()
-                continue
-            if event is None:
-                return
-            run_id, generation, future = event
-            with self._lock:
-                live = self._runs.in_memory(run_id)
-                if live is not None and live.future is future:
-                    live.future = None
-                    try:
-                        self._handle_result(live, generation, future)
-                    except Exception as error:
-                        _log.exception("run %s failed", run_id)
-                        self._fail(
-                            live,
-                            f"The run stopped because of a bug ({type(error).__name__}); see the server's log.",
-                        )
-                    self._start_queued()
+                handle()
+            except Exception:
+                _log.exception("the engine goes on after a bug")
+
+    def _tidy_up(self) -> None:
+        """What is due now and then, when no slice has finished for a second."""
+        self._fail_overdue()
+        self._runs.forget_idle()
+
+    def _take_in(self, run_id: str, generation: int, future: "Future[Any]") -> None:
+        """Take in a finished slice, and submit the next one."""
+        with self._lock:
+            live = self._runs.in_memory(run_id)
+            if live is not None and live.future is future:
+                live.future = None
+                with self._failing(live):
+                    self._handle_result(live, generation, future)
+                self._start_queued()
+
+    @contextmanager
+    def _failing(self, live: LiveRun) -> Iterator[None]:
+        """Context in which whatever goes wrong fails this run, and no other."""
+        try:
+            yield
+        except UserError as error:
+            self._fail(live, str(error))
+        except Exception as error:
+            _log.exception("run %s failed", live.run.id)
+            self._fail(live, f"The run stopped because of a bug ({type(error).__name__}); see the server's log.")
 
     def _handle_result(self, live: LiveRun, generation: int, future: "Future[Any]") -> None:
         try:
             state, report = future.result()
-        except UserError as error:
-            self._fail(live, str(error))
-            return
         except (WorkerError, BrokenExecutor, CancelledError) as error:
             self._submit_again(live, generation, error)
             return
@@ -395,14 +411,19 @@ class Engine:
 
     def _fail(self, live: LiveRun, message: str) -> None:
         live.run.status, live.run.message = Status.FAILED, message
+        live.pausing = False
         self._runs.save(live)
 
     def _replace_workers(self, generation: int) -> None:
-        """Replace a broken executor, once per breakdown: the first run to notice replaces it for all."""
+        """Replace a broken executor, once per breakdown: the first run to notice replaces it for all.
+
+        Raises:
+            UserError: if there is none.
+        """
         if generation == self._generation and not self._closed:
-            self._generation += 1
+            workers = self._make_workers()
             self._workers.close()
-            self._workers = self._make_workers()
+            self._workers, self._generation = workers, generation + 1
 
     def _fail_overdue(self) -> None:
         if (deadline := self._workers.deadline) is None:

@@ -75,6 +75,19 @@ class LiveRuns:
             self.forget_idle()
         return live
 
+    def own(self, run_id: str) -> LiveRun:
+        """The run, locked for this process, as other processes have left it. Only such a run may change.
+
+        Raises:
+            UserError: if there is no such run, or another process is training it.
+        """
+        live = self.find(run_id)
+        if live.lock is None:
+            self._lock_on_disk(live)
+            if live.lock is not None:
+                live.run = self._store.load(run_id)
+        return live
+
     def add(self, run: Run) -> None:
         """Take in a new run. If the disk cannot be written, it gets a warning and stays in memory."""
         live = LiveRun(run, is_on_disk=False, used=time.monotonic())
@@ -95,18 +108,6 @@ class LiveRuns:
             content = live.run.encode()
             live.encoding_seconds = time.monotonic() - live.saved
             self._writer.put(live.run.id, content)
-
-    def lock_on_disk(self, live: LiveRun) -> None:
-        """Keep other processes from training the run.
-
-        Raises:
-            UserError: if another process is training it.
-        """
-        if live.lock is None and not live.run.warning:
-            try:
-                live.lock = self._store.lock(live.run.id)
-            except OSError as error:
-                live.run.warning = f"This run cannot be saved: {error.strerror or error}. Check the folder of runs."
 
     def move_to_trash(self, run_id: str) -> None:
         """Forget a run at rest, and move it to the trash, which is emptied of old runs.
@@ -141,16 +142,31 @@ class LiveRuns:
         try:
             self._store.create(live.run)
             live.is_on_disk = True
-            self.lock_on_disk(live)
+            self._lock_on_disk(live)
         except UserError as error:
             live.run.warning = f"This run cannot be saved: {error}"
+
+    def _lock_on_disk(self, live: LiveRun) -> None:
+        """Keep other processes from training the run. If the disk does not allow it, the run gets a warning.
+
+        Raises:
+            UserError: if another process is training it.
+        """
+        if live.lock is None and not live.run.warning:
+            try:
+                live.lock = self._store.lock(live.run.id)
+            except OSError as error:
+                live.run.warning = f"This run cannot be saved: {error.strerror or error}. Check the folder of runs."
 
     def _warn(self, run_id: str, warning: str) -> None:
         """Take in whether a checkpoint could be written."""
         with self.lock:
             if (live := self.in_memory(run_id)) is not None:
                 live.run.warning = warning
-                self.lock_on_disk(live)
+                try:
+                    self._lock_on_disk(live)
+                except UserError as error:
+                    live.run.warning = f"This run cannot be saved: {error}"
 
     # ------------------------------------------------------------ memory
 

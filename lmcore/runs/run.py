@@ -103,6 +103,11 @@ class Run:
         self.current.train.updated(**(self.pending | settings))
         self.pending |= settings
 
+    def add_test_evaluation(self, evaluation: TestEvaluation) -> None:
+        """Keep the metrics on the test split at a step, unless the run has been set back to an earlier one."""
+        if evaluation.step <= self.step:
+            self.test_evaluations = sorted([*self.test_evaluations, evaluation], key=lambda one: one.step)
+
     def next_slice(self) -> tuple[bytes, dict[str, Any]]:
         """The state and the config of the next slice. Pending and planned changes take effect here."""
         if all(change.step != self.step for change in self.changes):  # after a crash the plan is not applied again
@@ -166,7 +171,7 @@ class Run:
         Args:
             loss: of the first step from the last state.
         """
-        losses = {snapshot.step: snapshot.loss("train") or math.inf for snapshot in self.snapshots}
+        losses = {snapshot.step: snapshot.loss("train") for snapshot in self.snapshots}
         limit = MAX_GOOD_LOSS * losses.get(0, math.inf)
         if self.step == 0 or max(loss, losses.get(self.step, loss)) <= limit:
             return
@@ -197,7 +202,7 @@ class Run:
                 f"The run reached its limit of {train.minutes:g} minutes at step {self.step:,}. "
                 "Raise the limit and resume."
             )
-        elif self.step == self.pause_at or self._is_below(report):
+        elif (self.pause_at is not None and self.step >= self.pause_at) or self._is_below(report):
             self.status = Status.PAUSED
 
     def _is_below(self, report: SliceReport) -> bool:

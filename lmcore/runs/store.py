@@ -3,10 +3,12 @@
 ``<id>/annotations.json`` has the name, note and star that people gave the run. Deleted runs lie in ``.trash/<id>``.
 """
 
+import functools
 import json
 import os
 import re
 import shutil
+import threading
 import time
 from collections.abc import Collection
 from contextlib import suppress
@@ -31,7 +33,9 @@ from lmcore.training.history import metric_name, stored_metrics
 ID = "[0-9a-f]{20}"
 TRASH = ".trash"
 TRASH_DAYS = 7
-"""Days for which a deleted run can be restored; at the next start of the app after that, it is gone for good."""
+"""Days for which a deleted run can be restored. After that it is gone when the app starts, or when a run is deleted."""
+
+_locking = threading.RLock()  # held while a lock is asked for: a probe must not look like another process
 
 
 def runs_folder() -> Path:
@@ -132,6 +136,7 @@ class Store:
 
     def remove(self, run_id: str) -> None:
         """Delete the folder of a run for good."""
+        self._known.pop(run_id, None)
         shutil.rmtree(self._path(run_id), ignore_errors=True)
 
     def load(self, run_id: str) -> Run:
@@ -169,9 +174,10 @@ class Store:
         path = self._path(run_id)
         files = [path / name for name in ("config.json", "checkpoint.safetensors", "annotations.json")]
         seen = tuple(_version(file) for file in files)
-        if self._known.get(run_id, (None, None))[0] != seen:
-            self._known[run_id] = seen, self._read_header(run_id)
-        header = self._known[run_id][1]
+        known, header = self._known.get(run_id, (None, None))
+        if header is None or known != seen:
+            header = self._read_header(run_id)
+            self._known[run_id] = seen, header
         if header.status.is_active and not self.is_locked(run_id):
             return replace(header, status=Status.INTERRUPTED)
         return header
@@ -231,7 +237,7 @@ class Store:
 
     # ------------------------------------------------------------ trash
 
-    @property
+    @functools.cached_property
     def trash(self) -> "Store":
         """The deleted runs, which can be restored."""
         return Store(self.folder / TRASH)
@@ -260,6 +266,7 @@ class Store:
         try:
             to.folder.mkdir(parents=True, exist_ok=True)
             self._path(run_id).rename(to._path(run_id))
+            self._known.pop(run_id, None)
         except FileNotFoundError:
             raise UserError("That run is gone for good.") from None
         except OSError as error:
@@ -289,7 +296,8 @@ class Store:
         """
         lock = FileLock(self._path(run_id) / "lock", blocking=False, thread_local=False)
         try:
-            lock.acquire()
+            with _locking:
+                lock.acquire()
         except Timeout:
             raise UserError("Another process is training this run. Pause it there first.") from None
         return lock
@@ -297,7 +305,8 @@ class Store:
     def is_locked(self, run_id: str) -> bool:
         """Whether some process has locked the run."""
         try:
-            self.lock(run_id).release()
+            with _locking:
+                self.lock(run_id).release()
         except UserError:
             return True
         except OSError:  # a folder that nobody can write

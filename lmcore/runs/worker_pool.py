@@ -124,10 +124,13 @@ class WorkerPool(Executor):
         with self._lock:
             if self._closed:
                 return worker
+            try:
+                new = self._new_worker()
+            except OSError:  # no memory for a process now; the next call finds a dead worker, and tries again
+                return worker
             self._workers.remove(worker)
-            worker = self._new_worker()
-            self._workers.add(worker)
-        return worker
+            self._workers.add(new)
+        return new
 
 
 def start_fork_server() -> None:
@@ -152,9 +155,14 @@ class _Worker:
         self._connection, other_end = context.Pipe()
         self._memory = memory
         self._process = context.Process(target=_serve, args=(other_end, memory, niceness), daemon=True)
-        with _starting, _empty_main():
-            self._process.start()
-        other_end.close()  # so that the pipe ends when the process does
+        try:
+            with _starting, _empty_main():
+                self._process.start()
+        except OSError:
+            self._connection.close()
+            raise
+        finally:
+            other_end.close()  # so that the pipe ends when the process does
 
     def send(self, call: bytes) -> bool:
         """Whether the process could be sent a call."""

@@ -38,7 +38,7 @@ def test_a_diagnosis_names_what_changes_too_much_and_too_little() -> None:
     record = updates(history_of([1e-3, 1e-6, 5e-2, np.nan], 20), ["good", "slow", "wild", "zero"])
     assert record.updates.shape == (20, 4)
     assert diagnose_updates(record) == [
-        "slow barely changes: by a factor of 10^-6.0 per step.",
+        "slow barely changes: its updates are 10^-6.0 times the size of its weights.",
         "wild: the updates are 50 times as large as they should be.",
         "zero does not change at all.",
     ]

@@ -4,9 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, NoReturn
 
 import psutil
 import pytest
@@ -22,7 +24,7 @@ from lmcore.runs.view import RunView
 from lmcore.runs.worker_pool import GIGABYTE
 from lmcore.training.history import Change
 from tests.lmcore.runs import faulty
-from tests.lmcore.runs.training_runs import CONFIG, InlineExecutor, compute, straight, weights
+from tests.lmcore.runs.training_runs import CONFIG, InlineExecutor, compute, go_on, straight, trained, weights
 from tests.waiting import until
 
 # ---------------------------------------------------------------- the engine, slice by slice
@@ -192,6 +194,77 @@ def test_an_interrupted_run_that_was_resumed_is_not_offered_again(monkeypatch: p
     engine.close()
 
 
+@pytest.fixture
+def elsewhere(inline: tuple[Engine, InlineExecutor]) -> Run:
+    """A run at step 20 that this engine has looked at, while it belongs to another process."""
+    engine, _ = inline
+    store, run = Store(), trained({}, 20)
+    store.create(run)
+    store.save(run.id, run.encode())
+    assert engine.view(run.id).step == 20
+    return run
+
+
+def test_a_run_that_another_process_trains_is_left_alone(inline: tuple[Engine, InlineExecutor], elsewhere: Run) -> None:
+    engine, _ = inline
+    lock = Store().lock(elsewhere.id)
+    for change in (
+        lambda: engine.change(elsewhere.id, learning_rate=0.5),
+        lambda: engine.evaluate_on_test(elsewhere.id),
+        lambda: engine.resume(elsewhere.id),
+    ):
+        with pytest.raises(UserError, match="Another process is training this run"):
+            change()
+    lock.release()
+    engine.change(elsewhere.id, learning_rate=0.5)
+    with pytest.raises(UserError, match="Another process"):
+        Store().lock(elsewhere.id)
+
+
+def test_a_run_that_another_process_has_trained_goes_on_from_there(
+    inline: tuple[Engine, InlineExecutor], elsewhere: Run
+) -> None:
+    engine, executor = inline
+    go_on(elsewhere, 50)
+    Store().save(elsewhere.id, elsewhere.encode())
+    engine.resume(elsewhere.id, step_once=True)
+    assert compute(engine, executor, elsewhere.id).step == 51
+
+
+class Gone(Executor):
+    """An executor whose workers cannot be reached."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> NoReturn:
+        raise OSError("no scheduler")
+
+
+def test_an_engine_whose_workers_are_gone_says_so_and_goes_on_with_new_ones() -> None:
+    executor, have = InlineExecutor(), {"workers": False}
+
+    def make_workers() -> Workers:
+        if have["workers"]:
+            return Workers(executor, 2)
+        raise UserError("There are no workers.")
+
+    first = iter([Workers(Gone(), 2)])
+    engine = Engine(make_workers=lambda: next(first, None) or make_workers())
+    failed = engine.view(engine.start(CONFIG))
+    assert (failed.status, failed.message) == (Status.FAILED, "There are no workers.")
+    have["workers"] = True
+    run_id = engine.start(CONFIG, step_once=True)
+    assert compute(engine, executor, run_id).status == Status.PAUSED
+    engine.close()
+
+
+def test_a_run_that_fails_while_it_pauses_does_not_pause_any_more(inline: tuple[Engine, InlineExecutor]) -> None:
+    engine, executor = inline
+    run_id = engine.start(run_config_from_settings({"source": "names"}))  # which nobody has downloaded
+    engine.pause(run_id)
+    assert engine.view(run_id).pausing
+    failed = compute(engine, executor, run_id)
+    assert (failed.status, failed.pausing) == (Status.FAILED, False)
+
+
 def test_runs_at_rest_occupy_a_limited_memory(
     inline: tuple[Engine, InlineExecutor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,6 +281,7 @@ def test_runs_at_rest_occupy_a_limited_memory(
     first, second = finished(), finished()
     monkeypatch.setattr(live_runs, "MAX_IDLE_BYTES", 1.5 * engine.copy(first).nbytes)
     third = finished()
+    engine.view(first)  # the second one is now the one that nobody has asked for the longest
     loaded.clear()
     before = engine.view(first).snapshots[-1].arrays["weights"]
     assert loaded == []  # asked for last, by `copy`, so that the second one had to go

@@ -10,7 +10,7 @@ from lmcore.runs.run import Fork, Run, Status
 from lmcore.runs.store import Store
 from lmcore.runs.worker import advance
 from lmcore.training.checkpoint import decode_run
-from lmcore.training.history import Change
+from lmcore.training.history import Change, TestEvaluation
 from tests.lmcore.runs.training_runs import CONFIG, InlineExecutor, assert_same, compute, go_on, trained, weights
 
 # ---------------------------------------------------------------- one run
@@ -18,9 +18,9 @@ from tests.lmcore.runs.training_runs import CONFIG, InlineExecutor, assert_same,
 
 def test_a_run_survives_its_bytes() -> None:
     run = Run(CONFIG)
-    run.fold(*advance(*run.next_slice(), 0.1))
+    run.fold(*advance(*run.next_slice(), 60, 40))
     run.change({"learning_rate": 0.05})
-    run.fold(*advance(*run.next_slice(), 0.1))
+    run.fold(*advance(*run.next_slice(), 60, 90))
     store = Store()
     store.create(run)
     store.save(run.id, run.encode())
@@ -41,6 +41,22 @@ def test_a_run_that_pauses_at_a_loss_stops_at_every_snapshot(step: int, stop: in
     run = Run(run_config_from_settings({"evaluate_every": 5000}))
     run.step, run.pause_at, run.pause_below = step, 30 if step < 30 else None, 2.0
     assert run.next_stop == stop
+
+
+def test_a_run_that_is_beyond_the_step_where_it_was_to_pause_pauses() -> None:
+    run = Run(CONFIG)
+    run.status = Status.RUNNING
+    slice_in_flight = advance(*run.next_slice(), 60, 20)
+    run.pause_at = 1  # "one step", asked for while the slice was in flight
+    run.fold(*slice_in_flight)
+    assert (run.status, run.step) == (Status.PAUSED, 20)
+
+
+def test_evaluations_are_in_the_order_of_their_steps_whichever_was_measured_first() -> None:
+    run = trained({}, 50)
+    for step in (40, 20, 60):  # the run was set back from step 60 meanwhile
+        run.add_test_evaluation(TestEvaluation(step, {"loss": 2.0}))
+    assert [evaluation.step for evaluation in run.test_evaluations] == [20, 40]
 
 
 def test_the_same_changes_at_the_same_steps_give_the_same_weights() -> None:

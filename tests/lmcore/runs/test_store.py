@@ -1,4 +1,5 @@
 import os
+import threading
 import time
 from dataclasses import replace
 
@@ -130,6 +131,25 @@ def test_a_run_of_another_process_cannot_be_deleted() -> None:
     lock.release()
     store.move_to_trash(run.id)
     assert not (runs_folder() / run.id).exists()
+
+
+def test_asking_whether_a_run_is_locked_keeps_nobody_from_locking_it() -> None:
+    store, stop = Store(), threading.Event()
+    run = kept(store)
+    store.lock(run.id).release()
+
+    def ask() -> None:
+        while not stop.is_set():
+            store.is_locked(run.id)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        for _ in range(300):
+            store.lock(run.id).release()
+    finally:
+        stop.set()
+        asking.join()
 
 
 def test_the_trash_is_emptied_at_the_start_after_a_week_and_not_before() -> None:

@@ -1,10 +1,12 @@
 """Worker processes that cannot hurt each other."""
 
+import errno
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
+from typing import NoReturn
 
 import psutil
 import pytest
@@ -32,7 +34,7 @@ def pool() -> Iterator[WorkerPool]:
 
 @pytest.fixture
 def impatient() -> Iterator[WorkerPool]:
-    pool = WorkerPool(2, deadline=1, memory=GIGABYTE)
+    pool = WorkerPool(2, deadline=5, memory=GIGABYTE)
     yield pool
     pool.shutdown()
 
@@ -43,6 +45,21 @@ def test_a_call_returns_or_raises_what_the_function_does(pool: WorkerPool) -> No
     with pytest.raises(ValueError, match="invalid literal") as raised:
         pool.submit(int, "z").result(60)
     assert "worker_pool.py" in raised.value.__notes__[0], "the worker's traceback is lost"
+
+
+def test_a_pool_that_cannot_start_a_process_tries_again_at_the_next_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = WorkerPool(1, deadline=60, memory=GIGABYTE)
+    with monkeypatch.context() as patch:
+
+        def fail(self: WorkerPool) -> NoReturn:
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+        patch.setattr(WorkerPool, "_new_worker", fail)
+        for _ in range(2):
+            with pytest.raises(WorkerCrashedError):
+                pool.submit(os._exit, 1).result(60)
+    assert pool.submit(abs, -1).result(60) == 1
+    pool.shutdown()
 
 
 def test_what_cannot_be_pickled_is_the_callers_error(pool: WorkerPool) -> None:
@@ -106,7 +123,7 @@ def test_a_call_that_takes_too_long_ends_its_worker(impatient: WorkerPool, hang:
     hanging = impatient.submit(hang)
     while len(workers) < 2 and not hanging.done():
         workers.add(impatient.submit(os.getpid).result(60))
-    with pytest.raises(DeadlineError, match="within 1 s"):
+    with pytest.raises(DeadlineError, match="within 5 s"):
         hanging.result(60)
     assert impatient.submit(abs, -1).result(60) == 1
     ended = [pid for pid in workers if not psutil.pid_exists(pid)]
