@@ -7,7 +7,7 @@ import click
 
 from lmcore import families
 from lmcore.commands.console import print_json
-from lmcore.commands.training import current_trainer, train_to_end
+from lmcore.commands.training import current_trainer, owning, train_to_end
 from lmcore.data.files import write_atomically
 from lmcore.errors import UserError
 from lmcore.recipes import results
@@ -94,7 +94,8 @@ def _run_recipe(recipe: Recipe, steps: int | None, as_json: bool) -> Run:
     families.make_trainer(recipe.config)  # raises UserError if the text is missing, before a run is created
     run.pause_at = steps
     store.create(run)
-    train_to_end(run, store, as_json)
+    with owning(run.id, store):
+        train_to_end(run, store, as_json)
     if recipe.evaluates_test and run.status == Status.FINISHED:
         run.test_evaluations.append(TestEvaluation(run.step, current_trainer(run).metrics("test")))
         store.save(run.id, run.encode())

@@ -1,6 +1,8 @@
 """The commands that train: a new run, or one that was paused."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -58,7 +60,8 @@ def train(
         click.echo(line, err=True)
     store = Store()
     store.create(run)
-    train_to_end(run, store, as_json)
+    with owning(run.id, store):
+        train_to_end(run, store, as_json)
     _print_result(run, as_json)
 
 
@@ -94,22 +97,37 @@ def _data_set(name_or_path: str) -> str:
 def resume(run_id: str, steps: int | None, as_json: bool) -> None:
     """Resume a run that was paused or interrupted."""
     store = Store()
-    run = store.load(run_id)
-    if steps is not None:
-        run.change({"steps": steps})
-    if (steps or run.current.train.steps) <= run.step:
-        raise UserError(f"The run has taken all {run.step:,} steps. Raise their number with --steps.")
-    train_to_end(run, store, as_json)
+    store.load(run_id)  # raises UserError if there is none
+    with owning(run_id, store):
+        run = store.load(run_id)  # as the last process that trained it has left it
+        if steps is not None:
+            run.change({"steps": steps})
+        if (steps or run.current.train.steps) <= run.step:
+            raise UserError(f"The run has taken all {run.step:,} steps. Raise their number with --steps.")
+        train_to_end(run, store, as_json)
     _print_result(run, as_json)
 
 
-def train_to_end(run: Run, store: Store, as_json: bool) -> None:
-    """Train a run up to its last step; Ctrl-C, or a pipe that is closed, pauses it.
+@contextmanager
+def owning(run_id: str, store: Store) -> Iterator[None]:
+    """Context in which no other process trains a run.
 
     Raises:
-        UserError: if it fails, or another process trains it.
+        UserError: if another process trains it.
     """
-    lock = store.lock(run.id)
+    lock = store.lock(run_id)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def train_to_end(run: Run, store: Store, as_json: bool) -> None:
+    """Train a run of this process up to its last step; Ctrl-C, or a pipe that is closed, pauses it.
+
+    Raises:
+        UserError: if it fails.
+    """
     run.status, run.message = Status.RUNNING, ""
     click.echo(f"Run {run.id}", err=True)
     try:
@@ -120,7 +138,6 @@ def train_to_end(run: Run, store: Store, as_json: bool) -> None:
         click.echo(f"\nPaused at step {run.step:,}. Continue with: python -m lmcore resume {run.id}", err=True)
     finally:
         store.save(run.id, run.encode())
-        lock.release()
     if run.status == Status.FAILED:
         raise UserError(run.message)
 
