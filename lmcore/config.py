@@ -1,5 +1,7 @@
 """The base of every configuration: one definition for widgets, command line, links, files and errors."""
 
+import math
+import os
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -35,6 +37,27 @@ class Config(BaseModel):
         return type(self).parse(self.model_dump() | values)
 
 
+def from_environment(name: str, default: float, example: str) -> float:
+    """A number above 0 that a variable of the environment gives.
+
+    Args:
+        name: of the variable.
+        default: if it is not set.
+        example: what it must be, for the error message, such as "a number of runs, as in 2".
+
+    Raises:
+        UserError: if it is not a number above 0.
+    """
+    given = os.environ.get(name, "")
+    try:
+        number = float(given or default)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise UserError(f"{name} = {given[:40]!r} is not valid: give {example}.")
+    return number
+
+
 def _explain(cls: type[Config], error: ValidationError) -> str:
     """One sentence per problem: the field, the value, what is allowed."""
     return " ".join(describe(cls, problem) for problem in error.errors())
@@ -53,4 +76,4 @@ def describe(cls: type[Config], problem: ErrorDetails) -> str:
     return f"{name or cls.__name__} = {problem['input']!r} is not valid: {problem['msg'].lower()}."
 
 
-__all__ = ["Config", "Field", "ValidationError", "describe"]
+__all__ = ["Config", "Field", "ValidationError", "describe", "from_environment"]

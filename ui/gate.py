@@ -5,7 +5,7 @@ those whose addresses it was given: they cannot be guessed. Who reads the server
 """
 
 import hashlib
-import os
+import math
 import re
 import secrets
 from collections import Counter
@@ -15,6 +15,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lmcore.config import from_environment
 
 COOKIE = "glassbox_visitor"
 COOKIE_DAYS = 365
@@ -28,8 +30,12 @@ key = secrets.token_hex(16)
 
 
 def max_connections() -> int:
-    """Open pages that one address may have: ``LMCORE_CONNECTIONS``, else 200; a whole school may come from one."""
-    return int(os.environ.get("LMCORE_CONNECTIONS", "200"))
+    """Open pages that one address may have: ``LMCORE_CONNECTIONS``, else 200; a whole school may come from one.
+
+    Raises:
+        UserError: if it is not a number above 0.
+    """
+    return math.ceil(from_environment("LMCORE_CONNECTIONS", 200, "the number of pages per address, as in 200"))
 
 
 def visitor() -> str:

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
@@ -113,12 +114,14 @@ def _start(page: str, entrants: Mapping[str, AnyRunConfig], shown: list[str]) ->
 
 def _stop(ids: list[str]) -> None:
     for run_id in ids:
-        engine().pause(run_id)
+        with suppress(UserError):  # it was deleted meanwhile
+            engine().pause(run_id)
 
 
 # ---------------------------------------------------------------- pictures
 
 
+@errors.told()
 def _live(page: str, ids: list[str], name_of: Callable[[Any], str], was_active: bool, log: bool, draw: Draw) -> None:
     try:
         views = [engine().view(run_id) for run_id in ids]

@@ -4,7 +4,7 @@ import asyncio
 import functools
 import gc
 import importlib
-import os
+import math
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -23,6 +23,7 @@ from streamlit.proto.NewSession_pb2 import CustomThemeConfig
 from streamlit.runtime import app_session
 
 from lmcore import cache
+from lmcore.config import from_environment
 from lmcore.runs.worker_pool import start_fork_server
 from ui import announcement, gate
 from ui.clicks import ClicksOnce
@@ -45,7 +46,12 @@ _making = threading.Lock()
 def _make_engine() -> "Engine":
     from lmcore.runs.engine import Engine  # imports torch, which takes seconds in which the server already answers
 
-    return Engine(max_active=int(os.environ.get("LMCORE_ACTIVE_RUNS", "2")))
+    return Engine(max_active=_max_active_runs())
+
+
+def _max_active_runs() -> int:
+    """Runs of one visitor that train at once: ``LMCORE_ACTIVE_RUNS``, else 2."""
+    return math.ceil(from_environment("LMCORE_ACTIVE_RUNS", 2, "the number of runs that train at once, as in 2"))
 
 
 def engine() -> "Engine":
@@ -120,7 +126,12 @@ async def _tidy_up() -> None:
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
-    """Warms up in the background, and saves all runs when the server stops."""
+    """Warms up in the background, and saves all runs when the server stops.
+
+    Raises:
+        UserError: at once, if a variable of the environment is not valid.
+    """
+    _ = gate.max_connections(), _max_active_runs()
     _read_theme_once()
     cache.limit_together(CACHE_BYTES)
     print(announcement.announcement(), flush=True)

@@ -258,7 +258,10 @@ def fold(model: Sequential) -> Sequential:
 
     Source: Jacob et al. 2018, "Quantization and training of neural networks", section 3.2.
     """
-    return Sequential(_fold_layers(copy.deepcopy(model.layers)))
+    folded = Sequential(_fold_layers(copy.deepcopy(model.layers)))
+    for layer in folded.leaves.values():
+        layer.training = False
+    return folded
 
 
 def _fold_layers(layers: dict[str, Layer]) -> dict[str, Layer]:

@@ -278,11 +278,22 @@ def recurrent_differences_of_weights(
     config: RNNConfig, theta: Floats, name: str, indices: Indices, sequence: CharacterSequence, h: float
 ) -> NDArray[np.float64]:
     """`recurrent_differences` of the network with the weights ``theta``, which can be sent to a worker."""
+    return recurrent_differences(_network(config, theta), name, indices, sequence, h)
+
+
+def check_recurrent_gradients_of_weights(
+    config: RNNConfig, theta: Floats, sequence: CharacterSequence
+) -> RecurrentGradientCheck:
+    """`check_recurrent_gradients` of the network with the weights ``theta``, which can be sent to a worker."""
+    return check_recurrent_gradients(_network(config, theta), sequence)
+
+
+def _network(config: RNNConfig, theta: Floats) -> RNN:
     H = config.hidden
     vocabulary_size = (len(theta) - H * H - H) // (2 * H + 1)
     model = RNN(config, vocabulary_size, np.random.default_rng(0), np.float64)
     model.theta[:] = theta
-    return recurrent_differences(model, name, indices, sequence, h)
+    return model
 
 
 def _recurrent_autograd(model: RNN, sequence: CharacterSequence) -> dict[str, NDArray[np.float64]]:

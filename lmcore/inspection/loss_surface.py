@@ -16,6 +16,7 @@ from lmcore.inspection.linear_scores import weight_names
 from lmcore.models.numpy_linear import LinearClassifier, augment
 from lmcore.training.classifier import ClassifierTrainer, steps_per_epoch
 from lmcore.training.config import ClassifierRunConfig
+from lmcore.training.trainer import DivergedError
 
 Floats = NDArray[np.floating[Any]]
 DESCENTS = ("batch", "minibatch", "stochastic")
@@ -80,7 +81,12 @@ def _descent_path(config: ClassifierRunConfig, descent: str, epochs: int) -> Flo
     stride = max(1, steps // MAX_PATH_POINTS)
     path = [trainer.model.theta.copy()]
     for _ in range(0, steps, stride):
-        trainer.train(stride)
+        try:
+            trainer.train(stride)
+        except DivergedError:
+            raise UserError(
+                f"The {descent} descent diverges at a learning rate of {settings.learning_rate:g}. Choose a lower one."
+            ) from None
         path.append(trainer.model.theta.copy())
     return np.stack(path)
 

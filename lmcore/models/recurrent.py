@@ -113,6 +113,10 @@ class RecurrentNet(nn.Module):
             weight.grad = self.grad[part].view(weight.shape)
             start = part.stop
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy has a vector of its own, of which its parameters are views."""
+        return _with_weights, (self.config, self.embedding.num_embeddings, self.theta)
+
     def forward(
         self, ids: Tensor, state: State | None, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor, State]:
@@ -184,6 +188,13 @@ def flatten_state(state: State) -> list[Tensor]:
 def detach(state: State) -> State:
     """The state without its history: gradients do not flow back into the sequence that it comes from."""
     return [tuple(part.detach() for part in layer) if isinstance(layer, tuple) else layer.detach() for layer in state]
+
+
+def _with_weights(config: RecurrentConfig, vocabulary_size: int, theta: Tensor) -> RecurrentNet:
+    """A network with all its weights."""
+    net = RecurrentNet(config, vocabulary_size, torch.Generator(), theta.dtype)
+    net.theta.copy_(theta)
+    return net
 
 
 def count_parameters(config: RecurrentConfig, vocabulary_size: int) -> int:

@@ -1,11 +1,9 @@
 """How much disk the runs use, and which could go. Nothing is removed here."""
 
-import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lmcore.errors import UserError
+from lmcore.config import from_environment
 from lmcore.runs.store import Header, Store
 
 DEFAULT_LIMIT = 2.0  # GB
@@ -32,14 +30,8 @@ def limit_from_environment() -> int:
     Raises:
         UserError: if it is not a number above 0.
     """
-    given = os.environ.get("LMCORE_DISK", "")
-    try:
-        limit = float(given or DEFAULT_LIMIT)
-    except ValueError:
-        limit = math.nan
-    if not 0 < limit < math.inf:
-        raise UserError(f"LMCORE_DISK = {given[:40]!r} is not valid: give the GB that all runs may use, as in 2.")
-    return int(limit * 1e9)
+    gigabytes = from_environment("LMCORE_DISK", DEFAULT_LIMIT, "the GB that all runs may use, as in 2")
+    return int(gigabytes * 1e9)
 
 
 def disk_use(store: Store, headers: Sequence[Header], limit: int | None = None) -> DiskUse:

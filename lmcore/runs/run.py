@@ -1,5 +1,6 @@
 """One run: what it was started with, what was changed on the way, and what came of it so far."""
 
+import copy
 import math
 import secrets
 import time
@@ -17,7 +18,6 @@ from lmcore.families import AnyRunConfig
 from lmcore.training.checkpoint import (
     Arrays,
     add_prefix,
-    decode_run,
     decode_state,
     encode_run,
     encode_state,
@@ -310,9 +310,15 @@ class Run:
         self.history = History.from_arrays(strip_prefix("history/", arrays))
 
     def copy(self) -> "Run":
-        """The run as it is now, unaffected by what happens to this one."""
-        other = Run(self.config, self.owner, self.id, self.created, self.origin)
-        other.decode(*decode_run(self.encode()))
+        """The run as it is now, unaffected by what happens to this one; they share snapshots, which never change."""
+        other = replace(
+            self,
+            history=copy.deepcopy(self.history),
+            snapshots=[*self.snapshots],
+            changes=[*self.changes],
+            test_evaluations=[*self.test_evaluations],
+        )
+        other.current, other.pending = self.current, dict(self.pending)
         return other
 
 

@@ -134,6 +134,9 @@ class Store:
             self.remove(run.id)
             raise
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Store, (self.folder,)
+
     def remove(self, run_id: str) -> None:
         """Delete the folder of a run for good."""
         self._known.pop(run_id, None)

@@ -61,7 +61,8 @@ def export_buttons(page: str, view: RunView) -> None:
 
 def export(run_id: str, suffix: str) -> bytes:
     """A run as a file of one of the formats in `EXPORTS`."""
-    return export_run(engine().copy(run_id), suffix)
+    content: bytes = engine().compute(export_run, engine().copy(run_id), suffix)
+    return content
 
 
 # ---------------------------------------------------------------- import
@@ -96,7 +97,7 @@ def import_run(page: str) -> None:
 def _import(data: bytes) -> tuple[Imported | None, str]:
     """The imported run with a remark, or None with the reason why it was refused."""
     try:
-        imported = import_archive(data, engine().store, gate.visitor())
+        imported: Imported = engine().compute(import_archive, data, engine().store, gate.visitor())
     except UserError as error:
         return None, str(error)
     return imported, imported.remark

@@ -10,6 +10,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from lmcore.errors import UserError
 from ui import gate
 
 PAGE = {"accept": "text/html"}
@@ -94,6 +95,13 @@ def test_pages_that_are_closed_make_room(three: ExitStack) -> None:
     assert client().get("/", headers=PAGE).status_code == 200
     with client().websocket_connect("/stream") as opened:
         assert opened.receive_text() == "none"
+
+
+@pytest.mark.parametrize("given", ["many", "0", "-3", "nan"])
+def test_a_limit_that_is_no_number_is_refused_in_words(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("LMCORE_CONNECTIONS", given)
+    with pytest.raises(UserError, match=f"LMCORE_CONNECTIONS = '{given}' is not valid"):
+        gate.max_connections()
 
 
 def test_by_default_an_address_may_have_two_hundred(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from lmcore.training.config import ClassifierRunConfig
 from pages.classifiers import shared
 from pages.classifiers.images.draw import SIDE, draw
 from ui import errors
+from ui.computed import computed
 from ui.live_chart import Chart, live
 
 FORMATS = ["png", "jpg", "jpeg", "gif", "bmp", "webp"]
@@ -43,6 +44,9 @@ def show(page: str, config: ClassifierRunConfig, view: RunView | None) -> None:
         _predict(page, model, data, raw)
 
 
+_decode = computed(images.decode, 200_000_000, "Reading the image…")
+
+
 def _own_image(page: str, data: Dataset) -> Floats | None:
     """The drawn or uploaded image, shape (height, width, 3), values from 0 to 1; None while there is none."""
     assert data.image_shape is not None
@@ -55,7 +59,7 @@ def _own_image(page: str, data: Dataset) -> Floats | None:
     if file is None:
         return None
     try:
-        return images.decode(file.getvalue())
+        return _decode(file.getvalue())
     except UserError as error:
         errors.show(error)
         return None

@@ -20,8 +20,9 @@ Groups = dict[str, dict[str, Floats]]
 
 
 def without_live_settings(config: RunConfig) -> RunConfig:
-    """The config with default training settings except the seed: the others do not affect a snapshot."""
-    return config.model_copy(update={"train": type(config.train)(seed=config.train.seed)})
+    """The config with default training settings, except those by which the probe batch is drawn."""
+    drawn_by = {"seed": config.train.seed, "batch_size": config.train.batch_size}
+    return config.model_copy(update={"train": type(config.train)(**drawn_by)})
 
 
 on_probe_batch = computed(activations.activations, 200_000_000)

@@ -71,7 +71,7 @@ def _show_unit(
         live(Chart.of(figures.unit_response(record), alt), key=f"{page}.unit")
     with right:
         st.text(
-            f"Saturated for {record.saturated:.1%} of {len(record.outputs):,} training examples. "
+            f"Saturated for {record.saturated:.1%} of its {len(record.outputs):,} outputs on training examples. "
             "Contexts with the highest and the lowest pre-activations:"
         )
         with st.container(horizontal=True):

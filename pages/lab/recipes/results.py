@@ -8,7 +8,7 @@ import streamlit as st
 
 from lmcore import figures
 from lmcore.cache import cached
-from lmcore.data import corpora, sources
+from lmcore.data import sources
 from lmcore.errors import UserError
 from lmcore.recipes import recipe as recipes
 from lmcore.recipes.computed import NAMES
@@ -16,7 +16,7 @@ from lmcore.recipes.recipe import Check, Computed, Evidence, Recipe
 from lmcore.runs.run import Status
 from lmcore.runs.view import RunView
 from lmcore.training.loss_curve import LossCurve, loss_curve
-from ui import busy, errors
+from ui import busy, errors, load
 from ui.computed import computed
 from ui.corpus_picker import offer_download
 from ui.live_chart import COLUMNS, Chart, Numbers, live
@@ -56,13 +56,14 @@ def _evaluate_on_test(page: str, run_id: str) -> None:
 # ---------------------------------------------------------------- a recipe that trains
 
 
+@errors.told()
 def _show_run(page: str, recipe: Recipe, run_id: str | None, was_active: bool) -> None:
     """The numbers of a run, redrawn by a fragment while it trains."""
     view = None if run_id is None else engine().view(run_id)
     if view is not None and was_active and not view.status.is_active:
         st.rerun()  # once, when the run ends: the buttons change and polling stops
-    if view is not None and (view.message or view.warning):
-        (st.error if view.status == Status.FAILED else st.warning)(view.message or view.warning)
+    for text in filter(None, (view.message, view.warning) if view is not None else ()):
+        errors.show(text, st.error if view is not None and view.status == Status.FAILED else st.warning)
     # Until the first slice of a run is back, the page keeps showing the untrained model, so that nothing flickers.
     has_begun = view is not None and len(view.history.head) and view.snapshots
     assert recipe.config is not None
@@ -74,7 +75,7 @@ _first_step = computed(recipes.first_step, 100_000_000)
 
 
 def _curve(evidence: Evidence) -> LossCurve:
-    corpus = corpora.load(evidence.config.corpus)
+    corpus = load.corpus(evidence.config.corpus)
     return loss_curve(evidence.history, tuple(evidence.snapshots), len(corpus.vocabulary), from_start=True)
 
 
@@ -94,7 +95,7 @@ def _show_computed(page: str, recipe: Recipe) -> None:
     checks = recipes.check(recipe, result)
     curve = None
     if result.history.steps:
-        n_characters = len(corpora.load(NAMES).vocabulary)
+        n_characters = len(load.corpus(NAMES).vocabulary)
         curve = loss_curve(result.history, (), n_characters, from_start=True)
         curve = replace(curve, smoothed=curve.losses)  # every step uses all examples: there is no noise to smooth
     _show_checks(page, recipe, checks, curve)

@@ -9,6 +9,7 @@ from lmcore.runs.settings import settings_differences
 from pages.lab import shared
 from pages.lab.runs import actions, curves, disk, fork, leaderboard, selection, side_by_side, table
 from pages.lab.runs.selection import PAGE
+from ui import errors
 from ui.explain import explain
 from ui.run import attach
 from ui.server import engine
@@ -16,6 +17,7 @@ from ui.show_code import show_code
 from ui.tabs import draw_tabs
 
 
+@errors.told()
 def runs_and_tabs(was_active: bool) -> None:
     """The table of runs and the tabs beneath it, redrawn every second while a run trains."""
     headers = attach.visible_runs()

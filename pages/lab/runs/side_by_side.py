@@ -74,7 +74,7 @@ def histograms(views: dict[str, RunView]) -> None:
     except UserError as error:
         errors.show(error, st.info)
         return
-    st.write("Outputs of each **layer** on the first minibatch, with the same bins and axes for all runs.")
+    st.write("Outputs of each **layer** on one minibatch, with the same bins and axes for all runs.")
     live(*charts, key=f"{PAGE}.histograms")
 
 

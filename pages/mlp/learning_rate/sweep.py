@@ -52,6 +52,7 @@ def curve(config: RunConfig, settings: SweepConfig) -> Finding | None:
     return lr_finder.read_sweeps(sweeps) if sweeps.done else None
 
 
+@errors.told()
 def _draw(shared: _SharedSweeps, was_done: bool) -> None:
     sweeps = shared.advance()
     found = lr_finder.read_sweeps(sweeps)

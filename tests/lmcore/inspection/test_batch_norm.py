@@ -168,6 +168,15 @@ def trained_on_noise(config: ModelConfig, dtype: type[np.floating]) -> tuple[Seq
     return model, X
 
 
+def test_a_folded_model_is_in_evaluation_mode_where_a_batch_norm_cannot_be_folded() -> None:
+    model, X = trained_on_noise(WaveNetConfig(hidden=9, norm_axes="batch"), np.float64)
+    folded = batch_norm.fold(model)
+    assert folded.has_batch_norm
+    with model.evaluation_mode():
+        expected = model.forward(X).copy()
+    assert np.abs(folded.forward(X) - expected).max() < 1e-12
+
+
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 1e-5), (np.float64, 1e-12)])
 @pytest.mark.parametrize("name", MODELS)
 def test_a_folded_model_has_no_batch_norm_and_the_same_logits(

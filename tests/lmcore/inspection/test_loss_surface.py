@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from lmcore.data import tables
 from lmcore.errors import UserError
 from lmcore.families import make_trainer, run_config_from_settings
 from lmcore.inspection.loss_surface import loss_surface
@@ -22,6 +23,13 @@ def test_the_surface_is_the_loss_and_all_paths_start_together() -> None:
     probe = make_trainer(CONFIG)
     probe.model.theta[:] = minibatch.model.theta[0], record.x[3], record.y[7]
     assert record.losses[7, 3] == pytest.approx(probe.metrics("train")["loss"], abs=1e-12)
+
+
+def test_a_descent_that_diverges_is_refused_in_words() -> None:
+    source = tables.save(b"x,y,kind\n" + b"1e200,2e200,a\n2e200,-1e200,b\n" * 20, "large.csv")
+    config = run_config_from_settings({"source": source, "family": "logistic-regression", "normalize": False})
+    with pytest.raises(UserError, match="descent diverges at a learning rate of"):
+        loss_surface(config, 0, 1, 40)
 
 
 @pytest.mark.parametrize(("first", "second"), [(1, 1), (-1, 0), (0, 3)])

@@ -1,5 +1,9 @@
 """Recurrent networks in PyTorch: their parameters, dropout, and reading of texts."""
 
+import copy
+import pickle
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -37,6 +41,20 @@ def test_parameters_and_gradients_are_views_of_two_vectors(config: RecurrentConf
         net.theta[at] = before - h
         below = loss().item()
     assert found[at].item() == pytest.approx((above - below) / (2 * h), rel=1e-4)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))])
+def test_a_copy_has_the_same_weights_once_and_shares_no_memory(
+    copied: Callable[[RecurrentNet], RecurrentNet],
+) -> None:
+    network = RecurrentNet(RecurrentConfig(hidden=64, layers=3), 30, torch.Generator().manual_seed(3))
+    other, theta = copied(network), network.theta.clone()
+    assert len(pickle.dumps(network)) < 1.1 * theta.nbytes
+    other.theta += 1  # of which its parameters are views
+    assert all(
+        (mine.detach() + 1 == its).all() for mine, its in zip(network.parameters(), other.parameters(), strict=True)
+    )
+    assert torch.equal(network.theta, theta)
 
 
 def test_the_forget_gate_of_an_lstm_starts_open() -> None:
