@@ -26,7 +26,8 @@ def test_the_surface_is_the_loss_and_all_paths_start_together() -> None:
 
 
 def test_a_descent_that_diverges_is_refused_in_words() -> None:
-    source = tables.save(b"x,y,kind\n" + b"1e200,2e200,a\n2e200,-1e200,b\n" * 20, "large.csv")
+    rows = "".join(f"{i}.5e200,{7 * i % 40}.5e200,{'ab'[i % 2]}\n" for i in range(1, 40))
+    source = tables.save(f"x,y,kind\n{rows}".encode(), "large.csv")
     config = run_config_from_settings({"source": source, "family": "logistic-regression", "normalize": False})
     with pytest.raises(UserError, match="descent diverges at a learning rate of"):
         loss_surface(config, 0, 1, 40)
