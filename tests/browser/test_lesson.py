@@ -71,7 +71,7 @@ def answer_all(visitor: Visitor, option: str, number: str, guess: str) -> None:
     next_step(visitor, "Characters")
     panel(visitor).get_by_role("spinbutton").fill(number)
     press(visitor, "Answer")
-    expect(panel(visitor).get_by_text(re.compile("Right"))).to_be_visible()
+    expect(panel(visitor).get_by_text(re.compile("Correct"))).to_be_visible()
     next_step(visitor, "Guess")
     panel(visitor).get_by_role("textbox").fill(guess)
     press(visitor, "Answer")

@@ -1,9 +1,10 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
-from lmcore.data import tables
 from lmcore.errors import UserError
-from lmcore.families import make_trainer, run_config_from_settings
+from lmcore.families import load_data, make_trainer, run_config_from_settings
 from lmcore.inspection.loss_surface import loss_surface
 from lmcore.training.classifier import steps_per_epoch
 
@@ -25,12 +26,12 @@ def test_the_surface_is_the_loss_and_all_paths_start_together() -> None:
     assert record.losses[7, 3] == pytest.approx(probe.metrics("train")["loss"], abs=1e-12)
 
 
-def test_a_descent_that_diverges_is_refused_in_words() -> None:
-    rows = "".join(f"{i}.5e200,{7 * i % 40}.5e200,{'ab'[i % 2]}\n" for i in range(1, 40))
-    source = tables.save(f"x,y,kind\n{rows}".encode(), "large.csv")
-    config = run_config_from_settings({"source": source, "family": "logistic-regression", "normalize": False})
-    with pytest.raises(UserError, match="descent diverges at a learning rate of"):
-        loss_surface(config, 0, 1, 40)
+def test_a_descent_that_diverges_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = load_data(CONFIG)
+    too_large = dataclasses.replace(data, X_train=data.X_train * 1e200)
+    monkeypatch.setattr("lmcore.families.load_data", lambda config: too_large)
+    with pytest.raises(UserError, match=r"descent diverges at a learning rate of 0\.3\. Choose"):
+        loss_surface(CONFIG, 0, 1, 40)
 
 
 @pytest.mark.parametrize(("first", "second"), [(1, 1), (-1, 0), (0, 3)])
