@@ -63,7 +63,7 @@ class Server:
     def stop(self, kill: bool = False) -> None:
         """Ends the process; ``kill`` gives it no chance to save anything."""
         (self.process.kill if kill else self.process.terminate)()
-        self.process.wait(30)
+        self.process.wait(120)
 
 
 def _free_port() -> int:

@@ -10,6 +10,7 @@ from lmcore.runs.store import Store
 from tests.browser.conftest import NewVisitor
 from tests.browser.server import Server
 from tests.browser.visitor import Visitor
+from tests.waiting import until
 
 DELAYED = """
     // Messages from the server reach the page `window.delay` milliseconds late.
@@ -38,6 +39,11 @@ def state(visitor: Visitor) -> State:
     return visitor.page.url, fields, visitor.button("mlp.go").inner_text().split("\n")[-1], visitor.step
 
 
+def expect_state(visitor: Visitor, expected: State) -> None:
+    """Waits until the page says something; the numbers are drawn a little later than the fields."""
+    until(lambda: state(visitor) == expected)
+
+
 def state_in_a_new_tab(visitor: Visitor) -> State:
     """What the page says where its address is pasted into a new tab."""
     tab = Visitor(visitor.page.context.new_page(), visitor.url)
@@ -64,7 +70,7 @@ def test_address_fields_and_run_agree_after_each_step_back_and_forward(visitor: 
     visitor.button("mlp.reset").click()
     visitor.page.wait_for_url("**mlp_hidden=100**")
     expect(visitor.field("mlp_hidden")).to_be_enabled()
-    assert state(visitor) == untrained
+    expect_state(visitor, untrained)
 
     assert trained[1:] == (["0.2", "100"], "Resume", 1)
     assert "mlp_hidden" not in trained[0]
@@ -78,7 +84,7 @@ def test_address_fields_and_run_agree_after_each_step_back_and_forward(visitor: 
     ):
         go()
         expect(visitor.field("mlp_hidden")).to_be_enabled(enabled=expected is untrained)
-        assert state(visitor) == expected
+        expect_state(visitor, expected)
         assert state_in_a_new_tab(visitor) == expected
     visitor.page.go_back()
     expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Dataset")

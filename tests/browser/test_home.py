@@ -13,7 +13,7 @@ N_ANIMATIONS = "document.getAnimations().filter((one) => one.effect.target.close
 def test_every_miniature_is_there_at_once(visitor: Visitor) -> None:
     visitor.open("/")
     expect(visitor.page.locator(".miniature svg[role=img]")).to_have_count(len(STOPS))
-    assert visitor.page.evaluate(N_ANIMATIONS) > len(STOPS)
+    visitor.page.wait_for_function(f"{N_ANIMATIONS} > {len(STOPS)}")
 
 
 def test_motion_stops_for_those_who_prefer_it(new_visitor: NewVisitor) -> None:

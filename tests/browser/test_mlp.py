@@ -44,6 +44,7 @@ def test_a_paused_run_stays_where_it_is_until_it_is_resumed(visitor: Visitor) ->
     assert visitor.step == paused
     visitor.button("mlp.go").click()
     visitor.wait_for_step(paused + 500)
+    pause(visitor)  # whose run would train beside all other tests
 
 
 def test_a_learning_rate_that_changes_in_mid_run_is_marked_on_the_curve(visitor: Visitor) -> None:
@@ -51,6 +52,7 @@ def test_a_learning_rate_that_changes_in_mid_run_is_marked_on_the_curve(visitor:
     visitor.wait_for_step(200)
     visitor.fill("mlp_learning_rate", "0.02")
     visitor.chart("mlp.live", 0).wait_until("node.textContent.includes('learning rate 0.02')")
+    pause(visitor)
 
 
 def test_a_run_trains_on_while_another_page_is_open(visitor: Visitor) -> None:
@@ -63,6 +65,7 @@ def test_a_run_trains_on_while_another_page_is_open(visitor: Visitor) -> None:
     visitor.page.go_back()
     expect(visitor.page.get_by_role("heading", level=1)).to_have_text("MLP")
     visitor.wait_for_step(2000)
+    pause(visitor)
 
 
 def test_reset_goes_back_to_the_same_starting_weights(visitor: Visitor) -> None:
@@ -70,6 +73,7 @@ def test_reset_goes_back_to_the_same_starting_weights(visitor: Visitor) -> None:
     visitor.wait_for_step(200)
     visitor.wait_for_text("finished", exact=True)
     loss = visitor.chart("mlp.live", 0)
+    loss.wait_until(f"{SMOOTHED.format('y')}.length > 1")
     first = loss.evaluate(SMOOTHED.format("y"))[0]
     visitor.button("mlp.reset").click()
     visitor.page.wait_for_function("document.querySelector('.live .numbers b')?.innerText === '0'")

@@ -68,6 +68,7 @@ def _start_runs(engine: Engine) -> dict[str, str]:
     ids = {name: engine.start(config, name, step_once=True) for name, config in CONFIGS.items()}
     until(lambda: not any(engine.view(run_id).status.is_active for run_id in ids.values()))
     assert {name: engine.view(run_id).message for name, run_id in ids.items()} == dict.fromkeys(CONFIGS, "")
+    until(lambda: all(engine.store.load(run_id).step == 1 for run_id in ids.values()))  # as they are copied
     return ids
 
 
@@ -237,6 +238,13 @@ def test_the_settings_of_a_run_win_over_those_in_its_link(mlp: Page, runs: dict[
     assert "the run that it opens has 17" in plain(app.warning[0].value).replace("\\", "")
 
 
+@pytest.fixture
+def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the page takes to be drawn, the next update may have been sent before."""
+    monkeypatch.setattr(given, "SECONDS_ON_THE_WAY", 3600.0)
+
+
+@pytest.mark.usefixtures("slow_machine")
 def test_an_update_on_its_way_does_not_bring_back_the_run_that_was_left(mlp: Page, runs: dict[str, str]) -> None:
     app = open_run(fresh(), mlp, runs["mlp"])
     app.button(key="mlp.reset").click().run()
@@ -257,6 +265,7 @@ def test_a_link_to_the_run_that_was_left_is_followed_even_without_leaving_the_pa
     assert shows_run(app, mlp, runs["mlp"])
 
 
+@pytest.mark.usefixtures("slow_machine")
 def test_an_update_on_its_way_does_not_hide_the_run_that_has_just_started(mlp: Page, runs: dict[str, str]) -> None:
     app = open_run(fresh(), mlp, runs["mlp"])
     app.button(key="mlp.one_batch").click().run()
@@ -269,6 +278,7 @@ def test_an_update_on_its_way_does_not_hide_the_run_that_has_just_started(mlp: P
     app.button(key="mlp.reset").click().run()
 
 
+@pytest.mark.usefixtures("slow_machine")
 def test_an_update_on_its_way_does_not_change_the_settings_of_the_run_that_is_shown(
     mlp: Page, runs: dict[str, str], engine: Engine
 ) -> None:

@@ -373,8 +373,7 @@ def test_a_fork_begins_where_the_run_paused_last_and_not_where_it_was_rewound_to
     assert app.select_slider(key="mlp.at").value == 50
     press(app, "next")
     fork = engine.view(app.session_state["mlp.run"])
-    assert fork.id != run_id
-    assert fork.step == 50
+    assert fork.origin == Fork(run_id, 50)
 
 
 # ---------------------------------------------------------------- own lessons

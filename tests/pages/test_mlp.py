@@ -21,6 +21,7 @@ def page(app: AppTest) -> AppTest:
     visit(app, "mlp/mlp")
     app.multiselect(key="locales").set_value(["de_DE"])
     app.number_input(key="mlp_hidden").set_value(20)
+    app.number_input(key="mlp_steps").set_value(10_000_000)  # no machine finishes them during a test
     return app.run()
 
 

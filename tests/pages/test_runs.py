@@ -179,7 +179,7 @@ def test_a_deleted_run_comes_back_with_undo_and_from_the_trash(app: AppTest, eng
 
 
 def test_a_run_in_training_is_not_deleted(app: AppTest, engine: Engine) -> None:
-    run_id = engine.start(run_config_from_settings({"locales": ("de_DE",), "hidden": 20}), "me")
+    run_id = engine.start(run_config_from_settings({"locales": ("de_DE",), "hidden": 20, "steps": 10_000_000}), "me")
     select(app, run_id)
     app.button(key="runs.delete").click().run()
     assert "Pause it" in plain(app.error[0].value)

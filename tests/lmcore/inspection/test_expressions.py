@@ -327,7 +327,7 @@ def test_hostile_input_is_refused_with_a_message_at_once(source: str, words: str
         evaluate(source, NAMES)
     assert str(refused.value).endswith((".", "?"))
     assert len(str(refused.value)) < 400
-    assert cpu_seconds(source) < 0.05
+    assert cpu_seconds(source) < 0.5
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_a_run_outlives_a_disk_that_fails_in_its_middle(
         compute(engine, executor, run_id)
         assert engine.view(run_id).status == Status.RUNNING
     train(engine, executor, run_id)
-    until(lambda: not engine.view(run_id).warning)
+    until(lambda: not engine.view(run_id).warning and Store().load(run_id).status == Status.FINISHED)
     assert weights(Store().load(run_id).state) == straight(SHORT)
 
 
@@ -81,7 +81,7 @@ def test_a_run_that_starts_on_a_disk_that_fails_is_saved_when_it_works_again(
         assert os.strerror(number) in engine.view(run_id).warning
         compute(engine, executor, run_id)
     train(engine, executor, run_id)
-    until(lambda: not engine.view(run_id).warning)
+    until(lambda: not engine.view(run_id).warning and Store().load(run_id).status == Status.FINISHED)
     assert Store().is_locked(run_id), "another process could train the same run"
     assert weights(Store().load(run_id).state) == straight(SHORT)
 

@@ -18,13 +18,13 @@ def test_a_slice_is_pure() -> None:
     state, _ = advance(b"", CONFIG.model_dump(), 0.0)
     config = CONFIG.updated(train={**CONFIG.train.model_dump(), "steps": 50}).model_dump()
     first, _ = advance(state, config, 60)
-    advance(b"", CONFIG.updated(train={**CONFIG.train.model_dump(), "seed": 1}).model_dump(), 0.05)
+    advance(b"", CONFIG.updated(train={**CONFIG.train.model_dump(), "seed": 1}).model_dump(), 0.0)
     again, _ = advance(state, config, 60)
     assert weights(first) == weights(again)
 
 
 def test_a_diverged_slice_returns_the_state_it_was_given() -> None:
-    state, _ = advance(b"", CONFIG.model_dump(), 0.05)
+    state, _ = advance(b"", CONFIG.model_dump(), 0.0)
     after, report = advance(
         state, CONFIG.updated(train={**CONFIG.train.model_dump(), "learning_rate": 900}).model_dump(), 5
     )
