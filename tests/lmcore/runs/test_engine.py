@@ -375,9 +375,7 @@ def test_many_runs_share_the_workers_fairly(pooled: Engine) -> None:
     runs = [pooled.start(endless) for _ in range(6)]
     until(lambda: all(pooled.view(run_id).step > 500 for run_id in runs))
     first = max(pooled.view(run_id).step for run_id in runs)
-    until(
-        lambda: all(pooled.view(run_id).step > 5 * first for run_id in runs)
-    )  # many slices, so that one hardly counts
+    until(lambda: all(pooled.view(run_id).step > 5 * first for run_id in runs))  # many slices
     for run_id in runs:
         pooled.pause(run_id)
     until(lambda: all(pooled.view(run_id).status == Status.PAUSED for run_id in runs))
