@@ -21,7 +21,7 @@ MAX_QUICK_MINUTES = 2.0
 
 
 class Evidence(Protocol):
-    """What a measure reads: a run, such as `runs.engine.RunView`, or its first step (`FirstStep`)."""
+    """What a measure reads: a run, such as `lmcore.runs.view.RunView`, or its first step (`FirstStep`)."""
 
     @property
     def config(self) -> Any:

@@ -91,9 +91,9 @@ def describe_dev_losses(views: Mapping[str, RunView]) -> str:
     losses = {name: loss for name, loss in last.items() if loss is not None and math.isfinite(loss)}
     if not losses:
         return "No dev loss has been measured yet."
-    best = min(losses, key=lambda name: losses[name])
-    others = ", ".join(f"{name} {loss:.3f}" for name, loss in losses.items() if name != best)
-    return f"Lowest dev loss: {best} with {losses[best]:.3f}" + (f"; {others}." if others else ".")
+    best, *others = sorted(losses, key=lambda name: losses[name])
+    rest = "".join(f"{', ' if i else '; '}{name} {losses[name]:.3f}" for i, name in enumerate(others))
+    return f"Lowest dev loss: {best} with {losses[best]:.3f}{rest}."
 
 
 # ---------------------------------------------------------------- snapshots at a common step

@@ -9,7 +9,6 @@ from lmcore import figures
 from lmcore.cache import cached
 from lmcore.data.corpora import SPLITS, Split
 from lmcore.data.datasets import Dataset
-from lmcore.errors import UserError
 from lmcore.inspection import decision_regions
 from lmcore.inspection.confusion import confusion as confusion_matrix
 from lmcore.inspection.decision_regions import load_classifier
@@ -23,9 +22,7 @@ from ui import forms, load
 from ui.computed import computed
 from ui.live_chart import Chart, live
 from ui.run import controls, time_slider
-from ui.server import engine
 
-TASK = "classification"
 SPLIT_FIELDS = ["dev_share", "test_share", "normalize", "seed"]
 MORE = {
     "Learning-rate schedule": ["schedule", "factor", "decay_every", "patience", "min_change", "watch"],
@@ -163,7 +160,7 @@ def splits(page: str, data: Dataset, view: RunView | None) -> None:
         st.button(
             "Evaluate on the test split",
             key=f"{page}.test",
-            on_click=_evaluate_on_test,
+            on_click=controls.evaluate_on_test,
             args=(page, view.id if view else ""),
             disabled=view is None or view.step == 0,
         )
@@ -172,13 +169,6 @@ def splits(page: str, data: Dataset, view: RunView | None) -> None:
             values = last.metrics
             result = f"loss {values['loss']:.4f} nats, accuracy {values['accuracy']:.1%}" if values else "empty split"
             st.text(f"Test at step {last.step:,}: {result}. Evaluations so far: {len(view.test_evaluations)}.")
-
-
-def _evaluate_on_test(page: str, run_id: str) -> None:
-    try:
-        engine().evaluate_on_test(run_id)
-    except UserError as error:
-        controls.set_error(page, str(error))
 
 
 # ---------------------------------------------------------------- confusion matrix

@@ -151,6 +151,14 @@ def _start_if_requested(page: str, config: AnyRunConfig, planned: Sequence[Chang
     st.rerun()
 
 
+def evaluate_on_test(page: str, run_id: str) -> None:
+    """Evaluates a run on the test split, which its view then shows. For a button's ``on_click``."""
+    try:
+        engine().evaluate_on_test(run_id)
+    except UserError as error:
+        set_error(page, str(error))
+
+
 # ---------------------------------------------------------------- errors
 
 

@@ -43,14 +43,9 @@ def show(page: str, recipe: Recipe, view: RunView | None) -> None:
     active = view is not None and view.status.is_active
     st.fragment(_show_run, run_every=0.5 if active else None)(page, recipe, view.id if view else None, active)
     if recipe.evaluates_test and view is not None and view.status == Status.FINISHED:
-        st.button("Evaluate on the test split", key=f"{page}.test", on_click=_evaluate_on_test, args=(page, view.id))
-
-
-def _evaluate_on_test(page: str, run_id: str) -> None:
-    try:
-        engine().evaluate_on_test(run_id)
-    except UserError as error:
-        controls.set_error(page, str(error))
+        st.button(
+            "Evaluate on the test split", key=f"{page}.test", on_click=controls.evaluate_on_test, args=(page, view.id)
+        )
 
 
 # ---------------------------------------------------------------- a recipe that trains

@@ -1,5 +1,7 @@
 """The tabs Settings, Samples and Histograms: the selected runs side by side."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from lmcore import figures
@@ -81,7 +83,8 @@ def histograms(views: dict[str, RunView]) -> None:
 @cached(max_bytes=20_000_000, key=lambda ids, step, views: (ids, step))
 def _charts(ids: tuple[tuple[str, str], ...], step: int, views: dict[str, RunView]) -> list[Chart]:
     """One chart per run; names and run ids identify the views, which change with every look at a run."""
-    records = engine().compute(comparison.output_histograms, views, step)
+    needed = {name: replace(view, snapshots=(comparison.snapshot_at(view, step),)) for name, view in views.items()}
+    records = engine().compute(comparison.output_histograms, needed, step)
     top = max(float(shares.max()) for record in records.values() for shares in record.shares.values())
     return [
         Chart.of(

@@ -3,11 +3,9 @@
 import streamlit as st
 
 from lmcore.data.corpora import Corpus
-from lmcore.errors import UserError
 from lmcore.runs.view import RunView
 from ui import load
 from ui.run import controls
-from ui.server import engine
 
 
 def train_dev_test(page: str, corpus: Corpus, view: RunView | None) -> None:
@@ -25,7 +23,7 @@ def train_dev_test(page: str, corpus: Corpus, view: RunView | None) -> None:
         st.button(
             "Evaluate the test loss",
             key=f"{page}.test",
-            on_click=_evaluate,
+            on_click=controls.evaluate_on_test,
             args=(page, view.id if view else ""),
             disabled=view is None or view.step == 0,
         )
@@ -33,10 +31,3 @@ def train_dev_test(page: str, corpus: Corpus, view: RunView | None) -> None:
             last = view.test_evaluations[-1]
             loss = "none, because that split is empty," if last.loss is None else f"{last.loss:.4f} nats"
             st.text(f"Test loss: {loss} after step {last.step:,}. Evaluations so far: {len(view.test_evaluations)}.")
-
-
-def _evaluate(page: str, run_id: str) -> None:
-    try:
-        engine().evaluate_on_test(run_id)
-    except UserError as error:
-        controls.set_error(page, str(error))
