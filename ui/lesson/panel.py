@@ -94,6 +94,7 @@ def _point(here: Page, position: Position, lesson: Lesson) -> str:
 # ---------------------------------------------------------------- drawing
 
 
+@errors.told()
 def _panel(here: Page, position: Position, found: Found) -> None:
     if positions.has_moved():
         st.rerun()

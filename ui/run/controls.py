@@ -44,6 +44,7 @@ def buttons(page: str, config: AnyRunConfig, view: RunView | None, planned: Sequ
     st.fragment(_buttons, key=f"{page}.buttons")(page, view.id if view else None)
 
 
+@errors.told()
 def _buttons(page: str, run_id: str | None) -> None:
     view = attach.current_view(run_id)
     active = view is not None and view.status.is_active and not view.pausing

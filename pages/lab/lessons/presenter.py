@@ -63,6 +63,7 @@ def _base() -> str:
 # ---------------------------------------------------------------- live
 
 
+@errors.told()
 def _live(token: str) -> None:
     try:
         session = class_session.presented(token)
