@@ -72,8 +72,8 @@ def _own_texts() -> list[sources.Source]:
     """Texts that this visitor uploaded or pasted, or that the address names."""
     own: dict[str, str] = st.session_state.setdefault("own_texts", {})
     named = st.query_params.get(SOURCE, "")
-    if named.startswith("text:") and named not in own:
-        own[named] = named.partition("-")[2] or "Own text"
+    if uploads.is_upload(named) and named not in own:
+        own[named] = uploads.title_of(named) or "Own text"
     return [sources.Source(name, _distinct(name, own), "Your own text.", "running") for name in own]
 
 

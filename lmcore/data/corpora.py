@@ -19,7 +19,7 @@ from pydantic import BeforeValidator
 
 from lmcore.cache import cached
 from lmcore.config import Config, Field
-from lmcore.data import sources
+from lmcore.data import sources, uploads
 from lmcore.data.detection import Encoding, find_encoding
 from lmcore.data.given_names import Alphabet
 from lmcore.errors import UserError
@@ -326,7 +326,8 @@ def load(config: CorpusConfig) -> Corpus:
     original = config
     read = sources.read(config.source, config.locales, config.alphabet, config.encoding)
     known = {source.name: source for source in sources.sources()}.get(config.source)
-    title = known.title if known else re.sub(r"^text:[0-9a-f]+-", "", config.source)
+    own_title = uploads.title_of(config.source) if uploads.is_upload(config.source) else config.source
+    title = known.title if known else own_title
     if known and config.units == "auto":
         config = config.updated(units="lines" if known.kind == "documents" else "running")
     corpus = from_text(read.text, title=title, config=config)

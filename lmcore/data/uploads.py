@@ -23,6 +23,11 @@ def name_of(content: bytes, title: str) -> str:
     return f"{PREFIX}{hashlib.sha256(content).hexdigest()[:24]}-{slug}"
 
 
+def is_upload(name: str) -> bool:
+    """Whether a name is that of an upload."""
+    return name.startswith(PREFIX)
+
+
 def title_of(name: str) -> str:
     """What is left of an upload's title in its name."""
     return name.partition("-")[2]

@@ -16,6 +16,7 @@ from lmcore.data.corpora import SPLITS, Corpus, Split
 from lmcore.errors import UserError
 from lmcore.generation.reader import WindowReader
 from lmcore.generation.sampling import SampleConfig, Samples, draw_in_turn, sample_in_turn
+from lmcore.generation.scoring import novelty
 from lmcore.models.ngram import (
     MAX_CELLS,
     CountConfig,
@@ -229,18 +230,17 @@ def _ranked(model: NGram, corpus: Corpus, text: str) -> tuple[str, float | None,
 def draw_texts(model: NGram, corpus: Corpus, settings: SampleConfig) -> tuple[Samples, pd.DataFrame]:
     """The draws of the first text, and the `sample_table` of all texts and the greedy one."""
     reader = WindowReader(model, model.config.order - 1)
-    first, *_ = draw_in_turn(reader, corpus, settings)
-    random = sample_in_turn(reader, corpus, settings)
+    drawn = list(draw_in_turn(reader, corpus, settings))
+    random = [text for one in drawn for text in one.texts(corpus, settings.prefix)]
     (greedy,) = sample_in_turn(reader, corpus, settings.updated(count=1, temperature=0))
-    return first, sample_table(corpus, random, greedy)
+    return drawn[0], sample_table(corpus, random, greedy)
 
 
 def sample_table(corpus: Corpus, random: Sequence[str], greedy: str) -> pd.DataFrame:
-    """Sampled texts and the greedy one, with whether the corpus contains each as a document."""
-    known = set(corpus.documents)
+    """Sampled texts and the greedy one, with the first split that contains each as a document (`novelty`)."""
     rows = [(text, "random") for text in random] + [(greedy, "greedy")]
     texts, methods = zip(*rows, strict=True)
-    found = ["in the corpus" if text in known else "new" for text in texts] if known else ["–"] * len(texts)
+    found = [novelty(corpus, text) if corpus.is_documents else "–" for text in texts]
     return pd.DataFrame({"text": texts, "sampling": methods, "novelty": found})
 
 

@@ -99,7 +99,7 @@ def test_every_word_box_takes_decomposed_letters(app: AppTest, page: str, prefix
 def test_the_same_seed_gives_the_same_samples(page: AppTest) -> None:
     open_tab(page, "bigram", "Sampling")
     table = page.dataframe[0].value
-    assert set(table["novelty"]) <= {"new", "in the corpus"}
+    assert set(table["novelty"]) <= {"new", "seen in training", "seen in dev", "seen in test"}
     assert table["sampling"].tolist() == ["random"] * 10 + ["greedy"]
     assert page.text[0].value.startswith("After '.', the dart lands at 0.")
     page.number_input(key="sample_seed").set_value(1).run()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from lmcore.config import Config
+from lmcore.data import uploads
 from lmcore.data.corpora import CorpusConfig
 from lmcore.errors import UserError
 from lmcore.families import AnyRunConfig
@@ -231,8 +232,8 @@ def _fill_widgets(page: str, config: AnyRunConfig, parts: Parts) -> None:
 
 
 def _fill_corpus_picker(corpus: CorpusConfig) -> None:
-    if corpus.source.startswith("text:"):
-        st.session_state.setdefault("own_texts", {})[corpus.source] = corpus.source.partition("-")[2]
+    if uploads.is_upload(corpus.source):
+        st.session_state.setdefault("own_texts", {})[corpus.source] = uploads.title_of(corpus.source)
     given.give("text", corpus.source)
     for name, value in corpus.model_dump(exclude={"source"}).items():
         given.give(name, list(value) if isinstance(value, tuple) else value)

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from lmcore.data import datasets, encoding, table_features, tables
+from lmcore.data import datasets, encoding, table_features, tables, uploads
 from lmcore.data.datasets import TOYS, DataConfig, Dataset
 from lmcore.errors import UserError
 from pages.classifiers import shared
@@ -84,7 +84,7 @@ def _uploaded_tables(page: str) -> dict[str, str]:
     uploaded: dict[str, str] = st.session_state.setdefault("own_tables", {})
     source = st.session_state.get(f"{page}_data_source")
     if source and tables.is_table(source):
-        uploaded.setdefault(source, source.partition("-")[2])
+        uploaded.setdefault(source, uploads.title_of(source))
     return uploaded
 
 
