@@ -82,7 +82,7 @@ def test_composed_and_decomposed_letters_are_the_same() -> None:
 
 def test_samples_are_marked_as_known_or_new(tiny: Corpus) -> None:
     table = ngrams.sample_table(tiny, ["ab", "bb"], "ba")
-    assert table["novelty"].tolist() == ["seen in training", "new", "seen in training"]
+    assert table["novelty"].tolist() == ["seen in training", "new", "seen in test"]
     assert table["sampling"].tolist() == ["random", "random", "greedy"]
 
 
