@@ -15,7 +15,7 @@ from lmcore.models.numpy_rnn import RNNConfig
 from lmcore.models.wavenet import WaveNetConfig
 from lmcore.recipes import measures
 from lmcore.recipes.computed import NAMES, SEED, count_bigrams, train_neural_bigram, train_on_photographs
-from lmcore.recipes.recipe import PublishedNumber, Recipe
+from lmcore.recipes.recipe import Evidence, PublishedNumber, Recipe, measure
 from lmcore.training.config import BaseRunConfig, RunConfig, TrainConfig
 from lmcore.training.history import Change
 
@@ -412,6 +412,15 @@ def find_recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise UserError(f"There is no recipe {name[:40]!r}. Choose one of: {', '.join(RECIPES)}.")
     return RECIPES[name]
+
+
+def measure_recipe(name: str, evidence: Evidence) -> list[float | None]:
+    """`lmcore.recipes.recipe.measure` for the recipe of a name, which can be sent to a worker.
+
+    Raises:
+        UserError: if there is no such recipe, or its text is not on this computer.
+    """
+    return measure(find_recipe(name), evidence)
 
 
 def matching_recipe(config: BaseRunConfig) -> str | None:

@@ -137,9 +137,17 @@ class Check:
 
 def check(recipe: Recipe, evidence: Evidence | Computed | None) -> list[Check]:
     """Compare each published number with the one that the evidence shows; all are pending if there is no evidence."""
-    return [
-        _check(published, None if evidence is None else published.measure(evidence)) for published in recipe.numbers
-    ]
+    return checks(recipe, measure(recipe, evidence))
+
+
+def measure(recipe: Recipe, evidence: Evidence | Computed | None) -> list[float | None]:
+    """What the evidence shows of each published number; None where it does not show it yet."""
+    return [None if evidence is None else published.measure(evidence) for published in recipe.numbers]
+
+
+def checks(recipe: Recipe, measured: Sequence[float | None]) -> list[Check]:
+    """Compare each published number with the measured one."""
+    return [_check(published, value) for published, value in zip(recipe.numbers, measured, strict=True)]
 
 
 def _check(published: PublishedNumber, measured: float | None) -> Check:

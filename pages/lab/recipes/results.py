@@ -1,6 +1,6 @@
 """The numbers of a recipe: published against measured, live while the run trains."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 
 import pandas as pd
@@ -12,6 +12,7 @@ from lmcore.data import sources
 from lmcore.errors import UserError
 from lmcore.recipes import recipe as recipes
 from lmcore.recipes.computed import NAMES
+from lmcore.recipes.published import RECIPES, measure_recipe
 from lmcore.recipes.recipe import Check, Computed, Evidence, Recipe
 from lmcore.runs.run import Status
 from lmcore.runs.view import RunView
@@ -63,7 +64,23 @@ def _show_run(page: str, recipe: Recipe, run_id: str | None, was_active: bool) -
     has_begun = view is not None and len(view.history.head) and view.snapshots
     assert recipe.config is not None
     evidence: Evidence = view if view is not None and has_begun else _first_step(recipe.config)
-    _show_checks(page, recipe, recipes.check(recipe, evidence), _curve(evidence), view)
+    _show_checks(page, recipe, recipes.checks(recipe, _measured(_name_of(recipe), evidence)), _curve(evidence), view)
+
+
+def _name_of(recipe: Recipe) -> str:
+    return next(name for name, other in RECIPES.items() if other is recipe)
+
+
+def _key(name: str, evidence: Evidence) -> Hashable:
+    """What the numbers depend on: they change when the run has been measured again."""
+    last = evidence.snapshots[-1] if evidence.snapshots else None
+    return name, getattr(evidence, "id", ""), last and last.step, len(evidence.test_evaluations)
+
+
+@cached(max_bytes=1_000_000, key=_key)
+def _measured(name: str, evidence: Evidence) -> list[float | None]:
+    values: list[float | None] = engine().compute(measure_recipe, name, evidence)
+    return values
 
 
 _first_step = computed(recipes.first_step, 100_000_000)
