@@ -44,14 +44,13 @@ def expect_state(visitor: Visitor, expected: State) -> None:
     until(lambda: state(visitor) == expected)
 
 
-def state_in_a_new_tab(visitor: Visitor) -> State:
-    """What the page says where its address is pasted into a new tab."""
+def expect_state_in_a_new_tab(visitor: Visitor, expected: State) -> None:
+    """Waits until the page says something where its address is pasted into a new tab."""
     tab = Visitor(visitor.page.context.new_page(), visitor.url)
     tab.open(visitor.page.url)
     expect(tab.page.locator(".live .numbers b").first).to_be_visible()
-    said = state(tab)
+    expect_state(tab, expected)
     tab.page.close()
-    return said
 
 
 def test_address_fields_and_run_agree_after_each_step_back_and_forward(visitor: Visitor) -> None:
@@ -85,7 +84,7 @@ def test_address_fields_and_run_agree_after_each_step_back_and_forward(visitor: 
         go()
         expect(visitor.field("mlp_hidden")).to_be_enabled(enabled=expected is untrained)
         expect_state(visitor, expected)
-        assert state_in_a_new_tab(visitor) == expected
+        expect_state_in_a_new_tab(visitor, expected)
     visitor.page.go_back()
     expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Dataset")
 
