@@ -129,7 +129,7 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
     """Warms up in the background, and saves all runs when the server stops.
 
     Raises:
-        UserError: at once, if a variable of the environment is not valid.
+        UserError: at once, if a limit of connections or runs in the environment is not valid.
     """
     _ = gate.max_connections(), _max_active_runs()
     _read_theme_once()

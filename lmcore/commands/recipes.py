@@ -96,7 +96,7 @@ def _run_recipe(recipe: Recipe, steps: int | None, as_json: bool) -> Run:
     store.create(run)
     with owning(run.id, store):
         train_to_end(run, store, as_json)
-    if recipe.evaluates_test and run.status == Status.FINISHED:
-        run.test_evaluations.append(TestEvaluation(run.step, current_trainer(run).metrics("test")))
-        store.save(run.id, run.encode())
+        if recipe.evaluates_test and run.status == Status.FINISHED:
+            run.add_test_evaluation(TestEvaluation(run.step, current_trainer(run).metrics("test")))
+            store.save(run.id, run.encode())
     return run

@@ -175,7 +175,7 @@ class Engine:
         """Change the training settings of a run from its next slice on.
 
         Raises:
-            UserError: if a setting cannot change during a run, or a value is out of bounds.
+            UserError: if a setting cannot change during a run, a value is out of bounds, or another process uses it.
         """
         with self._lock:
             live = self._runs.own(run_id)
@@ -201,10 +201,10 @@ class Engine:
         self.store.restore_from_trash(run_id)
 
     def evaluate_on_test(self, run_id: str) -> TestEvaluation:
-        """Evaluate the run, as it is now, on the whole test split; the view keeps every evaluation.
+        """Evaluate the run, as it is now, on the whole test split; the view keeps it, unless the run is set back.
 
         Raises:
-            UserError: if there is no such run, or its data are gone.
+            UserError: if there is no such run, its data are gone, or another process uses it.
         """
         with self._lock:
             live = self._runs.own(run_id)
@@ -327,10 +327,11 @@ class Engine:
 
     def _send(self, live: LiveRun, state: bytes, config: dict[str, Any]) -> None:
         """Hand a slice to the workers, or to new ones if these are gone."""
+        arguments = state, config, self.slice_seconds, live.run.next_stop
         for _ in range(2):
             generation = self._generation
             try:
-                future = self._workers.executor.submit(advance, state, config, self.slice_seconds, live.run.next_stop)
+                future = self._workers.executor.submit(advance, *arguments)
                 break
             except Exception as error:  # every kind of executor has errors of its own
                 _log.warning("The workers take no slices: %r", error)
@@ -421,9 +422,10 @@ class Engine:
             UserError: if there is none.
         """
         if generation == self._generation and not self._closed:
-            workers = self._make_workers()
-            self._workers.close()
+            workers, old = self._make_workers(), self._workers
             self._workers, self._generation = workers, generation + 1
+            with suppress(Exception):  # they are broken
+                old.close()
 
     def _fail_overdue(self) -> None:
         if (deadline := self._workers.deadline) is None:

@@ -85,7 +85,12 @@ class LiveRuns:
         if live.lock is None:
             self._lock_on_disk(live)
             if live.lock is not None:
-                live.run = self._store.load(run_id)
+                try:
+                    live.run = self._store.load(run_id)
+                except UserError:  # it is gone, or damaged: what is in memory must not take its place
+                    _unlock(live)
+                    del self._live[run_id]
+                    raise
         return live
 
     def add(self, run: Run) -> None:

@@ -128,9 +128,10 @@ class Store:
             UserError: if the disk is full or the folder cannot be written.
         """
         try:
+            content = run.encode()  # first: a worker may be ended for its memory in the middle of it
             self.create(run)
-            self.save(run.id, run.encode())
-        except UserError:
+            self.save(run.id, content)
+        except BaseException:
             self.remove(run.id)
             raise
 
@@ -302,7 +303,7 @@ class Store:
             with _locking:
                 lock.acquire()
         except Timeout:
-            raise UserError("Another process is training this run. Pause it there first.") from None
+            raise UserError("Another process is using this run. Pause it there, or end that process, first.") from None
         return lock
 
     def is_locked(self, run_id: str) -> bool:

@@ -126,7 +126,7 @@ class WorkerPool(Executor):
                 return worker
             try:
                 new = self._new_worker()
-            except OSError:  # no memory for a process now; the next call finds a dead worker, and tries again
+            except (OSError, EOFError):  # no process can be forked now; the next call tries again
                 return worker
             self._workers.remove(worker)
             self._workers.add(new)
@@ -158,7 +158,7 @@ class _Worker:
         try:
             with _starting, _empty_main():
                 self._process.start()
-        except OSError:
+        except (OSError, EOFError):  # the latter if the fork server has ended
             self._connection.close()
             raise
         finally:

@@ -67,7 +67,6 @@ class _Search:
 
     found: Divergence | None = None
     step: int = 0  # up to which both runs were compared
-    problem: str = ""  # why they could not be
 
     @property
     def is_complete(self) -> bool:
@@ -86,12 +85,11 @@ def _divergence(one: RunView, other: RunView) -> Divergence | None:
     search, step = _search(one.id, other.id), min(one.step, other.step)
     active = one.status.is_active or other.status.is_active
     if not search.is_complete and step != search.step and (not active or step >= 1.5 * search.step):
-        search.step = step  # also if it fails: it would fail again at every update
-        search.found, search.problem = None, ""
         try:
-            search.found = engine().compute(find_divergence, one, other)
+            found = engine().compute(find_divergence, one, other)
         except UserError as error:
-            search.problem = str(error)
-    if search.problem:
-        errors.show(search.problem, st.info)
+            search.step = step if active else search.step  # while they train, it is not tried at every update
+            errors.show(error, st.info)
+            return None
+        search.found, search.step = found, step
     return search.found

@@ -26,7 +26,7 @@ def show(headers: Sequence[Header], names: dict[str, str]) -> None:
     st.text(
         f"The runs on this machine use {_size(use.total)} of {_size(use.limit)}, including "
         f"{_size(sum(use.trash.values()))} in the trash. No run is deleted automatically; runs that have been in the "
-        f"trash for {TRASH_DAYS} days are removed when the app starts."
+        f"trash for {TRASH_DAYS} days are removed when the app starts or a run is deleted."
     )
     st.progress(min(1.0, use.total / use.limit))
     if offered := [run_id for run_id in use.offered if run_id in names]:

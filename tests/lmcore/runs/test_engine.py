@@ -213,7 +213,7 @@ def test_a_run_that_another_process_trains_is_left_alone(inline: tuple[Engine, I
         lambda: engine.evaluate_on_test(elsewhere.id),
         lambda: engine.resume(elsewhere.id),
     ):
-        with pytest.raises(UserError, match="Another process is training this run"):
+        with pytest.raises(UserError, match="Another process is using this run"):
             change()
     lock.release()
     engine.change(elsewhere.id, learning_rate=0.5)
@@ -229,6 +229,19 @@ def test_a_run_that_another_process_has_trained_goes_on_from_there(
     Store().save(elsewhere.id, elsewhere.encode())
     engine.resume(elsewhere.id, step_once=True)
     assert compute(engine, executor, elsewhere.id).step == 51
+
+
+def test_a_run_whose_files_are_damaged_meanwhile_is_neither_trained_nor_locked(
+    inline: tuple[Engine, InlineExecutor], elsewhere: Run
+) -> None:
+    engine, _ = inline
+    checkpoint = runs_folder() / elsewhere.id / "checkpoint.safetensors"
+    checkpoint.write_bytes(b"damaged")
+    for _ in range(2):
+        with pytest.raises(UserError, match="damaged"):
+            engine.resume(elsewhere.id)
+    Store().lock(elsewhere.id).release()
+    assert checkpoint.read_bytes() == b"damaged"
 
 
 class Gone(Executor):

@@ -47,12 +47,15 @@ def test_a_call_returns_or_raises_what_the_function_does(pool: WorkerPool) -> No
     assert "worker_pool.py" in raised.value.__notes__[0], "the worker's traceback is lost"
 
 
-def test_a_pool_that_cannot_start_a_process_tries_again_at_the_next_call(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)), EOFError("unexpected EOF")])
+def test_a_pool_that_cannot_start_a_process_tries_again_at_the_next_call(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pool = WorkerPool(1, deadline=60, memory=GIGABYTE)
     with monkeypatch.context() as patch:
 
         def fail(self: WorkerPool) -> NoReturn:
-            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            raise error
 
         patch.setattr(WorkerPool, "_new_worker", fail)
         for _ in range(2):
