@@ -45,14 +45,16 @@ def forward(x: Floats, h_0: Floats, weights: Weights) -> Forward:
     """The states of a sequence: inputs (T, B, I) and the state before it (B, H)."""
     (T, B, _), H = x.shape, h_0.shape[1]
     W, U, b, d = weights
-    a = (x.reshape(T * B, -1) @ W.T).reshape(T, B, 3 * H)
-    minus_rz = -(b + d)[: 2 * H] - a[:, :, : 2 * H]
-    n = a[:, :, 2 * H :] + b[2 * H :]
+    x_rows, U_T = x.reshape(T * B, -1), np.ascontiguousarray(U.T)
+    minus_rz = (x_rows @ -W[: 2 * H].T).reshape(T, B, 2 * H)
+    minus_rz -= (b + d)[: 2 * H]
+    n = (x_rows @ W[2 * H :].T).reshape(T, B, H)
+    n += b[2 * H :]
     h, u, d_n = np.empty((T + 1, B, H), x.dtype), np.empty((T, B, H), x.dtype), d[2 * H :]
     h[0] = h_0
     product, change = np.empty((B, 3 * H), x.dtype), np.empty((B, H), x.dtype)
     for h_before, h_t, rz_t, n_t, u_t in zip(h, h[1:], minus_rz, n, u, strict=False):
-        np.dot(h_before, U.T, product)
+        np.dot(h_before, U_T, product)
 
         # gates: sigmoid(a) = 1 / (1 + exp(-a))
         rz_t -= product[:, : 2 * H]
