@@ -6,11 +6,14 @@ from lmcore.data import encoding, given_names, sources, uploads
 from lmcore.data.corpora import Corpus, CorpusConfig
 from lmcore.errors import UserError
 from ui import address, download, forms, load
+from ui.computed import computed
 from ui.errors import Ended
 from ui.server import engine
 
 SOURCE = "text"  # key of the picker, and its name in the address
 HELP = "Text to learn from. Upload or paste your own on the page Dataset."
+
+_locales = computed(given_names.locales, 100_000)  # of all the names that Faker has, which are not for the server
 
 
 def pick_corpus(fixed: bool = False) -> tuple[CorpusConfig, Corpus]:
@@ -53,7 +56,7 @@ def _options(name: str, fixed: bool) -> dict[str, object]:
         options["alphabet"] = forms.widget(CorpusConfig, "alphabet", key="alphabet", bound=not fixed, disabled=fixed)
         options["locales"] = st.multiselect(
             "Countries",
-            given_names.locales("any"),
+            _locales("any"),
             key="locales",
             bind=address.bind("locales", (), not fixed),
             disabled=fixed,

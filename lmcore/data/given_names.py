@@ -7,7 +7,6 @@ import re
 import unicodedata
 from typing import Literal
 
-from lmcore.cache import cached
 from lmcore.errors import UserError
 
 Alphabet = Literal["a-z", "latin", "any"]
@@ -33,7 +32,6 @@ def given_names(locales: tuple[str, ...] = (), alphabet: Alphabet = "a-z") -> tu
     return tuple(sorted(name for name in names if _is_written_in(name, alphabet)))
 
 
-@cached(max_bytes=1_000_000)
 def locales(alphabet: Alphabet = "a-z") -> tuple[str, ...]:
     """The locales with at least `MIN_NAMES` given names in an alphabet."""
     return tuple(name for name in _names_by_locale() if len(given_names((name,), alphabet)) >= MIN_NAMES)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import entr
 
 from lmcore import families
 from lmcore.data.corpora import Corpus
@@ -74,6 +73,8 @@ def first_batch(config: RunConfig, corpus: Corpus | None = None) -> FirstBatch:
     Raises:
         UserError: if the text or the settings do not suit the model.
     """
+    from scipy.special import entr  # takes a while; only workers compute this
+
     trainer: LayeredTrainer = families.make_trainer(config, corpus)
     record = batch_activations(trainer, trainer.draw_batches(1)[0])
     logits = trainer.model.layers[next(reversed(trainer.model.layers))].out  # (B, V)

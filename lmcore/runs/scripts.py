@@ -9,8 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import nbformat
-
 from lmcore import families
 from lmcore.data import cifar10, corpora, datasets, sources
 from lmcore.data.corpora import CorpusConfig
@@ -68,6 +66,8 @@ def notebook(experiment: Experiment, data_name: str | None = None) -> str:
 
     Arguments and errors as for `script`.
     """
+    import nbformat  # takes a while; most visitors want no notebook
+
     cells = []
     for i, (is_markdown, source) in enumerate(_split_cells(_render(experiment, data_name, is_notebook=True))):
         make = nbformat.v4.new_markdown_cell if is_markdown else nbformat.v4.new_code_cell

@@ -1,5 +1,8 @@
 """Every page opens, and is in the menu."""
 
+import multiprocessing
+import sys
+from concurrent.futures import ProcessPoolExecutor
 from typing import NoReturn
 
 import pytest
@@ -8,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from lmcore.errors import UserError
 from lmcore.runs.engine import Engine
 from tests.pages.app_testing import ROOT, plain, visit
+from ui import gate, server
 from ui.navigation import HOME, SECTIONS, Page
 
 PAGES = [page for pages in SECTIONS.values() for page in pages]
@@ -43,3 +47,20 @@ def test_a_computation_that_fails_is_a_sentence_on_the_page(
     visit(app, page.folder)
     assert [title.value for title in app.title] == [page.title]
     assert {plain(message.value) for message in app.error} <= {"The computation crashed."}
+
+
+def libraries_after_all_pages() -> set[str]:
+    """Top-level packages that a server has imported when every page has been opened."""
+    gate.cookie = lambda: ""  # AppTest has no browser that could send one
+    for page in [HOME, *PAGES]:
+        visit(AppTest.from_file(ROOT / "ui" / "frame.py", default_timeout=60), page.folder)
+    server.engine().close()
+    return {name.partition(".")[0] for name in sys.modules}
+
+
+@pytest.mark.slow
+def test_the_server_imports_no_library_that_only_workers_need() -> None:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as new_process:
+        libraries = new_process.submit(libraries_after_all_pages).result(120)
+    assert libraries >= {"lmcore", "torch", "streamlit"}
+    assert not libraries & {"faker", "sklearn", "scipy", "nbformat"}
