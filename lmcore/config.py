@@ -37,6 +37,27 @@ class Config(BaseModel):
         return type(self).parse(self.model_dump() | values)
 
 
+def format_value(value: Any, empty: str = "all") -> str:
+    """A setting's value as text: "on", "0.01", "1,000"; ``empty`` for an empty list, "–" for None."""
+    match value:
+        case None:
+            return "–"
+        case bool():
+            return "on" if value else "off"
+        case list() | tuple():
+            return ", ".join(map(str, value)) or empty
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:g}"
+    return str(value)
+
+
+def format_settings(settings: Mapping[str, Any]) -> list[str]:
+    """Each setting as text, as in "learning rate 0.02"."""
+    return [f"{name.replace('_', ' ')} {format_value(value)}" for name, value in settings.items()]
+
+
 def from_environment(name: str, default: float, example: str) -> float:
     """A number above 0 that a variable of the environment gives.
 
@@ -76,4 +97,4 @@ def describe(cls: type[Config], problem: ErrorDetails) -> str:
     return f"{name or cls.__name__} = {problem['input']!r} is not valid: {problem['msg'].lower()}."
 
 
-__all__ = ["Config", "Field", "ValidationError", "describe", "from_environment"]
+__all__ = ["Config", "Field", "ValidationError", "describe", "format_settings", "format_value", "from_environment"]

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from lmcore.config import format_value
 from lmcore.errors import UserError
 from ui import address, errors, navigation
 from ui.address import NOT_SETTINGS, RUN
@@ -70,7 +71,7 @@ def complaints(given: dict[str, list[str]], opens_run: bool) -> list[str]:
             sentences.append(f"The link sets {named!r}, which is not a setting of this page. It was ignored.")
             _remove(name)
         elif not fits(st.session_state[name], values):
-            used = _in_words(st.session_state[name])
+            used = format_value(st.session_state[name], empty="none")
             if opens_run:
                 sentences.append(f"The link sets {named!r}, but the run that it opens has {used}.")
             else:
@@ -93,11 +94,3 @@ def fits(used: Any, given: list[str]) -> bool:
         return given[-1] == str(used) or float(given[-1]) == float(used)
     except (TypeError, ValueError):
         return False
-
-
-def _in_words(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "none"
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) else str(value)

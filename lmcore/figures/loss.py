@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lmcore.config import format_settings
 from lmcore.data.corpora import Split
 from lmcore.figures.recipes import verdict_markers
 from lmcore.figures.style import (
@@ -288,7 +289,9 @@ def _annotations(
     marks += [(x, "early stopping", RED) for x in events.stopped]
     if curve is not None:
         first = 1 if curve.x_axis == "steps" else 0  # a change at step 0 is visible on a logarithmic axis, too
-        marks += [(max(change.step, first), _settings_text(change.settings), GRAY) for change in curve.changes]
+        for change in curve.changes:
+            text = ", ".join(format_settings(change.settings))
+            marks.append((max(change.step, first), escape(text), GRAY))
     bottom = LOSS_PANEL[0] if two_panels else 0.0
     shapes = [vertical_line(x, color, "dot", 1.5, y0=bottom) for x, _, color in marks]
     notes = [_note(x, text, color, row, log_x) for row, (x, text, color) in enumerate(marks)]
@@ -309,14 +312,3 @@ def _clipping_band(first: float, last: float) -> dict[str, Any]:
     """A band along the upper edge, over the steps in which gradients were clipped."""
     style = {"fillcolor": PURPLE, "line": {"width": 2, "color": PURPLE}}
     return {"type": "rect", "x0": first, "x1": last, "y0": 0.985, "y1": 1, "yref": "paper"} | style
-
-
-def _settings_text(settings: Mapping[str, Any]) -> str:
-    """Changed settings, as in "learning rate 0.01, one batch on"."""
-    return escape(", ".join(f"{name.replace('_', ' ')} {_value_text(value)}" for name, value in settings.items()))
-
-
-def _value_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, int | float) else str(value)

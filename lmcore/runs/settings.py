@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from lmcore.config import Config
+from lmcore.config import Config, format_settings, format_value
 from lmcore.runs.view import RunView
 from lmcore.training.config import BaseRunConfig, BaseTrainConfig
 
@@ -23,9 +23,7 @@ def non_default_settings(config: Config, exclude: Collection[str] = ()) -> list[
     """Each setting that differs from its default, as in "learning rate 0.02"."""
     defaults = {name: field.get_default(call_default_factory=True) for name, field in type(config).model_fields.items()}
     values = {name: value for name, value in config.model_dump().items() if name not in exclude}
-    return [
-        f"{name.replace('_', ' ')} {format_value(value)}" for name, value in values.items() if value != defaults[name]
-    ]
+    return format_settings({name: value for name, value in values.items() if value != defaults[name]})
 
 
 def settings_differences(configs: Mapping[str, Config]) -> pd.DataFrame:
@@ -45,22 +43,6 @@ def train_settings_at(view: RunView, step: int) -> BaseTrainConfig:
     """The training settings of the first step after ``step``."""
     changed = {name: value for change in view.changes if change.step <= step for name, value in change.settings.items()}
     return view.initial_train.updated(**changed) if changed else view.initial_train
-
-
-def format_value(value: Any) -> str:
-    """A setting's value as text."""
-    match value:
-        case None:
-            return "–"
-        case bool():
-            return "on" if value else "off"
-        case list() | tuple():
-            return ", ".join(map(str, value)) or "all"
-        case int():
-            return f"{value:,}"
-        case float():
-            return f"{value:g}"
-    return str(value)
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

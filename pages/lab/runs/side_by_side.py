@@ -6,6 +6,7 @@ import streamlit as st
 
 from lmcore import figures
 from lmcore.cache import cached
+from lmcore.config import format_settings
 from lmcore.errors import UserError
 from lmcore.runs import comparison
 from lmcore.runs.settings import settings_differences
@@ -28,16 +29,12 @@ def settings(views: dict[str, RunView]) -> None:
     st.write("Only the settings that **differ**, with their current values.")
     st.dataframe(table, hide_index=True)
     changed = [
-        f"{name} at step {change.step:,}: {_in_words(change.settings)}"
+        f"{name} at step {change.step:,}: {', '.join(format_settings(change.settings))}"
         for name, view in views.items()
         for change in view.changes
     ]
     if changed:
         st.text("Changed during training:\n" + "\n".join(changed))
-
-
-def _in_words(settings: dict[str, object]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
 
 
 def _step_slider(views: dict[str, RunView], key: str) -> int | None:

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-import pytest
-
 from lmcore.families import run_config_from_settings
-from lmcore.runs.settings import describe_settings, format_value, non_default_settings, settings_differences
+from lmcore.runs.settings import describe_settings, non_default_settings, settings_differences
 from lmcore.training.config import RunConfig
 
 SMALL = {"locales": ("de_DE",), "hidden": 10, "steps": 400, "evaluate_every": 100}
@@ -35,12 +33,3 @@ def test_settings_are_described_by_what_differs_from_the_defaults() -> None:
     assert describe_settings(config(learning_rate=0.02)) == "hidden 10, learning rate 0.02"
     assert describe_settings(RunConfig()) == "all defaults"
     assert non_default_settings(config().corpus, {"source"}) == ["locales de_DE"]
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(None, "–"), (True, "on"), (False, "off"), ((), "all"), (("a", "b"), "a, b"), (12_000, "12,000"), (1e-3, "0.001"),
-     ("sgd", "sgd")],
-)  # fmt: skip
-def test_values_are_written_as_people_write_them(value: Any, text: str) -> None:
-    assert format_value(value) == text
