@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import busy, errors, gate, given, links, navigation, present, server
+from ui import busy, errors, gate, given, links, navigation, plotly_script, present, server
 from ui.lesson import beside
 from ui.run import requests
 
@@ -24,6 +24,7 @@ page = st.navigation(
     position="top",
 )
 present.button()
+plotly_script.load_ahead()
 busy.place()
 navigation.enter(page.url_path)
 gate.use_key()

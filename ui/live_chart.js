@@ -3,15 +3,24 @@
 const CONFIG = { displaylogo: false, showSendToCloud: false, modeBarButtonsToRemove: ["toImage"] };
 let loading;
 
-function plotly(source) {
-  loading ??= new Promise((resolve, reject) => {
+// Waits for the element that plotly_script.js has added, or adds one.
+function loadScript(src) {
+  return new Promise((resolve, reject) => {
     if (window.Plotly) return resolve(window.Plotly);
-    const script = document.createElement("script");
-    script.src = new URL(source.replace(/^\//, ""), document.baseURI).href;
-    script.onload = () => resolve(window.Plotly);
-    script.onerror = () => { loading = undefined; reject(new Error("plotly.min.js could not be loaded")); };
+    const script = document.querySelector(`script[src="${src}"]`) ?? document.createElement("script");
+    script.addEventListener("load", () => resolve(window.Plotly));
+    script.addEventListener("error", () => { script.remove(); reject(new Error("plotly.min.js could not be loaded")); });
+    if (script.isConnected) return;
+    script.src = src;
     document.head.append(script);
   });
+}
+
+function plotly(source) {
+  const src = new URL(source.replace(/^\//, ""), document.baseURI).href;
+  loading ??= loadScript(src)
+    .catch(() => loadScript(src)) // the network of a class fails now and then
+    .catch((error) => { loading = undefined; throw error; });
   return loading;
 }
 

@@ -39,7 +39,7 @@ def recipe_deviations(record: Deviations) -> go.Figure:
     traces = [_verdict_trace(record, verdict) for verdict in VERDICT_STYLES]
     band = {"type": "rect", "x0": -1, "x1": 1, "y0": 0, "y1": 1, "yref": "paper", "line": {"width": 0}}
     x = {
-        "title": "Deviation (tolerances)",
+        "title": "Deviation<br>(tolerances)",  # fits below a narrow chart, too
         "range": [-MAX_DEVIATION * 1.1, MAX_DEVIATION * 1.1],
         "tickvals": [-MAX_DEVIATION, -1, 0, 1, MAX_DEVIATION],
         "ticktext": ["≤ −3", "−1", "0", "1", "≥ 3"],

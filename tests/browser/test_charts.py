@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import NewVisitor
 from tests.browser.visitor import Chart, Visitor
 
 BEGINNING = {
@@ -97,3 +98,19 @@ def test_a_chart_that_disappears_while_it_is_dragged_makes_no_error(visitor: Vis
     mouse.move(box["x"] + 60, box["y"] + 60, steps=3)
     mouse.up()
     expect(drag).to_have_count(0)
+
+
+def test_the_script_of_the_charts_loads_with_the_frame_of_a_page_without_charts(visitor: Visitor) -> None:
+    visitor.open("/lessons")
+    visitor.page.wait_for_function("window.Plotly")
+    assert not visitor.page.locator(".js-plotly-plot").count()
+
+
+def test_a_chart_asks_again_for_a_script_that_could_not_be_loaded(new_visitor: NewVisitor) -> None:
+    visitor = new_visitor(reduced_motion="reduce")  # a browser of its own, without the script in its cache
+    lost = iter([True])
+    visitor.page.route("**/plotly.min.js", lambda route: route.abort() if next(lost, False) else route.continue_())
+    visitor.open("/mlp")
+    visitor.chart("mlp.live", 0).wait()
+    assert visitor.problems
+    visitor.problems.clear()  # which are those of the lost request
