@@ -40,7 +40,7 @@ MAX_VOCABULARY = 10_000
 
 UNKNOWN = "\ufffd"  # replaces every character beyond the maximum vocabulary size
 _BOUNDARIES = ".•¶∎␞"  # the first that does not occur in the text marks the end of a document
-_JOINERS = "\u200c\u200d"  # zero width, between letters of many scripts
+JOINERS = "\u200c\u200d"  # zero width, between letters of many scripts
 _VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥"}
 
 
@@ -409,7 +409,7 @@ def _only_letters(text: str) -> str:
     """A text without anything but letters, the marks that belong to them, spaces and line breaks."""
     different = set(text)
     letters = "".join(c for c in different if unicodedata.category(c)[0] == "L")
-    marks = "".join(c for c in different if unicodedata.category(c)[0] == "M") + _JOINERS
+    marks = "".join(c for c in different if unicodedata.category(c)[0] == "M") + JOINERS
     no_letter, lone_marks = f"[^{letters}{marks}\\s][{marks}]*", f"(?<![{letters}{marks}])[{marks}]+"
     return re.sub(lone_marks, "", re.sub(no_letter, "", text))
 

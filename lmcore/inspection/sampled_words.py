@@ -1,6 +1,6 @@
 """Words in a long sample of a model: how often they occur, and how many of them are words of the text."""
 
-import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,8 +34,14 @@ class WordCounts:
     invented: list[str]  # the most frequent sampled words that do not occur in the text
 
 
+def _only_words(text: str) -> str:
+    """A text of the same length, with a space for each character that is neither a letter nor a mark of one."""
+    kept = {character for character in set(text) if unicodedata.category(character)[0] in "LM"} | set(corpora.JOINERS)
+    return text.translate({ord(character): " " for character in set(text) - kept})
+
+
 def _words(text: str) -> list[str]:
-    return re.findall(r"[^\W\d_]+", text)
+    return _only_words(text).split()
 
 
 @cached(max_bytes=100_000_000)
@@ -88,11 +94,11 @@ def count_words(
 
 
 def _table(words: Sequence[str], sample: str, counts: Counter[str], corpus: Corpus) -> pd.DataFrame:
-    known = _words_of_text(corpus)
+    known, spaced = _words_of_text(corpus), f" {_only_words(sample)} "
     rows = []
     for word in words:
-        found = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", sample)
-        first = found.start() if found else None
+        position = spaced.find(f" {word} ")
+        first = position if position >= 0 else None
         frequencies = counts[word] / len(sample) * 10_000, known[word] / len(corpus.stream) * 10_000
         rows.append((word, counts[word], first, *frequencies))
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -46,6 +46,15 @@ def test_frequent_words_have_at_least_three_letters() -> None:
     assert all(len(word) > 2 for word in frequent_words(CORPUS))
 
 
+def test_marks_belong_to_the_letters_of_a_word_in_every_script() -> None:
+    corpus = from_text(
+        "मीरा और मीरा, 12 मी e\u0301te\u0301 e\u0301te\u0301 could\u200cnot! " * 30,
+        config=CorpusConfig(units="running"),
+    )
+    assert frequent_words(corpus, 2) == ["मीरा", "e\u0301te\u0301"]
+    assert "could\u200cnot" in frequent_words(corpus)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("model", [CONFIG.model, MLPConfig(hidden=30)], ids=["rnn", "mlp"])
 def test_more_and_more_sampled_words_exist(model: RNNConfig | MLPConfig) -> None:
