@@ -283,11 +283,10 @@ class Tanh(Layer):
     def backward(self, grad_out: Floats) -> Floats:
         self.grad_out, out = grad_out, self.out
 
-        # d_x = d_out * (1 - out**2)
-        grad_x = np.multiply(out, out, self._buffer("grad_x", out, *out.shape))
-        np.subtract(1, grad_x, grad_x)
-        grad_x *= grad_out
-        return grad_x
+        # d_x = d_out * (1 - out**2), as d_out - d_out * out * out
+        grad_x = np.multiply(grad_out, out, self._buffer("grad_x", out, *out.shape))
+        grad_x *= out
+        return np.subtract(grad_out, grad_x, grad_x)
 
     def functional_forward(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
         return torch.tanh(x)
