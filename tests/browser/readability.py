@@ -66,9 +66,9 @@ def violations(visitor: Visitor, *rules: str) -> list[str]:
 
 
 def wait_until_faded(page: Page) -> None:
-    """Waits until what is fading in or out has done so, as the ends of a slider do below the mouse."""
+    """Waits until nothing is faded, as what a script that runs may still replace, or on its way to or from it."""
     page.wait_for_function(
-        """() => document.getAnimations().every(
+        """() => !document.querySelector('[data-stale=true]') && document.getAnimations().every(
             ({ effect, playState }) => playState !== 'running' || effect.getComputedTiming().endTime === Infinity
         )"""
     )
