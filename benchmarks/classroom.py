@@ -147,7 +147,7 @@ class Visitor:
             elif kind == "navigation":
                 self.page_script_hash = message.navigation.page_script_hash
             elif kind == "script_finished" and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
-                # an update that was due may cut off the end of what a click draws, and draws it instead
+                # if an update follows at once, what a click draws is said to have ended early, although it is complete
                 if self._is_update(message) and not self.is_drawing:
                     self.updates += 1
                 else:

@@ -21,6 +21,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.proto.NewSession_pb2 import CustomThemeConfig
 from streamlit.runtime import app_session
+from streamlit.runtime.app_session import AppSession, AppSessionState
+from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
 
 from lmcore import cache
 from lmcore.config import from_environment
@@ -36,6 +38,7 @@ DEFAULT_PAGE_PATH = "/home"  # where the default page, which Streamlit serves on
 _PLOTLY_FILE = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 SECONDS_FOR_FIRST_VISIT = 3.0  # in which a visitor who waits for the server comes before it warms up
 SECONDS_FOR_FIRST_PAGE = 10.0  # in which this visitor's browser draws the home page
+SECONDS_UNTIL_FINISHED = 0.002  # between two looks at whether the messages of a script that ended have been handled
 CACHE_BYTES = 100_000_000  # that the results for all pages may occupy together, apart from texts and data sets
 CACHE_SECONDS = 600.0  # since somebody has asked for one
 _is_needed, _is_visited = threading.Event(), threading.Event()
@@ -117,6 +120,26 @@ def _read_theme_once() -> None:
     app_session._populate_theme_msg = populate_from_memory
 
 
+def _let_scripts_finish() -> None:
+    """Lets an update of a fragment wait until the browser has been sent everything that was drawn before.
+
+    If such a request comes just when a script ends, Streamlit 1.67 starts another script at once and drops the messages
+    of the one that ended, of which there may be many: the redraw of a page whose run has finished, for example.
+    """
+    start = AppSession._create_scriptrunner
+
+    def start_after_the_last(session: AppSession, request: RerunData) -> None:
+        if session._state == AppSessionState.SHUTDOWN_REQUESTED:
+            return
+        last = session._scriptrunner
+        if last is None:  # its messages have been handled
+            start(session, request)
+        elif not last.request_rerun(request):  # it is ending
+            session._event_loop.call_later(SECONDS_UNTIL_FINISHED, start_after_the_last, session, request)
+
+    AppSession._create_scriptrunner = start_after_the_last  # type: ignore[method-assign, assignment]
+
+
 async def _tidy_up() -> None:
     """Drops from time to time what nobody looks at any more."""
     while True:
@@ -133,6 +156,7 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
     """
     _ = gate.max_connections(), _max_active_runs()
     _read_theme_once()
+    _let_scripts_finish()
     cache.limit_together(CACHE_BYTES)
     print(announcement.announcement(), flush=True)
     threading.Thread(target=_warm_up, daemon=True).start()
