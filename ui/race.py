@@ -22,6 +22,7 @@ from ui.server import engine
 
 RACE = "race"  # the parameter of the address that names the runs
 MAX_RUNS = 6
+INVITATION = "Press “Start the race” to train these runs."
 
 Draw = Callable[[str, dict[str, RunView], bool], None]
 """Draws a race, given the page's prefix, the runs by name, and whether the horizontal axis is logarithmic."""
@@ -146,7 +147,7 @@ def _draw_language_models(page: str, views: dict[str, RunView], log: bool, over_
     curves = {name: _curve(view, over_time) for name, view in views.items()}
     revision = f"{'.'.join(view.id for view in views.values())}{log}{over_time}"
     figure = figures.plain_loss_chart(
-        curves, lines=["smoothed"], log_x=log, height=460, empty="Press “Start the race” to train these runs."
+        curves, lines=["smoothed"], log_x=log, height=460, empty=figures.NO_STEPS_YET if views else INVITATION
     )
     live(Chart.of(figure, "Losses of the race.", revision=revision), key=f"{page}.race_chart")
     if views:

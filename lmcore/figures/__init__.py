@@ -27,7 +27,7 @@ from lmcore.figures.histograms import histograms
 from lmcore.figures.image_gallery import image_gallery, single_image
 from lmcore.figures.leaderboard import leaderboard
 from lmcore.figures.linear_scores import linear_scores
-from lmcore.figures.loss import loss_chart, plain_loss_chart
+from lmcore.figures.loss import NO_STEPS_YET, loss_chart, plain_loss_chart
 from lmcore.figures.loss_surface import loss_surface
 from lmcore.figures.lr_finder import lr_finder
 from lmcore.figures.neural_bigram import log_counts, objective_comparison
@@ -55,6 +55,7 @@ from lmcore.figures.updates import updates
 from lmcore.figures.weight_images import weight_images
 
 __all__ = [
+    "NO_STEPS_YET",
     "PlainFigure",
     "alt_text",
     "annotated_text",

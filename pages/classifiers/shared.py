@@ -21,7 +21,7 @@ from lmcore.training.loss_curve import XAxis
 from ui import forms, load
 from ui.computed import computed
 from ui.live_chart import Chart, live
-from ui.run import controls, time_slider
+from ui.run import controls, panel, time_slider
 
 SPLIT_FIELDS = ["dev_share", "test_share", "normalize", "seed"]
 MORE = {
@@ -128,7 +128,7 @@ def learning_curves(
         log_x=log,
         accuracy=record.accuracy,
         events=record.events,
-        empty="Press Start to train.",
+        empty=panel.invitation(view),
         height=470,
     )
     alt = f"Loss and accuracy over {axis}. {accuracy(snapshot)}"

@@ -55,6 +55,14 @@ def test_a_learning_rate_that_changes_in_mid_run_is_marked_on_the_curve(visitor:
     pause(visitor)
 
 
+def test_overfitting_one_batch_starts_another_run_at_once(visitor: Visitor) -> None:
+    open_and_start(visitor, "mlp_hidden=24", steps=100)
+    visitor.wait_for_text("finished", exact=True)
+    visitor.button("mlp.one_batch").click()
+    visitor.wait_for_text("It cannot reach zero")
+    visitor.wait_for_step(3000)
+
+
 def test_a_run_trains_on_while_another_page_is_open(visitor: Visitor) -> None:
     open_and_start(visitor, "mlp_hidden=23")
     visitor.wait_for_step(200)

@@ -52,6 +52,14 @@ def test_the_untrained_model_is_shown_before_the_first_click(app: AppTest) -> No
     assert "        0 " in parts(app, "text")[0]["text"]
 
 
+def test_the_chart_asks_for_a_click_only_while_there_is_no_run(page: AppTest, engine: Engine) -> None:
+    assert figure(page)["layout"]["annotations"][0]["text"] == "Press Start to train."
+    engine.max_active = 0  # it is queued
+    press(page, "go")
+    assert run_of(page, engine).status == Status.QUEUED
+    assert figure(page)["layout"]["annotations"][0]["text"] == "No steps yet."
+
+
 def test_a_run_can_be_started_paused_stepped_resumed_and_reset(page: AppTest, engine: Engine) -> None:
     press(page, "go")
     assert page.button(key="mlp.go").label == "Pause"

@@ -1,6 +1,6 @@
 """The controls of a run: Start, Pause, One step, Reset, and the settings that may change while it trains."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -31,7 +31,13 @@ Command = Literal["start", "resume", "pause", "step", "reset"]
 # ---------------------------------------------------------------- buttons
 
 
-def buttons(page: str, config: AnyRunConfig, view: RunView | None, planned: Sequence[Change] = ()) -> None:
+def buttons(
+    page: str,
+    config: AnyRunConfig,
+    view: RunView | None,
+    planned: Sequence[Change] = (),
+    more: Callable[[str], None] | None = None,
+) -> None:
     """The buttons Start, Pause or Resume, One step, and Reset, with the status of the run.
 
     Args:
@@ -39,13 +45,14 @@ def buttons(page: str, config: AnyRunConfig, view: RunView | None, planned: Sequ
         config: of the run that Start begins.
         view: the run that the page shows.
         planned: changes of training settings that the run makes by itself.
+        more: draws further buttons of the page, after these.
     """
     _start_if_requested(page, config, planned)
-    st.fragment(_buttons, key=f"{page}.buttons")(page, view.id if view else None)
+    st.fragment(_buttons, key=f"{page}.buttons")(page, view.id if view else None, more)
 
 
 @errors.told()
-def _buttons(page: str, run_id: str | None) -> None:
+def _buttons(page: str, run_id: str | None, more: Callable[[str], None] | None) -> None:
     view = attach.current_view(run_id)
     active = view is not None and view.status.is_active and not view.pausing
     ended = view is not None and not active and view.step >= view.config.train.steps
@@ -69,6 +76,8 @@ def _buttons(page: str, run_id: str | None) -> None:
             args=(page, "reset"),
             help="Back to the initial weights. The run is kept on the page Runs.",
         )
+        if more is not None:
+            more(page)
         if view is not None:
             st.text(_status_line(view))
 
@@ -135,6 +144,7 @@ def start_and_show(page: str, **train: Any) -> None:
         train: training settings of the run that differ from those on the page.
     """
     requests.put(page, train=train)
+    st.rerun()  # all of the page, also if the button belongs to a part of it
 
 
 def _start_if_requested(page: str, config: AnyRunConfig, planned: Sequence[Change]) -> None:

@@ -94,7 +94,7 @@ def _pictures(panel: _Panel, run_id: str | None) -> None:
     """What the page's buttons and the widgets above the pictures draw again; without the widgets of the sidebar."""
     controls.show_error(panel.page)
     view = attach.current_view(run_id)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         log_axes: list[str] = []
         if panel.language_model:
             log_axes = st.pills("Logarithmic axes", ["steps", "loss"], selection_mode="multi", key=f"{panel.page}.log")
@@ -188,11 +188,16 @@ def loss_chart(
         test_evaluations=view.test_evaluations if view else (),
     )
     figure = figures.plain_loss_chart(
-        curve, log_x="steps" in log_axes, log_y="loss" in log_axes, empty="Press Start to train."
+        curve, log_x="steps" in log_axes, log_y="loss" in log_axes, empty=invitation(view)
     )
     alt = f"Loss curve. Uniform guessing has a loss of {curve.guessing:.2f} nats per character"
     alt += f"; the model has {curve.smoothed[-1]:.2f}." if len(curve.smoothed) else "."
     return Chart.of(figure, alt, columns, revision=f"{view.id if view else ''}{log_axes}")
+
+
+def invitation(view: RunView | None) -> str:
+    """What a loss chart says in which there are no losses yet."""
+    return "Press Start to train." if view is None else figures.NO_STEPS_YET
 
 
 @cached(max_bytes=30_000_000, size_of=lambda chart: len(chart.figure))

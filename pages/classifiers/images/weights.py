@@ -23,7 +23,7 @@ MAX_LIVE, MAX_UNITS = 30, 60  # weight vectors in the live picture, and in the t
 
 def show_live(page: str, config: ClassifierRunConfig, snapshot: Snapshot, data: Dataset, view: RunView | None) -> None:
     """The weights of the first layer beside the learning curves; some examples while there is no run."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         log = shared.axis_controls(page)
     curves = shared.learning_curves(page, snapshot, data, view, HALF, log)
     if view is None:

@@ -13,7 +13,6 @@ from ui import load, race
 from ui.live_chart import Chart, live
 from ui.navigation import LINEAR
 
-EMPTY = "Press “Start the race” to train these runs."
 X_AXES: tuple[XAxis, ...] = ("epochs", "CPU seconds")
 
 
@@ -51,6 +50,7 @@ def _draw(page: str, views: dict[str, RunView], log: bool) -> None:
             data = load.dataset(view.config.data)
             curve = loss_curve(view.history, view.snapshots, len(data.classes))
             curves[name] = rescale(curve, view.snapshots, x_axis, len(data.y_train))
-        figure = figures.plain_loss_chart(curves, lines=("minibatch", "train"), unit="example", log_x=log, empty=EMPTY)
+        empty = figures.NO_STEPS_YET if views else race.INVITATION
+        figure = figures.plain_loss_chart(curves, lines=("minibatch", "train"), unit="example", log_x=log, empty=empty)
         charts.append(Chart.of(figure, f"Losses over {x_axis}.", 5, revision=f"{x_axis}{log}"))
     live(*charts, key=f"{page}.race_chart")

@@ -28,7 +28,7 @@ def show(page: str, config: ClassifierRunConfig, snapshot: Snapshot, data: Datas
         assert isinstance(view.config, ClassifierRunConfig)
         config = view.config
     takes_points = len(data.features) == 2 and config.data.source in TOYS
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         log = shared.axis_controls(page)
         if takes_points:
             points.controls(page, fixed=view is not None)

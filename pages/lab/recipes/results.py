@@ -21,7 +21,7 @@ from ui import busy, errors, load
 from ui.computed import computed
 from ui.corpus_picker import offer_download
 from ui.live_chart import COLUMNS, Chart, Numbers, live
-from ui.run import controls
+from ui.run import controls, panel
 from ui.server import engine
 
 MARKS = {"reproduced": "✓ reproduced", "differs": "≠ differs", "pending": "… pending"}
@@ -136,7 +136,7 @@ def _show_checks(
             log_y=None,
             last_x=steps,
             targets=recipes.published_losses(checks),
-            empty="Press Start to train. The stars are the published losses.",
+            empty=f"{panel.invitation(view)} The stars are the published losses.",
         )
         parts.append(Chart.of(picture, f"Loss curve with the published losses. {summary}", columns=6))
     deviations = figures.recipe_deviations(recipes.deviations(checks))

@@ -36,9 +36,7 @@ with st.sidebar:
         model |= forms.fixed(view.config.model, shared.INITIALIZATION, prefix=PAGE)
 
 config = RunConfig(corpus=corpus_config, model=MLPConfig.parse(model), train=TrainConfig.parse(train))
-with st.container(horizontal=True, vertical_alignment="center"):
-    controls.buttons(PAGE, config, view)
-    tuning.overfit_button(PAGE)
+controls.buttons(PAGE, config, view, more=tuning.overfit_button)
 panel.show(PAGE, config, corpus, view, extra=tuning.hints)
 splits.train_dev_test(PAGE, corpus, view)
 
