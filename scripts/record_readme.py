@@ -21,7 +21,7 @@ from tests.browser.visitor import FLAGS, Visitor
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 WINDOW = {"width": 1280, "height": 1150}
 WIDTH = 960  # of the pictures, in pixels
-STEPS, FRAMES, MILLISECONDS = 20_000, 25, 300  # of the animation
+STEPS, FRAMES, MILLISECONDS = 60_000, 25, 300  # of the animation
 TRAINING_TIMEOUT = 300_000  # milliseconds
 
 
