@@ -160,9 +160,9 @@ def _dissect(item: Any) -> tuple[int, Iterable[Any]]:
             return sys.getsizeof(item), (*item.keys(), *item.values())
         case list() | tuple() | set() | frozenset():
             return sys.getsizeof(item), item
-    if isinstance(item, _classes("torch", "Tensor")):
+    if hasattr(item, "untyped_storage"):  # a tensor of torch
         return 0, (item.untyped_storage(),)
-    if isinstance(item, _classes("torch", "UntypedStorage")):
+    if isinstance(item, _classes("torch.storage", "UntypedStorage")):
         return item.nbytes(), ()
     if isinstance(item, _classes("pandas", "DataFrame", "Series", "Index")):
         return int(np.sum(item.memory_usage(deep=True))), ()

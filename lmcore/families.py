@@ -4,8 +4,11 @@ Adding a family means one module in `lmcore.models` (its config, network and par
 `lmcore.training` where none fits, and one entry here.
 """
 
+from __future__ import annotations
+
+import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,15 +19,14 @@ from lmcore.data import corpora, datasets
 from lmcore.data.corpora import Corpus
 from lmcore.data.datasets import Dataset
 from lmcore.errors import UserError
-from lmcore.generation.reader import Reader
+from lmcore.generation.reader import RecurrentReader, WindowReader
 from lmcore.models import mlp, neural_bigram, numpy_linear, numpy_mlp, numpy_rnn, recurrent, wavenet
 from lmcore.training.classifier import ClassifierTrainer
 from lmcore.training.config import ClassifierRunConfig, RunConfig
 from lmcore.training.history import Snapshot
-from lmcore.training.language_model import LanguageModelTrainer
 from lmcore.training.layered import LayeredTrainer
 from lmcore.training.recurrent import NumpyRNNTrainer, TorchRecurrentTrainer
-from lmcore.training.trainer import Trainer
+from lmcore.training.trainer import Trainer, find_weights
 
 AnyRunConfig: TypeAlias = RunConfig | ClassifierRunConfig
 
@@ -48,6 +50,13 @@ class Family:
     trainer: type[Trainer]
     script: str  # template of the exported script
     train_defaults: Mapping[str, Any] = field(default_factory=dict)  # training settings that suit the family better
+
+
+def _recurrent_net(*arguments: Any) -> Any:
+    """The network of the family "recurrent", whose module loads torch."""
+    from lmcore.models.recurrent_net import RecurrentNet
+
+    return RecurrentNet(*arguments)
 
 
 FAMILIES: dict[str, Family] = {
@@ -80,7 +89,7 @@ FAMILIES: dict[str, Family] = {
     "recurrent": Family(
         recurrent.RecurrentConfig,
         RunConfig,
-        recurrent.RecurrentNet,
+        _recurrent_net,
         recurrent.count_parameters,
         TorchRecurrentTrainer,
         "recurrent.py.j2",
@@ -235,10 +244,47 @@ def load_trainer(
     return trainer
 
 
-def make_reader(config: RunConfig, snapshot: Snapshot, corpus: Corpus | None = None, which: str = "") -> Reader:
+@dataclass(frozen=True)
+class SnapshotReader:
+    """The model of a snapshot as a `Reader`, built where it is first used: another process gets only its weights."""
+
+    config: RunConfig
+    snapshot: Snapshot
+    corpus: Corpus
+    which: str = ""  # as for `load_trainer`
+
+    @functools.cached_property
+    def _reader(self) -> WindowReader | RecurrentReader:
+        trainer = load_trainer(self.config, self.snapshot, self.corpus, self.which)
+        reader: WindowReader | RecurrentReader = trainer.reader
+        return reader
+
+    @property
+    def model(self) -> Any:
+        """The network."""
+        return self._reader.model
+
+    def start(self, n: int) -> tuple[torch.Tensor, Any]:
+        """See `Reader.start`."""
+        return self._reader.start(n)
+
+    def step(self, ids: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
+        """See `Reader.step`."""
+        return self._reader.step(ids, state)
+
+    def logits(self, ids: torch.Tensor) -> torch.Tensor:
+        """See `Reader.logits`."""
+        return self._reader.logits(ids)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What pickling keeps: the snapshot without its state, and not the network."""
+        return SnapshotReader, (self.config, replace(self.snapshot, state={}), self.corpus, self.which)
+
+
+def make_reader(config: RunConfig, snapshot: Snapshot, corpus: Corpus | None = None, which: str = "") -> SnapshotReader:
     """The model of a snapshot as a reader of texts. Arguments and errors as for `load_trainer`."""
-    trainer: LanguageModelTrainer = load_trainer(config, snapshot, corpus, which)
-    return trainer.reader
+    find_weights(snapshot.arrays, which)
+    return SnapshotReader(config, snapshot, corpora.load(config.corpus) if corpus is None else corpus, which)
 
 
 def build_network(

@@ -29,6 +29,7 @@ from lmcore.config import from_environment
 from lmcore.runs.worker_pool import start_fork_server
 from ui import announcement, gate
 from ui.clicks import ClicksOnce
+from ui.unloaded import import_unloaded
 
 if TYPE_CHECKING:
     from lmcore.runs.engine import Engine
@@ -47,7 +48,7 @@ _making = threading.Lock()
 
 @functools.cache
 def _make_engine() -> "Engine":
-    from lmcore.runs.engine import Engine  # imports torch, which takes seconds in which the server already answers
+    from lmcore.runs.engine import Engine  # imports pandas and all models, while the server already answers
 
     return Engine(max_active=_max_active_runs())
 
@@ -93,7 +94,7 @@ def _warm_up() -> None:
     """Starts the workers, imports what pages need, and exempts all of it from garbage collection."""
     if not _is_needed.wait(SECONDS_FOR_FIRST_VISIT) and _is_visited.is_set():
         _is_needed.wait(SECONDS_FOR_FIRST_PAGE)
-    start_fork_server()  # first, so that it loads torch while this process does
+    start_fork_server()  # first: it loads torch, which takes longest
     engine().warm()
     for module in ("lmcore.figures", "lmcore.inspection.ngrams"):
         importlib.import_module(module)
@@ -155,6 +156,7 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
         UserError: at once, if a limit of connections or runs in the environment is not valid.
     """
     _ = gate.max_connections(), _max_active_runs()
+    import_unloaded("torch")  # the server computes nothing: half of its memory, and a second of its start
     _read_theme_once()
     _let_scripts_finish()
     cache.limit_together(CACHE_BYTES)

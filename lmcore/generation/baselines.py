@@ -3,11 +3,12 @@
 They never count the dev and test splits, so their losses on these are held-out losses. In nats per character.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from lmcore.cache import cached
 from lmcore.data.corpora import Corpus, Split
@@ -32,7 +33,7 @@ class Uniform:
 
     vocabulary_size: int
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits (B, V), all zero."""
         return torch.zeros(len(x), self.vocabulary_size)
 
@@ -44,7 +45,7 @@ class CountModel:
     corpus: Corpus
     config: CountConfig
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Log-probabilities as logits: see `NGram.forward`."""
         return _count_model(self.corpus, self.config).forward(x)
 

@@ -4,13 +4,14 @@ Dimensions: B texts read side by side, L characters of one text, T characters of
 V characters in the vocabulary.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 MAX_WINDOWS = 4096
 """Windows that `WindowReader.logits` feeds to its model at once."""
@@ -19,15 +20,15 @@ MAX_WINDOWS = 4096
 class Reader(Protocol):
     """A language model that reads texts character by character. It holds no state, so threads can share it."""
 
-    def start(self, n: int) -> tuple[Tensor, Any]:
+    def start(self, n: int) -> tuple[torch.Tensor, Any]:
         """Logits of the first character of ``n`` texts, shape (n, V), and the state before it."""
         ...
 
-    def step(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def step(self, ids: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
         """Read one character of each text: indices (B,) and a state to logits (B, V) of the next one and its state."""
         ...
 
-    def logits(self, ids: Tensor) -> Tensor:
+    def logits(self, ids: torch.Tensor) -> torch.Tensor:
         """Logits before each character of one text and after its last: indices (L,) to logits (L + 1, V)."""
         ...
 
@@ -38,7 +39,7 @@ class Reader(Protocol):
 class WindowModel(Protocol):
     """A model that predicts the next character from the last T ones."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits of the next character: indices (B, T) to logits (B, V)."""
         ...
 
@@ -53,17 +54,17 @@ class WindowReader:
     model: WindowModel
     context: int  # T
 
-    def start(self, n: int) -> tuple[Tensor, Tensor]:
+    def start(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Reader.start`."""
         window = torch.zeros((n, self.context), dtype=torch.int64)  # (B, T)
         return self.model.forward(window), window
 
-    def step(self, ids: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    def step(self, ids: torch.Tensor, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Reader.step`."""
         window = torch.cat([state, ids.unsqueeze(1)], dim=1)[:, 1:] if self.context else state  # (B, T)
         return self.model.forward(window), window
 
-    def logits(self, ids: Tensor) -> Tensor:
+    def logits(self, ids: torch.Tensor) -> torch.Tensor:
         """See `Reader.logits`."""
         padded = torch.cat([torch.zeros(self.context, dtype=torch.int64), ids])  # (T + L,)
         windows = padded.unfold(0, self.context, 1) if self.context else padded.new_zeros((len(ids) + 1, 0))
@@ -105,19 +106,19 @@ class RecurrentReader:
     model: RecurrentModel
     opening: tuple[int, ...]
 
-    def start(self, n: int) -> tuple[Tensor, Any]:
+    def start(self, n: int) -> tuple[torch.Tensor, Any]:
         """See `Reader.start`."""
         state = self.model.initial_state(n)
         for i in self.opening:
             logits, state = self.model.step(np.full(n, i), state)
         return torch.as_tensor(logits), state
 
-    def step(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def step(self, ids: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
         """See `Reader.step`."""
         logits, state = self.model.step(ids.numpy(), state)
         return torch.as_tensor(logits), state
 
-    def logits(self, ids: Tensor) -> Tensor:
+    def logits(self, ids: torch.Tensor) -> torch.Tensor:
         """See `Reader.logits`; log-probabilities, which are logits as well."""
         log_p, _, _ = self.model.read(np.append(self.opening, ids.numpy()), self.model.initial_state(1))
         return torch.as_tensor(log_p[len(self.opening) - 1 :])

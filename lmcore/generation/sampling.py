@@ -5,6 +5,8 @@ reaches that number. Unlike ``torch.multinomial``, this gives the same text with
 Dimensions: B texts, L characters drawn for each, V characters in the vocabulary.
 """
 
+from __future__ import annotations
+
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from lmcore.config import Config, Field
 from lmcore.data.corpora import Corpus
@@ -50,7 +51,7 @@ class SampleConfig(Config):
 # ---------------------------------------------------------------- one character
 
 
-def probabilities(logits: Tensor, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> Tensor:
+def probabilities(logits: torch.Tensor, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> torch.Tensor:
     """The distribution that a character is drawn from: rows that sum to one, in float64.
 
     The logits are divided by the temperature (0 puts everything on the largest); then only the ``top_k`` most likely
@@ -86,7 +87,7 @@ def probabilities(logits: Tensor, temperature: float = 1.0, top_k: int = 0, top_
     return kept / kept.sum(1, keepdim=True)
 
 
-def choose(probabilities: Tensor, uniforms: Tensor) -> Tensor:
+def choose(probabilities: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:
     """The first index whose cumulative probability reaches the random number.
 
     Args:
@@ -160,9 +161,8 @@ def draw_in_turn(reader: Reader, corpus: Corpus, config: SampleConfig) -> list[S
     ]
 
 
-@torch.inference_mode()
 def sampling_loop(
-    reader: Reader, corpus: Corpus, config: SampleConfig, uniforms: Iterable[Tensor], stop_at_zero: bool
+    reader: Reader, corpus: Corpus, config: SampleConfig, uniforms: Iterable[torch.Tensor], stop_at_zero: bool
 ) -> Samples:
     """Sample B = ``config.count`` texts side by side.
 
@@ -177,30 +177,31 @@ def sampling_loop(
         UserError: if the prefix has characters that are not in the vocabulary, or a boundary.
     """
     prefix = _encode_prefix(corpus, config.prefix)
-    # read the prompt
-    logits, state = reader.start(config.count)
-    for given in prefix:
-        logits, state = reader.step(given.expand(config.count), state)
-    ids: list[Tensor] = []
-    chances: list[Tensor] = []
-    numbers: list[Tensor] = []
-    ended = torch.zeros(config.count, dtype=torch.bool)
-    for u in uniforms:
-        if ids:
-            logits, state = reader.step(ids[-1], state)  # (B, V)
-        # draw one character of each text
-        p = probabilities(logits, config.temperature, config.top_k, config.top_p)  # (B, V)
-        chosen = choose(p, u)  # (B,)
-        ids.append(chosen)
-        chances.append(p.gather(1, chosen.unsqueeze(1)).squeeze(1))
-        numbers.append(u)
-        ended |= chosen == 0
-        if stop_at_zero and ended.all():
-            break
+    with torch.inference_mode():
+        # read the prompt
+        logits, state = reader.start(config.count)
+        for given in prefix:
+            logits, state = reader.step(given.expand(config.count), state)
+        ids: list[torch.Tensor] = []
+        chances: list[torch.Tensor] = []
+        numbers: list[torch.Tensor] = []
+        ended = torch.zeros(config.count, dtype=torch.bool)
+        for u in uniforms:
+            if ids:
+                logits, state = reader.step(ids[-1], state)  # (B, V)
+            # draw one character of each text
+            p = probabilities(logits, config.temperature, config.top_k, config.top_p)  # (B, V)
+            chosen = choose(p, u)  # (B,)
+            ids.append(chosen)
+            chances.append(p.gather(1, chosen.unsqueeze(1)).squeeze(1))
+            numbers.append(u)
+            ended |= chosen == 0
+            if stop_at_zero and ended.all():
+                break
     return Samples(*(torch.stack(columns, 1).numpy() for columns in (ids, chances, numbers)))
 
 
-def _encode_prefix(corpus: Corpus, prefix: str) -> Tensor:
+def _encode_prefix(corpus: Corpus, prefix: str) -> torch.Tensor:
     return torch.as_tensor(corpus.encode(prefix) if prefix else [], dtype=torch.int64)
 
 
@@ -236,7 +237,6 @@ class SamplingStep:
     chosen: int
 
 
-@torch.inference_mode()
 def sampling_step(
     reader: Reader, corpus: Corpus, config: SampleConfig, samples: Samples, position: int, text: int = 0
 ) -> SamplingStep:
@@ -252,12 +252,13 @@ def sampling_step(
     """
     prefix = _encode_prefix(corpus, config.prefix)
     context = torch.cat([prefix, torch.from_numpy(samples.ids[text, :position])])
-    logits = reader.logits(context)[-1:]  # (1, V)
-    drawn_from = probabilities(logits, config.temperature, config.top_k, config.top_p)
-    return SamplingStep(
-        context.numpy(),
-        probabilities(logits)[0].numpy(),
-        drawn_from[0].numpy(),
-        float(samples.uniforms[text, position]),
-        int(samples.ids[text, position]),
-    )
+    with torch.inference_mode():
+        logits = reader.logits(context)[-1:]  # (1, V)
+        drawn_from = probabilities(logits, config.temperature, config.top_k, config.top_p)
+        return SamplingStep(
+            context.numpy(),
+            probabilities(logits)[0].numpy(),
+            drawn_from[0].numpy(),
+            float(samples.uniforms[text, position]),
+            int(samples.ids[text, position]),
+        )

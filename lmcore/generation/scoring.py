@@ -3,6 +3,8 @@
 Losses are in nats per character. Dimensions: L characters of a text.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -54,12 +56,12 @@ def score_text(corpus: Corpus, readers: Mapping[str, Reader], text: str) -> Scor
     return ScoredText([labels[i] for i in ids], {name: losses(reader, ids) for name, reader in readers.items()})
 
 
-@torch.inference_mode()
 def losses(reader: Reader, ids: NDArray[np.int64]) -> Floats:
     """The loss of each character of a text: -log p in nats, indices (L,) to losses (L,)."""
     targets = torch.from_numpy(ids)
-    log_p = torch.log_softmax(reader.logits(targets)[:-1].double(), 1)  # (L, V)
-    result: Floats = -log_p.gather(1, targets.unsqueeze(1)).squeeze(1).numpy()
+    with torch.inference_mode():
+        log_p = torch.log_softmax(reader.logits(targets)[:-1].double(), 1)  # (L, V)
+        result: Floats = -log_p.gather(1, targets.unsqueeze(1)).squeeze(1).numpy()
     return result
 
 

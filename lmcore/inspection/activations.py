@@ -4,6 +4,8 @@ Dimensions: B examples of a minibatch, F features of a layer, N rows (B, or B ti
 model).
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from typing import Any

@@ -4,18 +4,24 @@
 character.
 """
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from lmcore.data.corpora import Corpus
 from lmcore.errors import UserError
 from lmcore.inspection.backprop_rules import RULES, Rule
 from lmcore.inspection.expressions import evaluate
 from lmcore.inspection.tensor_view import TensorView
+
+Floats = NDArray[np.float64]
 
 BATCH_SIZE, CONTEXT, EMBEDDING, HIDDEN = 32, 3, 10, 64
 MAX_VOCABULARY = 1000  # characters; the gradients of a larger vocabulary exceed the limits of expressions
@@ -27,9 +33,9 @@ class BackpropTensor:
     """One tensor of the pass, with the gradient of the loss computed by its rule and by autograd."""
 
     rule: Rule
-    value: Tensor
-    gradient: Tensor
-    autograd: Tensor
+    value: Floats
+    gradient: Floats
+    autograd: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +43,12 @@ class BackpropPass:
     """One forward and backward pass on a batch."""
 
     tensors: dict[str, BackpropTensor]  # by name, in the order of the forward pass
-    Xb: Tensor  # (n, T), character indices of the contexts
-    Yb: Tensor  # (n,), indices of the next characters
+    Xb: NDArray[np.int64]  # (n, T), character indices of the contexts
+    Yb: NDArray[np.int64]  # (n,), indices of the next characters
     labels: tuple[str, ...]  # (V,)
 
     @property
-    def constants(self) -> dict[str, Tensor | int]:
+    def constants(self) -> dict[str, NDArray[Any] | int]:
         """Names that every expression may use."""
         return {"n": BATCH_SIZE, "V": len(self.labels), "Xb": self.Xb, "Yb": self.Yb}
 
@@ -67,31 +73,33 @@ def forward_backward(corpus: Corpus, seed: int) -> BackpropPass:
     generator = torch.Generator().manual_seed(seed)
     tensors = {name: value.requires_grad_() for name, value in _parameters(V, generator).items()}
     rows = torch.randint(0, len(windows.Y), (BATCH_SIZE,), generator=generator).numpy()
-    Xb, Yb = (torch.from_numpy(part[rows]).long() for part in (windows.X, windows.Y))
+    Xb, Yb = (part[rows].astype(np.int64) for part in (windows.X, windows.Y))
     record = BackpropPass({}, Xb, Yb, corpus.vocabulary.labels)
 
     # forward: evaluate every rule in order; autograd differentiates the result
     for rule in RULES:
         if rule.name not in tensors:
-            tensors[rule.name] = evaluate(rule.forward, record.constants | tensors)
+            tensors[rule.name] = evaluate(rule.forward, {**record.constants, **tensors})
             tensors[rule.name].retain_grad()
     tensors["loss"].backward()  # type: ignore[no-untyped-call]
-    values = {name: tensor.detach() for name, tensor in tensors.items()}
+    values = {name: tensor.detach().numpy() for name, tensor in tensors.items()}
 
     # backward: evaluate the gradient of every rule in reverse order
-    gradients: dict[str, Tensor] = {}
+    gradients: dict[str, Floats] = {}
     for rule in reversed(RULES):
-        gradients[f"d{rule.name}"] = evaluate(rule.gradient, record.constants | values | gradients)
+        gradients[f"d{rule.name}"] = evaluate(rule.gradient, {**record.constants, **values, **gradients}).numpy()
 
     for rule in RULES:
         autograd = tensors[rule.name].grad
         assert autograd is not None
-        record.tensors[rule.name] = BackpropTensor(rule, values[rule.name], gradients[f"d{rule.name}"], autograd)
+        record.tensors[rule.name] = BackpropTensor(
+            rule, values[rule.name], gradients[f"d{rule.name}"], autograd.numpy()
+        )
     return record
 
 
-def _parameters(V: int, generator: torch.Generator) -> dict[str, Tensor]:
-    def randn(*shape: int) -> Tensor:
+def _parameters(V: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+    def randn(*shape: int) -> torch.Tensor:
         return torch.randn(shape, generator=generator).double()
 
     return {
@@ -112,8 +120,7 @@ def tensor_view(record: BackpropPass, name: str) -> TensorView:
     labels = _axis_labels(record, name)
     rows, columns = labels[row_axis], labels[column_axes]
     value, gradient = (
-        array.reshape(len(rows), len(columns))[:MAX_SHOWN, :MAX_SHOWN].numpy()
-        for array in (tensor.value, tensor.gradient)
+        array.reshape(len(rows), len(columns))[:MAX_SHOWN, :MAX_SHOWN] for array in (tensor.value, tensor.gradient)
     )
     return TensorView(name, tensor.rule.forward, value, gradient, rows[:MAX_SHOWN], columns[:MAX_SHOWN])
 
@@ -149,7 +156,7 @@ def named_shapes(record: BackpropPass, expression: str) -> list[str]:
     for name, tensor in record.tensors.items():
         known |= {name: tensor.value, f"d{name}": tensor.gradient}
     used = {name: known.get(name) for name in re.findall(r"[A-Za-z]\w*", expression)}
-    return [f"{name} {tuple(tensor.shape)}" for name, tensor in used.items() if isinstance(tensor, Tensor)]
+    return [f"{name} {tuple(tensor.shape)}" for name, tensor in used.items() if isinstance(tensor, np.ndarray)]
 
 
 def overview(record: BackpropPass) -> pd.DataFrame:
@@ -161,7 +168,7 @@ def overview(record: BackpropPass) -> pd.DataFrame:
         {
             "tensor": name,
             "shape": str(tuple(tensor.value.shape)),
-            "difference from autograd": float((tensor.gradient - tensor.autograd).abs().max()),
+            "difference from autograd": float(np.abs(tensor.gradient - tensor.autograd).max()),
             "forward": tensor.rule.forward,
             "gradient": tensor.rule.gradient,
         }

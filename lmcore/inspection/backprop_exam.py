@@ -1,12 +1,14 @@
 """An exam on backpropagation: write down a gradient, and have it graded against autograd."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from lmcore.inspection.backprop import BackpropPass
 from lmcore.inspection.backprop_rules import BACKWARD, BATCH_NORM, CROSS_ENTROPY, RULES, Rule
@@ -56,7 +58,7 @@ QUESTIONS = (
 """One per gradient, from the loss back to C; then cross-entropy and BatchNorm, each in a single expression."""
 
 
-def allowed_names(record: BackpropPass, question: Question) -> dict[str, Tensor | int]:
+def allowed_names(record: BackpropPass, question: Question) -> dict[str, NDArray[Any] | int]:
     """What an answer may refer to: the whole forward pass, and the gradients that are known by then."""
     values = {name: tensor.value for name, tensor in record.tensors.items()}
     gradients = {f"d{name}": record.tensors[name].autograd for name in question.known}
@@ -86,7 +88,7 @@ def grade(record: BackpropPass, question: Question, answer: str) -> Grade:
         UserError: if the answer cannot be evaluated.
     """
     given = evaluate(answer, allowed_names(record, question))
-    expected = record.tensors[question.rule.name].autograd
+    expected = torch.from_numpy(record.tensors[question.rule.name].autograd)
     if given.shape != expected.shape:
         return Grade("wrong shape", tuple(given.shape), tuple(expected.shape), float("inf"), ())
     differences = (given - expected).abs()

@@ -4,6 +4,8 @@ The values that are normalized are the pre-activations of hidden units; they hav
 Dimensions: N batches, B examples, T positions, F units, V characters.
 """
 
+from __future__ import annotations
+
 import copy
 import math
 import time

@@ -3,6 +3,8 @@
 `expression_interpreter` looks names up in the tables at the end of this module; nothing else can be called.
 """
 
+from __future__ import annotations
+
 import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
@@ -10,8 +12,6 @@ from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional
 
 from lmcore.errors import UserError
 
@@ -23,11 +23,11 @@ MAX_ELEMENTS = 500_000  # per tensor, intermediate results included: 4 MB
 class Extremes(NamedTuple):
     """The largest values along a dimension, and their indices."""
 
-    values: Tensor
-    indices: Tensor
+    values: torch.Tensor
+    indices: torch.Tensor
 
 
-Value: TypeAlias = "Tensor | float | slice | tuple[Value, ...] | None"  # an int or a bool is a float to mypy
+Value: TypeAlias = "torch.Tensor | float | slice | tuple[Value, ...] | None"  # an int or a bool is a float to mypy
 
 
 # ---------------------------------------------------------------- values
@@ -40,10 +40,10 @@ def is_number(value: object) -> TypeGuard[float]:
 
 def is_index_tensor(value: Value) -> bool:
     """Whether a value is a tensor of integers."""
-    return isinstance(value, Tensor) and value.dtype == torch.int64
+    return isinstance(value, torch.Tensor) and value.dtype == torch.int64
 
 
-def to_double(tensor: Tensor) -> Tensor:
+def to_double(tensor: torch.Tensor) -> torch.Tensor:
     """The tensor in double precision."""
     return tensor.double()
 
@@ -77,7 +77,7 @@ def broadcast_shape(operation: str, shapes: Sequence[Sequence[int]]) -> tuple[in
 
 def describe(value: Value) -> str:
     """What a value is, as a noun phrase for error messages."""
-    if isinstance(value, Tensor):
+    if isinstance(value, torch.Tensor):
         return f"a tensor of shape {tuple(value.shape)}"
     if isinstance(value, Extremes):
         return "values and indices (add .values or .indices)"
@@ -98,12 +98,17 @@ def _shape(sizes: tuple[Any, ...]) -> tuple[int, ...]:
     return sizes
 
 
-def _numeric(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The same function of a tensor in double precision."""
-    return lambda x, *args, **kwargs: function(to_double(x), *args, **kwargs)
+def _torch(name: str) -> Callable[..., torch.Tensor]:
+    """The function of torch with this name."""
+    return lambda *args, **kwargs: getattr(torch, name)(*args, **kwargs)
 
 
-def _max(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | Extremes:
+def _numeric(name: str) -> Callable[..., torch.Tensor]:
+    """The same for a tensor in double precision."""
+    return lambda x, *args, **kwargs: getattr(torch, name)(to_double(x), *args, **kwargs)
+
+
+def _max(x: torch.Tensor, dim: int | None = None, keepdim: bool = False) -> torch.Tensor | Extremes:
     if dim is None:
         return x.max()
     if type(dim) is not int:
@@ -111,22 +116,22 @@ def _max(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | E
     return Extremes(*x.max(dim, keepdim))
 
 
-def _one_hot(x: Tensor, num_classes: int | None = None) -> Tensor:
+def _one_hot(x: torch.Tensor, num_classes: int | None = None) -> torch.Tensor:
     classes = int(x.max()) + 1 if num_classes in (None, -1) else num_classes
     checked_size((*x.shape, *_shape((classes,))))
-    return to_double(functional.one_hot(x, classes))
+    return to_double(torch.nn.functional.one_hot(x, classes))
 
 
-def _filled(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def fill(*sizes: Any) -> Tensor:
+def _filled(name: str) -> Callable[..., torch.Tensor]:
+    def fill(*sizes: Any) -> torch.Tensor:
         shape = _shape(sizes)
         checked_size(shape)
-        return function(shape, dtype=torch.float64)
+        return _torch(name)(shape, dtype=torch.float64)
 
     return fill
 
 
-def _range(stop: int) -> Tensor:
+def _range(stop: int) -> torch.Tensor:
     checked_size(_shape((stop,)))
     return torch.arange(stop)
 
@@ -148,40 +153,40 @@ KEYWORDS: dict[str, str] = {
     "keepdims": "keepdim",
     "num_classes": "num_classes",
 }
-ATTRIBUTES: dict[str, Callable[[Tensor], Value]] = {"T": torch.t, "shape": lambda x: tuple(x.shape)}
+ATTRIBUTES: dict[str, Callable[[torch.Tensor], Value]] = {"T": _torch("t"), "shape": lambda x: tuple(x.shape)}
 FACTORIES: dict[str, Callable[..., Value]] = {  # make a tensor from sizes
     "range": _range,
     "arange": _range,
-    "zeros": _filled(torch.zeros),
-    "ones": _filled(torch.ones),
+    "zeros": _filled("zeros"),
+    "ones": _filled("ones"),
 }
 METHODS: dict[str, Callable[..., Value]] = {  # of a tensor; x.sum(0) and torch.sum(x, 0) are the same
-    "sum": _numeric(torch.sum),
-    "mean": _numeric(torch.mean),
-    "exp": _numeric(torch.exp),
-    "log": _numeric(torch.log),
-    "tanh": _numeric(torch.tanh),
-    "sqrt": _numeric(torch.sqrt),
-    "rsqrt": _numeric(torch.rsqrt),
-    "square": _numeric(torch.square),
-    "pow": _numeric(torch.pow),
-    "softmax": _numeric(torch.softmax),
-    "log_softmax": _numeric(torch.log_softmax),
+    "sum": _numeric("sum"),
+    "mean": _numeric("mean"),
+    "exp": _numeric("exp"),
+    "log": _numeric("log"),
+    "tanh": _numeric("tanh"),
+    "sqrt": _numeric("sqrt"),
+    "rsqrt": _numeric("rsqrt"),
+    "square": _numeric("square"),
+    "pow": _numeric("pow"),
+    "softmax": _numeric("softmax"),
+    "log_softmax": _numeric("log_softmax"),
     "float": to_double,
     "double": to_double,
-    "zeros_like": _numeric(torch.zeros_like),
-    "ones_like": _numeric(torch.ones_like),
-    "index_add": torch.index_add,
+    "zeros_like": _numeric("zeros_like"),
+    "ones_like": _numeric("ones_like"),
+    "index_add": _torch("index_add"),
     "one_hot": _one_hot,
     "max": _max,
-    "argmax": torch.argmax,
-    "clone": torch.clone,
-    "t": torch.t,
-    "transpose": torch.transpose,
+    "argmax": _torch("argmax"),
+    "clone": _torch("clone"),
+    "t": _torch("t"),
+    "transpose": _torch("transpose"),
     "permute": lambda x, *dims: x.permute(_shape(dims)),
-    "unsqueeze": torch.unsqueeze,
-    "squeeze": torch.squeeze,
-    "flatten": torch.flatten,
+    "unsqueeze": _torch("unsqueeze"),
+    "squeeze": _torch("squeeze"),
+    "flatten": _torch("flatten"),
     "view": lambda x, *sizes: x.view(_shape(sizes)),
     "reshape": lambda x, *sizes: x.reshape(_shape(sizes)),
     "expand": lambda x, *sizes: x.expand(_shape(sizes)),

@@ -4,6 +4,8 @@ It walks the syntax tree of an expression and looks every node up in a table; Py
 arithmetic is in double precision, integers count and index, and sizes are checked before anything is computed.
 """
 
+from __future__ import annotations
+
 import ast
 import difflib
 import operator
@@ -11,7 +13,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
 import torch
-from torch import Tensor
 
 from lmcore.errors import UserError
 from lmcore.inspection.expression_functions import (
@@ -52,7 +53,7 @@ class Interpreter:
         names: tensors and numbers the expression may refer to.
     """
 
-    def __init__(self, names: Mapping[str, Tensor | int]) -> None:
+    def __init__(self, names: Mapping[str, torch.Tensor | int]) -> None:
         self.names = names
         self.work = 0
 
@@ -99,22 +100,22 @@ class Interpreter:
 
     def arithmetic(self, sign: str, left: Value, right: Value) -> Value:
         """Elementwise with broadcasting; of two plain numbers a plain number, so that n - 1 can be a size."""
-        operands = [side for side in (left, right) if isinstance(side, Tensor) or is_number(side)]
+        operands = [side for side in (left, right) if isinstance(side, torch.Tensor) or is_number(side)]
         if len(operands) < 2:
             wrong = right if operands and operands[0] is left else left
             raise UserError(f"'{sign}' needs a tensor or a number on both sides, not {describe(wrong)}.")
-        tensors = [side for side in operands if isinstance(side, Tensor)]
+        tensors = [side for side in operands if isinstance(side, torch.Tensor)]
         if not tensors:
             return checked_number(_attempt(f"'{sign}'", ARITHMETIC[sign], *operands))
         self.spend(checked_size(broadcast_shape(f"'{sign}'", [side.shape for side in tensors])))
-        doubles = [to_double(side) if isinstance(side, Tensor) else side for side in operands]
-        result: Tensor = ARITHMETIC[sign](*doubles)
+        doubles = [to_double(side) if isinstance(side, torch.Tensor) else side for side in operands]
+        result: torch.Tensor = ARITHMETIC[sign](*doubles)
         return result
 
-    def matrix_product(self, left: Value, right: Value) -> Tensor:
+    def matrix_product(self, left: Value, right: Value) -> torch.Tensor:
         """left @ right, of shapes (…, m, k) and (…, k, n), or (k,)."""
-        if not (isinstance(left, Tensor) and isinstance(right, Tensor)):
-            wrong = right if isinstance(left, Tensor) else left
+        if not (isinstance(left, torch.Tensor) and isinstance(right, torch.Tensor)):
+            wrong = right if isinstance(left, torch.Tensor) else left
             raise UserError(f"'@' needs a tensor on both sides, not {describe(wrong)}.")
         if not (left.dim() and right.dim()) or left.shape[-1] != right.shape[-2:][0]:
             raise UserError(
@@ -132,14 +133,14 @@ class Interpreter:
         if isinstance(owner, tuple) and type(index) is int:
             entry: Value = _attempt("This index", operator.getitem, owner, index)
             return entry
-        if not isinstance(owner, Tensor):
+        if not isinstance(owner, torch.Tensor):
             raise UserError(f"Only a tensor can be indexed, not {describe(owner)}.")
         indices = index if isinstance(index, tuple) else (index,)
         for one in indices:
             if not (one is None or isinstance(one, slice) or type(one) is int or is_index_tensor(one)):
                 raise UserError(f"An index is an integer, a slice, None or a tensor of integers, not {describe(one)}.")
         self.spend(checked_size(_indexed_shape(owner, indices)))
-        picked: Tensor = _attempt("This index", operator.getitem, owner, indices)
+        picked: torch.Tensor = _attempt("This index", operator.getitem, owner, indices)
         return picked
 
     def call(self, node: ast.Call) -> Value:
@@ -147,13 +148,13 @@ class Interpreter:
         name, function, owner = self._callable(node.func)
         args = owner + [self.value(argument) for argument in node.args]
         kwargs = {_keyword(keyword.arg): self.value(keyword.value) for keyword in node.keywords}
-        if name not in FACTORIES and not (args and isinstance(args[0], Tensor)):
+        if name not in FACTORIES and not (args and isinstance(args[0], torch.Tensor)):
             raise UserError(f"{name} is a function of a tensor, not of {describe(args[0]) if args else 'nothing'}.")
         if name == "pow" and len(args) == 2:
             return self.operation("**", *args)
-        self.spend(sum(checked_size(argument.shape) for argument in args if isinstance(argument, Tensor)))
+        self.spend(sum(checked_size(argument.shape) for argument in args if isinstance(argument, torch.Tensor)))
         result: Value = _attempt(name, function, *args, **kwargs)
-        if isinstance(result, Tensor):
+        if isinstance(result, torch.Tensor):
             self.spend(checked_size(result.shape))
         return result
 
@@ -188,7 +189,7 @@ def _unknown(subject: str, name: str, known: Iterable[str]) -> NoReturn:
 def _attribute(owner: Value, name: str) -> Value:
     if isinstance(owner, Extremes) and name in Extremes._fields:
         return owner.values if name == "values" else owner.indices
-    if isinstance(owner, Tensor) and name in ATTRIBUTES:
+    if isinstance(owner, torch.Tensor) and name in ATTRIBUTES:
         value: Value = _attempt(f".{name}", ATTRIBUTES[name], owner)
         return value
     if name in METHODS:
@@ -202,7 +203,7 @@ def _keyword(name: str | None) -> str:
     return KEYWORDS[name]
 
 
-def _indexed_shape(owner: Tensor, indices: tuple[Any, ...]) -> list[int]:
+def _indexed_shape(owner: torch.Tensor, indices: tuple[Any, ...]) -> list[int]:
     """A shape with at least as many elements and dimensions as ``owner[indices]``."""
     places = [index for index in indices if index is not None]
     if len(places) > owner.dim():

@@ -3,13 +3,17 @@
 An expression is parsed into a syntax tree, whose size is bounded, and evaluated by `expression_interpreter`.
 """
 
+from __future__ import annotations
+
 import ast
 import re
 import threading
 from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from lmcore.errors import UserError
 from lmcore.inspection.expression_functions import describe, to_double
@@ -24,18 +28,19 @@ PARSING = threading.Lock()
 """Held while Python's parser runs: in version 3.11 it is not safe in two threads at once."""
 
 
-def evaluate(source: str, names: Mapping[str, Tensor | int]) -> Tensor:
+def evaluate(source: str, names: Mapping[str, torch.Tensor | NDArray[Any] | int]) -> torch.Tensor:
     """The value of an expression, a tensor in double precision.
 
     Args:
         source: such as ``(bnraw * dhpreact).sum(0, keepdim=True)``.
-        names: tensors and numbers the expression may refer to.
+        names: tensors, arrays and numbers the expression may refer to.
 
     Raises:
         UserError: if the expression is malformed, too large, or uses something that is not allowed.
     """
-    value = Interpreter(names).value(_parse(source))
-    if not isinstance(value, Tensor):
+    tensors = {name: torch.from_numpy(x) if isinstance(x, np.ndarray) else x for name, x in names.items()}
+    value = Interpreter(tensors).value(_parse(source))
+    if not isinstance(value, torch.Tensor):
         raise UserError(f"The expression gives {describe(value)}, not a tensor.")
     if not torch.isfinite(value).all():
         raise UserError("The result contains infinite or undefined numbers; look for a division by zero.")

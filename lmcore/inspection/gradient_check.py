@@ -7,6 +7,8 @@ Dimensions: P parameters (tensors) of a model, K probed entries of each, S step 
 H hidden units.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass

@@ -12,17 +12,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmcore.data.corpora import Corpus, Ids
-from lmcore.generation.reader import RecurrentModel
+from lmcore.families import SnapshotReader
+from lmcore.generation.reader import RecurrentReader
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
-def hidden_states(model: RecurrentModel, ids: Ids) -> Floats:
+def hidden_states(reader: RecurrentReader | SnapshotReader, ids: Ids) -> Floats:
     """The hidden state after each character of a text, from an initial state of zeros: indices (L,) to (L, H).
 
     The units of several layers stand side by side, the lowest layer first.
     """
+    model = reader.model
     _, states, _ = model.read(ids, model.initial_state(1))
     result: Floats = states.astype(np.float64)
     return result

@@ -3,6 +3,8 @@
 Dimensions: n pairs of consecutive characters, V characters in the vocabulary. Losses are in nats per character.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal

@@ -7,24 +7,27 @@ Source: Karpathy, Johnson and Li 2015, "Visualizing and understanding recurrent 
 Mikolov and Bengio 2013, "On the difficulty of training recurrent neural networks" (gradients).
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from lmcore import families
 from lmcore.data.corpora import Corpus
 from lmcore.inspection.activations import TANH_THRESHOLD
 from lmcore.models.numpy_rnn import RNN
-from lmcore.models.recurrent import RecurrentNet
 from lmcore.training.config import RunConfig
 from lmcore.training.history import Snapshot
 from lmcore.training.recurrent import RecurrentTrainer
+
+if TYPE_CHECKING:
+    from lmcore.models.recurrent_net import RecurrentNet
 
 Floats = NDArray[np.float32]
 
@@ -86,7 +89,7 @@ def recurrent_activations(
     )
 
 
-def _probe_sequences(trainer: RecurrentTrainer) -> Tensor:
+def _probe_sequences(trainer: RecurrentTrainer) -> torch.Tensor:
     """Sequences of the training split, (T + 1, B), drawn from a generator of their own."""
     stream = torch.from_numpy(np.asarray(trainer.corpus.streams["train"])).long()
     length = min(trainer.sequence_length, MAX_LENGTH, len(stream) - 1) + 1
@@ -95,13 +98,13 @@ def _probe_sequences(trainer: RecurrentTrainer) -> Tensor:
     return stream[starts + torch.arange(length).unsqueeze(1)]
 
 
-def _rows(steps: list[Tensor]) -> Floats:
+def _rows(steps: list[torch.Tensor]) -> Floats:
     """Tensors (B, H) of all time steps as rows, (T * B, H)."""
     rows: Floats = torch.cat(steps).detach().float().numpy()
     return rows
 
 
-def _norms(loss: Tensor, steps: list[Tensor]) -> NDArray[np.float64]:
+def _norms(loss: torch.Tensor, steps: list[torch.Tensor]) -> NDArray[np.float64]:
     """The mean norm of the gradient of a loss with respect to the state (B, H) of each time step, last step first."""
     gradients = torch.autograd.grad(loss, steps[::-1], retain_graph=True)
     norms: NDArray[np.float64] = torch.stack([gradient.norm(dim=1).mean() for gradient in gradients]).numpy()
@@ -114,16 +117,16 @@ def _norms(loss: Tensor, steps: list[Tensor]) -> NDArray[np.float64]:
 class Step(NamedTuple):
     """What a cell computes for one character."""
 
-    states: dict[str, Tensor]  # hidden state h and, of an LSTM, cell state c, (B, H)
-    gates: dict[str, Tensor]  # (B, H)
+    states: dict[str, torch.Tensor]  # hidden state h and, of an LSTM, cell state c, (B, H)
+    gates: dict[str, torch.Tensor]  # (B, H)
 
 
-def rnn_step(from_input: Tensor, from_hidden: Tensor, states: dict[str, Tensor]) -> Step:
+def rnn_step(from_input: torch.Tensor, from_hidden: torch.Tensor, states: dict[str, torch.Tensor]) -> Step:
     """A vanilla RNN: W x + b (B, H) and U h + d (B, H) to the next state."""
     return Step({"h": torch.tanh(from_input + from_hidden)}, {})
 
 
-def gru_step(from_input: Tensor, from_hidden: Tensor, states: dict[str, Tensor]) -> Step:
+def gru_step(from_input: torch.Tensor, from_hidden: torch.Tensor, states: dict[str, torch.Tensor]) -> Step:
     """A GRU: W x + b (B, 3H) and U h + d (B, 3H) to the next state, in PyTorch's order of the gates."""
     x_reset, x_update, x_new = from_input.chunk(3, 1)
     h_reset, h_update, h_new = from_hidden.chunk(3, 1)
@@ -132,7 +135,7 @@ def gru_step(from_input: Tensor, from_hidden: Tensor, states: dict[str, Tensor])
     return Step({"h": (1 - update) * new + update * states["h"]}, {"reset": reset, "update": update})
 
 
-def lstm_step(from_input: Tensor, from_hidden: Tensor, states: dict[str, Tensor]) -> Step:
+def lstm_step(from_input: torch.Tensor, from_hidden: torch.Tensor, states: dict[str, torch.Tensor]) -> Step:
     """An LSTM: W x + b (B, 4H) and U h + d (B, 4H) to the next states, in PyTorch's order of the gates."""
     a_input, a_forget, a_new, a_output = (from_input + from_hidden).chunk(4, 1)
     gates = {"input": torch.sigmoid(a_input), "forget": torch.sigmoid(a_forget), "output": torch.sigmoid(a_output)}
@@ -140,7 +143,7 @@ def lstm_step(from_input: Tensor, from_hidden: Tensor, states: dict[str, Tensor]
     return Step({"h": gates["output"] * torch.tanh(c), "c": c}, gates)
 
 
-CELL_STEPS: dict[str, Callable[[Tensor, Tensor, dict[str, Tensor]], Step]] = {
+CELL_STEPS: dict[str, Callable[[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]], Step]] = {
     "rnn": rnn_step, "gru": gru_step, "lstm": lstm_step
 }  # fmt: skip
 
@@ -149,24 +152,24 @@ CELL_STEPS: dict[str, Callable[[Tensor, Tensor, dict[str, Tensor]], Step]] = {
 
 
 class _Layer(NamedTuple):
-    W: Tensor  # (G * H, inputs)
-    b: Tensor  # (G * H,)
-    U: Tensor  # (G * H, H)
-    d: Tensor  # (G * H,)
+    W: torch.Tensor  # (G * H, inputs)
+    b: torch.Tensor  # (G * H,)
+    U: torch.Tensor  # (G * H, H)
+    d: torch.Tensor  # (G * H,)
 
 
 class _Network(NamedTuple):
     """The weights of a recurrent network in float64."""
 
     cell: str
-    embedding: Tensor  # (V, inputs)
+    embedding: torch.Tensor  # (V, inputs)
     layers: list[_Layer]
-    output: tuple[Tensor, Tensor]  # (V, H) and (V,)
+    output: tuple[torch.Tensor, torch.Tensor]  # (V, H) and (V,)
 
 
 class _UnrolledLayer(NamedTuple):
-    states: dict[str, list[Tensor]]  # by name, (B, H) for each time step
-    gates: dict[str, list[Tensor]]
+    states: dict[str, list[torch.Tensor]]  # by name, (B, H) for each time step
+    gates: dict[str, list[torch.Tensor]]
 
 
 def _network(model: RNN | RecurrentNet) -> _Network:
@@ -180,7 +183,7 @@ def _network(model: RNN | RecurrentNet) -> _Network:
     return _Network(model.config.cell, embedding, layers, (V, c))
 
 
-def _unroll(network: _Network, ids: Tensor) -> tuple[list[_UnrolledLayer], Tensor]:
+def _unroll(network: _Network, ids: torch.Tensor) -> tuple[list[_UnrolledLayer], torch.Tensor]:
     """All layers, and the logits (B, V) after the last character of the sequences (T, B)."""
     x = list(network.embedding[ids])  # (B, inputs) for each time step
     unrolled = []
@@ -191,7 +194,7 @@ def _unroll(network: _Network, ids: Tensor) -> tuple[list[_UnrolledLayer], Tenso
     return unrolled, x[-1] @ V.T + c
 
 
-def _unroll_layer(cell: str, layer: _Layer, x: list[Tensor]) -> _UnrolledLayer:
+def _unroll_layer(cell: str, layer: _Layer, x: list[torch.Tensor]) -> _UnrolledLayer:
     zeros = torch.zeros(len(x[0]), layer.U.shape[1], dtype=x[0].dtype, requires_grad=True)  # autograd follows it
     states, steps = {"h": zeros, "c": zeros}, []
     for x_t in x:

@@ -3,6 +3,8 @@
 Dimensions: N examples (or rows, one per position of a hierarchical model), F units of a layer.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal

@@ -10,6 +10,8 @@ Dimensions: B batch size, T context length, V vocabulary size, E embedding dimen
 Source: Bengio, Ducharme, Vincent and Jauvin 2003, "A neural probabilistic language model".
 """
 
+from __future__ import annotations
+
 from typing import Literal
 
 import numpy as np

@@ -3,6 +3,8 @@
 Dimensions: B batch size, V vocabulary size.
 """
 
+from __future__ import annotations
+
 from typing import Literal
 
 import numpy as np

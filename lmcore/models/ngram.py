@@ -6,13 +6,14 @@ L length of a text. All losses are in nats per character.
 Source: Jurafsky and Martin, "Speech and Language Processing", chapter 3.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from lmcore.config import Config, Field
 from lmcore.data.corpora import SPLITS, Corpus, Ids, Split
@@ -211,7 +212,7 @@ class NGram:
                 total -= float((count * np.log(p[np.arange(len(part)), part % V])).sum())
         return total / len(following)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Log-probabilities as logits: contexts (B, T) with T >= n-1 to (B, V), the interface of all other models."""
         with np.errstate(divide="ignore"):
             return torch.from_numpy(np.log(self.probabilities(x.numpy()[:, x.shape[1] - (self.config.order - 1) :])))

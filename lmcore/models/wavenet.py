@@ -10,6 +10,8 @@ Source: van den Oord et al. 2016, "WaveNet: A generative model for raw audio", w
 this tree for every position at once.
 """
 
+from __future__ import annotations
+
 import math
 from typing import Literal
 

@@ -6,13 +6,14 @@ views. An SGD update is then one line: ``theta -= learning_rate * grad``.
 Dimensions: B batch size, T context length, V vocabulary size, P parameters.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from lmcore.nn.layers import BatchNorm1d, Floats, Layer
 
@@ -32,7 +33,7 @@ class Parallel(Layer):
         self.grad_out = grad_out
         return self._sum("grad_x", [_backward(branch, grad_out) for branch in self.branches.values()])
 
-    def functional_forward(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+    def functional_forward(self, x: torch.Tensor, parameters: Mapping[str, torch.Tensor]) -> torch.Tensor:
         outputs = [_functional_forward(branch, x, parameters) for branch in self.branches.values()]
         return torch.stack(outputs).sum(0)
 
@@ -98,7 +99,7 @@ class Sequential:
         """Fills ``grad``, given the gradient of the loss with respect to the output."""
         _backward(self.layers, grad_out)
 
-    def functional_forward(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+    def functional_forward(self, x: torch.Tensor, parameters: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Output for given parameters (by name), differentiable by autograd; leaves the model unchanged."""
         return _functional_forward(self.layers, x, parameters)
 
@@ -156,7 +157,9 @@ def _backward(layers: dict[str, Layer], grad_out: Floats) -> Floats:
     return grad_out
 
 
-def _functional_forward(layers: dict[str, Layer], x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+def _functional_forward(
+    layers: dict[str, Layer], x: torch.Tensor, parameters: Mapping[str, torch.Tensor]
+) -> torch.Tensor:
     for name, layer in layers.items():
         own = {kind: parameters[f"{name}.{kind}"] for kind in layer.parameters}
         x = layer.functional_forward(x, parameters if isinstance(layer, Parallel) else own)

@@ -3,6 +3,8 @@
 Source: He et al. 2015, "Delving deep into rectifiers" ("kaiming"); torch.nn.Linear ("pytorch").
 """
 
+from __future__ import annotations
+
 import math
 from typing import Any, Literal
 

@@ -10,6 +10,8 @@ Dimensions: B batch size, T context length (or groups of characters), V vocabula
 F features, N rows (B, or B times the positions of a hierarchical model).
 """
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +19,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import DTypeLike, NDArray
-from torch import Tensor
 
 Floats = NDArray[np.floating[Any]]
 Ids = NDArray[np.int64]
@@ -48,7 +49,7 @@ class Layer(ABC):
         """Gradient of the loss with respect to the input, given that of the output; also fills ``gradients``."""
 
     @abstractmethod
-    def functional_forward(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+    def functional_forward(self, x: torch.Tensor, parameters: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Output for given parameters, differentiable by autograd; leaves the layer unchanged."""
 
     def _buffer(self, name: str, like: Floats, *shape: int) -> Floats:
@@ -106,7 +107,7 @@ class Embedding(Layer):
             identity = self._buffers["identity"] = np.eye(V, dtype=like.dtype)
         return identity.take(self.ids, 0, self._buffer("one_hot", like, len(self.ids), V), "clip")
 
-    def functional_forward(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+    def functional_forward(self, x: torch.Tensor, parameters: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return parameters["weight"][x]
 
 
@@ -129,7 +130,7 @@ class FlattenConsecutive(Layer):
         self.grad_out = grad_out
         return grad_out.reshape(self.shape)
 
-    def functional_forward(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+    def functional_forward(self, x: torch.Tensor, parameters: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return x.reshape(self._shape(*x.shape))
 
     def _shape(self, B: int, T: int, F: int) -> tuple[int, ...]:
@@ -169,7 +170,7 @@ class Linear(Layer):
         grad_x = np.dot(rows, self.parameters["weight"].T, self._buffer("grad_x", rows, *self.x.shape))
         return grad_x if len(self.shape) == 2 else grad_x.reshape(self.shape)
 
-    def functional_forward(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+    def functional_forward(self, x: torch.Tensor, parameters: Mapping[str, torch.Tensor]) -> torch.Tensor:
         out = x @ parameters["weight"]
         return out + parameters["bias"] if "bias" in parameters else out
 
@@ -200,7 +201,7 @@ class BatchNorm1d(Layer):
     @classmethod
     def initialized(
         cls, n_features: int, gain: float, momentum: float, dtype: DTypeLike, positions: int = 1
-    ) -> "BatchNorm1d":
+    ) -> BatchNorm1d:
         """A new layer with the same ``gain`` for every feature and zero bias."""
         return cls(np.full(n_features, gain, dtype), np.zeros(n_features, dtype), momentum, positions)
 
@@ -262,7 +263,7 @@ class BatchNorm1d(Layer):
             np.multiply(rows, slope, grad_x)
         return grad_x.reshape(grad_out.shape)
 
-    def functional_forward(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+    def functional_forward(self, x: torch.Tensor, parameters: Mapping[str, torch.Tensor]) -> torch.Tensor:
         rows = x.reshape(-1, len(self.statistics["mean"]))
         if self.training:
             mean, variance = rows.mean(0), rows.var(0)
@@ -288,7 +289,7 @@ class Tanh(Layer):
         grad_x *= out
         return np.subtract(grad_out, grad_x, grad_x)
 
-    def functional_forward(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+    def functional_forward(self, x: torch.Tensor, parameters: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return torch.tanh(x)
 
 
@@ -303,7 +304,7 @@ class ReLU(Layer):
         self.grad_out, out = grad_out, self.out
         return np.multiply(grad_out, out > 0, self._buffer("grad_x", out, *out.shape))
 
-    def functional_forward(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+    def functional_forward(self, x: torch.Tensor, parameters: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return torch.relu(x)
 
 

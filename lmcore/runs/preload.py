@@ -3,9 +3,10 @@
 from sklearn import datasets, metrics, model_selection  # noqa: F401
 
 import lmcore.inspection.confusion
-import lmcore.inspection.ngrams
-import lmcore.runs.worker  # noqa: F401
+import lmcore.inspection.ngrams  # noqa: F401
 from lmcore.data import corpora, corpus_summary
+from lmcore.runs import worker
 
+worker.use_one_thread()
 corpora.split_sizes(corpora.load(corpora.CorpusConfig()))
 corpus_summary.summarize(corpora.load(corpora.CorpusConfig()))

@@ -1,5 +1,8 @@
 """What a worker process does: advance a run by a slice of time. Pure: the same arguments give the same state."""
 
+from __future__ import annotations
+
+import functools
 import json
 import time
 from collections import OrderedDict
@@ -15,11 +18,16 @@ from lmcore.training.checkpoint import decode_state, encode_state
 from lmcore.training.history import Snapshot
 from lmcore.training.trainer import SliceReport, Trainer
 
-torch.set_num_threads(1)  # a second thread slows small models down, and other runs need the core
-threadpool_limits(1)  # the same for NumPy
+threadpool_limits(1)  # of NumPy; a second thread slows small models down, and other runs need the core
 
-_idle: "OrderedDict[str, Trainer]" = OrderedDict()
+_idle: OrderedDict[str, Trainer] = OrderedDict()
 MAX_IDLE_TRAINERS = 64
+
+
+@functools.cache
+def use_one_thread() -> None:
+    """Keep torch, as NumPy, from computing in several threads; what else this process computes obeys it, too."""
+    torch.set_num_threads(1)
 
 
 def advance(
@@ -63,6 +71,7 @@ def untrained_snapshot(config: str) -> Snapshot:
 @contextmanager
 def _trainer_at(state: bytes, config: dict[str, Any]) -> Iterator[Trainer]:
     """A trainer at a state, kept for the next slice with the same data and model."""
+    use_one_thread()
     settings = families.run_config(config)
     key = settings.model_dump_json(exclude={"train"})
     trainer = _idle.pop(key) if key in _idle else families.make_trainer(settings)  # popped: no other thread may use it

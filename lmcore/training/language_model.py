@@ -1,5 +1,7 @@
 """What the trainers of language models share: the text, samples, and the schedule. Losses are in nats per character."""
 
+from __future__ import annotations
+
 from abc import abstractmethod
 from collections.abc import Sequence
 
@@ -67,14 +69,14 @@ class LanguageModelTrainer(Trainer):
         """
         return sample(self.reader, self.data, config)
 
-    @torch.inference_mode()
     def next_character(self) -> NDArray[np.float32]:
         """Probabilities of the next character after one character at the start of a text, shape (M, M).
 
         Rows are the first character, columns the next, both in the order of `Corpus.most_frequent`.
         """
         ids = self.data.most_frequent(MAX_PREDICTION_CHARACTERS)
-        return torch.softmax(self._next_logits(ids), dim=1)[:, ids].float().numpy()
+        with torch.inference_mode():
+            return torch.softmax(self._next_logits(ids), dim=1)[:, ids].float().numpy()
 
     def _load_data(self) -> Corpus:
         return corpora.load(self.config.corpus)

@@ -3,6 +3,8 @@
 Dimensions: N examples, B examples per step, T characters of context, V characters in the vocabulary, P matrices.
 """
 
+from __future__ import annotations
+
 import functools
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from lmcore.data.corpora import Contexts, Ids, Split
 from lmcore.errors import UserError
@@ -42,7 +43,7 @@ class _EvaluationMode:
     model: Sequential
     lock: threading.Lock = field(default_factory=threading.Lock, compare=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         with self.lock, self.model.evaluation_mode(), np.errstate(all="ignore"):
             return torch.from_numpy(self.model.forward(x.numpy()).copy())
 
@@ -218,7 +219,7 @@ class LayeredTrainer(LanguageModelTrainer):
                 total -= float(cross_entropy(self.model.forward(x), y).log_probabilities.sum(dtype=np.float64))
         return {"loss": total / len(rows)}
 
-    def _next_logits(self, ids: NDArray[np.int64]) -> Tensor:
+    def _next_logits(self, ids: NDArray[np.int64]) -> torch.Tensor:
         contexts = np.zeros((len(ids), self.context), np.int64)
         contexts[:, -1] = ids
         return _EvaluationMode(self.model).forward(torch.from_numpy(contexts))

@@ -3,20 +3,21 @@
 Dimensions: B lanes of the text read side by side, T characters per sequence, V characters in the vocabulary.
 """
 
+from __future__ import annotations
+
 import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from lmcore.data.corpora import Split
 from lmcore.generation.reader import RecurrentReader
 from lmcore.models.numpy_rnn import RNN
-from lmcore.models.recurrent import RecurrentNet, detach, flatten_state
+from lmcore.models.recurrent import detach, flatten_state
 from lmcore.training.checkpoint import BEST, HIDDEN_STATE, OPTIMIZER, WEIGHTS, add_prefix, strip_prefix
 from lmcore.training.clipping import clip_gradient
 from lmcore.training.language_model import LanguageModelTrainer
@@ -24,6 +25,9 @@ from lmcore.training.optimizers import AdaGrad, ChosenOptimizer
 from lmcore.training.remedies import Remedy, lower_rate, safe_rate, with_clipping
 from lmcore.training.sequences import SequenceBatches
 from lmcore.training.trainer import Arrays
+
+if TYPE_CHECKING:
+    from lmcore.models.recurrent_net import RecurrentNet
 
 SMOOTHING = 0.999
 """Weight of the past in the smoothed loss, at each step."""
@@ -116,7 +120,7 @@ class RecurrentTrainer(LanguageModelTrainer):
             total -= float(log_p[np.arange(len(log_p)), piece[1:]].sum(dtype=np.float64))
         return {"loss": total / (len(ids) - 1)}
 
-    def _next_logits(self, ids: NDArray[np.int64]) -> Tensor:
+    def _next_logits(self, ids: NDArray[np.int64]) -> torch.Tensor:
         _, state = self.reader.start(len(ids))
         logits, _ = self.model.step(ids, state)
         return torch.as_tensor(logits)

@@ -47,6 +47,18 @@ class DivergedError(Exception):
         return type(self), (str(self), self.losses)
 
 
+def find_weights(arrays: Mapping[str, NDArray[Any]], which: str = "") -> NDArray[Any]:
+    """The weights in a state dict, or in a snapshot that keeps them. Arguments as for `Trainer.load_weights`.
+
+    Raises:
+        UserError: if there are none.
+    """
+    weights = arrays.get(which + WEIGHTS)
+    if weights is None:
+        raise UserError("This snapshot has no weights. Choose the last snapshot, or a smaller model.")
+    return weights
+
+
 @dataclass(frozen=True, eq=False)
 class SliceReport:
     """What happened while a trainer was given a slice of time."""
@@ -265,9 +277,7 @@ class Trainer(ABC):
         Raises:
             UserError: if there are none, or they belong to a model of another shape.
         """
-        weights = arrays.get(which + WEIGHTS)
-        if weights is None:
-            raise UserError("This snapshot has no weights. Choose the last snapshot, or a smaller model.")
+        weights = find_weights(arrays, which)
         if weights.shape != self.weights.shape or weights.dtype != self.weights.dtype:
             raise UserError(
                 f"The checkpoint has {weights.size:,} weights ({weights.dtype}), but this model has "

@@ -6,11 +6,11 @@ from typing import Any
 import streamlit as st
 
 from lmcore import families, figures
-from lmcore.cache import cached, default_key
+from lmcore.cache import default_key
 from lmcore.data.corpora import Corpus
 from lmcore.errors import UserError
+from lmcore.families import SnapshotReader
 from lmcore.generation import sampling, surprise
-from lmcore.generation.reader import Reader, RecurrentReader
 from lmcore.generation.sampling import SampleConfig, Samples
 from lmcore.inspection import hidden_units, sampled_words
 from lmcore.models.numpy_rnn import RNNConfig
@@ -58,7 +58,7 @@ def look(page: str, config: RunConfig, view: RunView | None) -> tuple[RunConfig,
     return looked, snapshot, load.corpus(looked.corpus)
 
 
-def reader_of(config: RunConfig, snapshot: Snapshot, which: str = "") -> RecurrentReader | None:
+def reader_of(config: RunConfig, snapshot: Snapshot, which: str = "") -> SnapshotReader | None:
     """The network of a snapshot; None, with a message on the page, if the snapshot has no weights.
 
     Args:
@@ -67,17 +67,10 @@ def reader_of(config: RunConfig, snapshot: Snapshot, which: str = "") -> Recurre
         which: one of the values of `WEIGHTS`.
     """
     try:
-        reader = _reader(config, snapshot, which)
+        return families.make_reader(config, snapshot, load.corpus(config.corpus), which)
     except UserError as error:
         errors.show(error, st.info)
         return None
-    assert isinstance(reader, RecurrentReader)
-    return reader
-
-
-@cached(max_bytes=200_000_000, key=lambda config, snapshot, which: default_key(snapshot, which))
-def _reader(config: RunConfig, snapshot: Snapshot, which: str) -> Reader:
-    return families.make_reader(config, snapshot, load.corpus(config.corpus), which)
 
 
 # ---------------------------------------------------------------- a passage
@@ -130,7 +123,7 @@ def _sampling_widgets(page: str) -> dict[str, Any]:
 
 
 def _how_drawn(
-    page: str, reader: RecurrentReader, corpus: Corpus, settings: SampleConfig, samples: Samples, position: int
+    page: str, reader: SnapshotReader, corpus: Corpus, settings: SampleConfig, samples: Samples, position: int
 ) -> None:
     step = engine().compute(sampling.sampling_step, reader, corpus, settings, samples, position)
     label = corpus.vocabulary.labels[step.chosen]
@@ -141,9 +134,7 @@ def _how_drawn(
     live(Chart.of(figure, f"Probabilities that character {position + 1} was drawn from."), key=f"{page}.alternatives")
 
 
-_draw = computed(
-    sampling.draw, 10_000_000, "Sampling…", key=lambda reader, corpus, *settings: default_key(reader.model, *settings)
-)
+_draw = computed(sampling.draw, 10_000_000, "Sampling…")
 
 
 # ---------------------------------------------------------------- words
@@ -221,7 +212,7 @@ def units(page: str, config: RunConfig, view: RunView | None) -> None:
     except UserError as error:
         errors.show(error)
         return
-    states = engine().compute(hidden_units.hidden_states, reader.model, ids)  # (L, H)
+    states = engine().compute(hidden_units.hidden_states, reader, ids)  # (L, H)
     left, right = st.columns(2)
     with left:
         unit = _unit_of_feature(f"{page}.features.{snapshot.step}", text, states)

@@ -48,7 +48,7 @@ def _answer(record: BackpropPass, question: Question) -> bool:
     """A field for the answer, and its grade; returns whether the answer is correct."""
     name = question.rule.name
     typed = st.text_input(
-        f"`d{name}`, shape {tuple(record.tensors[name].value.shape)} =",
+        f"`d{name}`, shape {record.tensors[name].value.shape} =",
         key=f"bp.typed.{question.title}",
         placeholder="an expression such as (a * b).sum(0, keepdim=True)",
         max_chars=expressions.MAX_LENGTH,
@@ -104,7 +104,7 @@ def _help(question: Question) -> None:
 def _show_names(record: BackpropPass, question: Question) -> None:
     """Everything that an answer may use."""
     rows = [
-        {"name": name, "shape or value": str(value) if isinstance(value, int) else str(tuple(value.shape))}
+        {"name": name, "shape or value": str(value) if isinstance(value, int) else str(value.shape)}
         for name, value in allowed_names(record, question).items()
     ]
     st.write(

@@ -28,14 +28,14 @@ def show(record: BackpropPass) -> None:
     """One tensor with its gradient, and a table of all of them."""
     name = _pick_tensor()
     tensor = record.tensors[name]
-    st.markdown(f"#### `{name}` and its gradient `d{name}` have shape {tuple(tensor.value.shape)}")
+    st.markdown(f"#### `{name}` and its gradient `d{name}` have shape {tensor.value.shape}")
     st.code(f"{name} = {tensor.rule.forward}\nd{name} = {tensor.rule.gradient}", language="python", wrap_lines=True)
     st.write(tensor.rule.shape_note)
     if inputs := backprop.named_shapes(record, f"{tensor.rule.forward} {tensor.rule.gradient}"):
         st.caption(f"Inputs: {', '.join(inputs)}.")
     live(*_charts(record, name), key="bp.tensors")
     view = backprop.tensor_view(record, name)
-    if view.value.size < tensor.value.numel():
+    if view.value.size < tensor.value.size:
         st.caption(f"Showing the first {len(view.rows)} rows and {len(view.columns)} columns.")
     table = backprop.overview(record)
     table.insert(0, "", ["▶" if row == name else "" for row in table["tensor"]])

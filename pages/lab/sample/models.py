@@ -3,7 +3,6 @@
 import streamlit as st
 
 from lmcore import families
-from lmcore.cache import cached
 from lmcore.data.corpora import Corpus, CorpusConfig
 from lmcore.errors import UserError
 from lmcore.generation import baselines
@@ -11,7 +10,6 @@ from lmcore.generation.reader import Reader
 from lmcore.runs.filtering import display_names
 from lmcore.runs.store import Header
 from lmcore.training.config import RunConfig
-from lmcore.training.history import Snapshot
 from ui import errors
 from ui.computed import computed
 from ui.run import attach
@@ -50,15 +48,10 @@ def _reader_of(header: Header, corpus: Corpus) -> Reader | None:
     assert isinstance(header.config, RunConfig)
     try:
         snapshots = engine().view(header.id).snapshots
-        return _reader(header.config, corpus, snapshots[-1]) if snapshots else None
+        return families.make_reader(header.config, snapshots[-1], corpus) if snapshots else None
     except UserError as error:
         errors.show(error, st.warning)
         return None
 
 
 baseline_names = computed(baselines.baseline_names, 1_000_000, "Counting…")
-
-
-@cached(max_bytes=200_000_000)
-def _reader(config: RunConfig, corpus: Corpus, snapshot: Snapshot) -> Reader:
-    return families.make_reader(config, snapshot, corpus)

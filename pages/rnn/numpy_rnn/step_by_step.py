@@ -12,7 +12,7 @@ from lmcore.errors import UserError
 from lmcore.inspection import backprop_through_time
 from lmcore.inspection.backprop_through_time import UnrolledPass
 from lmcore.inspection.tensor_view import TensorView
-from lmcore.models.numpy_rnn import RNN
+from lmcore.models.numpy_rnn import RNN, RNNConfig
 from lmcore.runs.view import RunView
 from lmcore.training.config import RunConfig
 from pages.rnn import shared
@@ -30,7 +30,7 @@ def short_sequence(page: str, config: RunConfig, view: RunView | None, tab: str)
     """
     config, snapshot, corpus = shared.look(page, config, view)
     reader = shared.reader_of(config, snapshot)
-    if reader is None or not isinstance(reader.model, RNN):
+    if reader is None or not isinstance(config.model, RNNConfig):
         return None
     key = f"{page}.{tab}.{corpus.title}"
     text = st.text_input("Text", corpora.example(corpus, 24), max_chars=MAX_CHARACTERS, key=key, width=320)

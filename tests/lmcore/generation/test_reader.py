@@ -16,7 +16,8 @@ from lmcore.generation.reader import MAX_WINDOWS, Reader, RecurrentReader, Windo
 from lmcore.generation.sampling import SampleConfig
 from lmcore.models.mlp import MLPConfig
 from lmcore.models.numpy_rnn import RNN, RNNConfig
-from lmcore.models.recurrent import CELLS, RecurrentConfig, RecurrentNet
+from lmcore.models.recurrent import CELLS, RecurrentConfig
+from lmcore.models.recurrent_net import RecurrentNet
 from lmcore.training.config import RunConfig, TrainConfig
 
 

@@ -74,11 +74,11 @@ def test_all_26_tensors_and_their_gradients_are_those_of_autograd(corpus: Corpus
     assert list(record.tensors) == list(oracle)
     assert len(BACKWARD) == 26
     for name, tensor in record.tensors.items():
-        assert tensor.value.dtype == torch.float64
-        assert torch.allclose(tensor.value, oracle[name], rtol=0, atol=1e-12), name
+        assert tensor.value.dtype == np.float64
+        assert np.allclose(tensor.value, oracle[name].detach(), rtol=0, atol=1e-12), name
         assert tensor.gradient.shape == tensor.value.shape, name
-        assert (tensor.gradient - oracle[name].grad).abs().max() < 1e-12, name
-        assert torch.equal(tensor.autograd, oracle[name].grad), name
+        assert np.abs(tensor.gradient - oracle[name].grad.numpy()).max() < 1e-12, name
+        assert np.array_equal(tensor.autograd, oracle[name].grad), name
 
 
 @pytest.mark.parametrize("seed", [SEED, 1, 2])
@@ -95,7 +95,7 @@ def test_the_network_is_that_of_the_lecture(names: Corpus) -> None:
     tensors = backprop.forward_backward(names, SEED).tensors
     parameters = [tensor.value for tensor in tensors.values() if "randn" in tensor.rule.forward]
     assert len(parameters) == 7
-    assert sum(parameter.numel() for parameter in parameters) == 4137
+    assert sum(parameter.size for parameter in parameters) == 4137
     for name, tensor in tensors.items():
         if "randn" in tensor.rule.forward:
             drawn = tensor.rule.forward.replace("torch.randn", "torch.ones")
@@ -104,9 +104,9 @@ def test_the_network_is_that_of_the_lecture(names: Corpus) -> None:
 
 def test_what_batch_norm_and_softmax_undo_has_no_gradient(backprop_pass: BackpropPass) -> None:
     for name in ("b1", "logit_maxes"):
-        assert backprop_pass.tensors[name].gradient.abs().max() < 1e-15
+        assert np.abs(backprop_pass.tensors[name].gradient).max() < 1e-15
     for name in set(BACKWARD) - {"b1", "logit_maxes"}:
-        assert backprop_pass.tensors[name].gradient.abs().max() > 1e-5
+        assert np.abs(backprop_pass.tensors[name].gradient).max() > 1e-5
 
 
 # ---------------------------------------------------------------- views
@@ -116,8 +116,8 @@ def test_a_view_has_the_numbers_of_its_tensor_and_a_label_for_each(backprop_pass
     for name, tensor in backprop_pass.tensors.items():
         view = backprop.tensor_view(backprop_pass, name)
         assert view.shape == (len(view.rows), len(view.columns))
-        assert np.array_equal(view.value.ravel(), tensor.value.numpy().ravel()), name
-        assert np.array_equal(view.gradient.ravel(), tensor.gradient.numpy().ravel()), name
+        assert np.array_equal(view.value.ravel(), tensor.value.ravel()), name
+        assert np.array_equal(view.gradient.ravel(), tensor.gradient.ravel()), name
     logits = backprop.tensor_view(backprop_pass, "logits")
     labels = backprop_pass.labels
     context, target = backprop_pass.Xb[7].tolist(), backprop_pass.Yb[7].item()

@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from lmcore.data.corpora import CorpusConfig, from_text
+from lmcore.generation.reader import RecurrentReader
 from lmcore.inspection.hidden_units import FEATURES, best_units, hidden_states, top_phrases
 from lmcore.models.numpy_rnn import RNN, RNNConfig
-from lmcore.models.recurrent import RecurrentConfig, RecurrentNet
+from lmcore.models.recurrent import RecurrentConfig
+from lmcore.models.recurrent_net import RecurrentNet
 
 TEXT = 'The cat said "no". The dog said "yes, of course".\nA bird in 1984 sang on.\n' * 60
 CORPUS = from_text(TEXT, config=CorpusConfig(units="running"))
@@ -16,7 +18,7 @@ CORPUS = from_text(TEXT, config=CorpusConfig(units="running"))
 def test_the_hidden_state_follows_each_character() -> None:
     model = RNN(RNNConfig(hidden=6, scale=0.5), len(CORPUS.vocabulary), np.random.default_rng(0), np.float64)
     ids = CORPUS.encode("The cat")
-    states, h = hidden_states(model, ids), np.zeros(6)
+    states, h = hidden_states(RecurrentReader(model, ()), ids), np.zeros(6)
     for state, index in zip(states, ids, strict=True):
         h = np.tanh(model.W @ h + model.U[:, index] + model.b)
         assert state == pytest.approx(h)
@@ -25,7 +27,7 @@ def test_the_hidden_state_follows_each_character() -> None:
 def test_the_units_of_several_layers_stand_side_by_side() -> None:
     config = RecurrentConfig(embedding=6, hidden=16, layers=2)
     model = RecurrentNet(config, len(CORPUS.vocabulary), torch.Generator().manual_seed(0))
-    assert hidden_states(model, CORPUS.encode("The cat said")).shape == (12, 32)
+    assert hidden_states(RecurrentReader(model, ()), CORPUS.encode("The cat said")).shape == (12, 32)
 
 
 def test_the_unit_that_was_made_for_a_feature_is_found() -> None:

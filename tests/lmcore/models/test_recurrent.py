@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from lmcore.models import recurrent
 from lmcore.models.numpy_rnn import RNN, RNNConfig
-from lmcore.models.recurrent import CELLS, RecurrentConfig, RecurrentNet, detach, flatten_state, parameter_matched
+from lmcore.models.recurrent import CELLS, RecurrentConfig, detach, flatten_state, parameter_matched
+from lmcore.models.recurrent_net import RecurrentNet
 
 CONFIGS = st.builds(
     RecurrentConfig,
