@@ -161,6 +161,7 @@ class Run:
         self._remember(report.losses, [snapshot.step for snapshot in new])
         self.history.add_update_ratios(*report.update_ratios)
         self.snapshots = append_snapshots(self.snapshots, new, self.n_parameters)
+        self.history.keep_marks(snapshot.step for snapshot in self.snapshots)
         self.cpu_seconds += report.cpu_seconds
         self.progress.append((time.monotonic(), self.step))
         self._stop_at_limits(report)

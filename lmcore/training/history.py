@@ -3,7 +3,7 @@
 import copy
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, overload
 
@@ -27,6 +27,13 @@ def metric_name(name: str, split: Split) -> str:
 def stored_metrics(record: Mapping[str, float | None]) -> dict[str, float]:
     """Metrics as a file has them; null stands for a number that was not finite."""
     return {name: math.nan if value is None else value for name, value in record.items()}
+
+
+FEW_SNAPSHOTS = 40
+"""As many snapshots each run may keep, whatever their size."""
+
+MAX_SNAPSHOTS, MAX_SNAPSHOT_BYTES = 400, 2_500_000
+"""More snapshots than `FEW_SNAPSHOTS` a run keeps as long as they are no more than this, and no larger in all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,11 +76,34 @@ class Snapshot:
 
 
 def append_snapshots(snapshots: list[Snapshot], new: list[Snapshot], n_parameters: int) -> list[Snapshot]:
-    """The snapshots of a run with new ones appended; of a large model, only the last one keeps its weights."""
+    """The snapshots of a run with new ones appended, in bounded memory.
+
+    Of a large model, only the last one keeps its weights. Where there are too many, every second one goes, as in a
+    `History` whose buckets are all in use: first those at odd multiples of the steps between two evaluations, then at
+    odd multiples of twice as many, so that other runs still have snapshots at the same steps. The first one, those at
+    1, 2, 5, 10, 20, 50, ... steps and the last one stay.
+    """
     snapshots = snapshots + new
-    if n_parameters <= MAX_WEIGHTS_IN_ALL_SNAPSHOTS:
-        return snapshots
-    return [snapshot.without_weights() for snapshot in snapshots[:-1]] + snapshots[-1:]
+    if n_parameters > MAX_WEIGHTS_IN_ALL_SNAPSHOTS:
+        snapshots = [snapshot.without_weights() for snapshot in snapshots[:-1]] + snapshots[-1:]
+    while _are_too_many(snapshots):
+        powers = {one.step: one.step & -one.step for one in snapshots[:-1] if not _is_round(one.step)}
+        if not powers:
+            break
+        lowest = min(powers.values())
+        snapshots = [snapshot for snapshot in snapshots if powers.get(snapshot.step) != lowest]
+    return snapshots
+
+
+def _are_too_many(snapshots: list[Snapshot]) -> bool:
+    if len(snapshots) <= FEW_SNAPSHOTS:
+        return False
+    return len(snapshots) > MAX_SNAPSHOTS or sum(snapshot.nbytes for snapshot in snapshots) > MAX_SNAPSHOT_BYTES
+
+
+def _is_round(step: int) -> bool:
+    """Whether a step is 0, or 1, 2 or 5 times a power of ten."""
+    return str(step).rstrip("0") in ("", "1", "2", "5")
 
 
 @dataclass(frozen=True)
@@ -140,6 +170,10 @@ class History:
     def mark(self) -> None:
         """Allow the history to be cut at the present step, whose bucket may not be full."""
         self.marks = np.append(self.marks, [[self.steps, self.sums.sum()]], axis=0)
+
+    def keep_marks(self, steps: Iterable[int]) -> None:
+        """Forget the marks at all other steps."""
+        self.marks = self.marks[np.isin(self.marks[:, 0], list(steps))]
 
     def until(self, step: int) -> "History":
         """The history as it was at a marked step, in buckets as wide as now; the last bucket may be partly filled.

@@ -3,8 +3,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmcore.training.history import Change, History, Snapshot, TestEvaluation
+from lmcore.training.history import (
+    FEW_SNAPSHOTS,
+    MAX_SNAPSHOT_BYTES,
+    MAX_SNAPSHOTS,
+    MAX_WEIGHTS_IN_ALL_SNAPSHOTS,
+    Change,
+    History,
+    Snapshot,
+    TestEvaluation,
+    append_snapshots,
+)
 from lmcore.training.loss_curve import loss_curve, rescale
+from lmcore.training.trainer import next_snapshot_step
 
 
 def test_a_short_history_is_kept_exactly() -> None:
@@ -107,3 +118,62 @@ def test_a_curve_is_rescaled_linearly_between_snapshots_and_beyond(x_axis: str, 
 def test_a_run_without_snapshots_has_no_time_yet() -> None:
     history = History()
     assert len(rescale(loss_curve(history, (), 27), [], "wall seconds").steps) == 0
+
+
+# ---------------------------------------------------------------- snapshots in bounded memory
+
+
+def _snapshots_of_a_run(every: int, count: int, n_weights: int, n_parameters: int = 0) -> list[list[Snapshot]]:
+    """The snapshots that a run keeps after each of its evaluations."""
+    step, kept, history = 0, list[Snapshot](), []
+    for _ in range(count):
+        kept = append_snapshots(kept, [Snapshot(step, {}, arrays={"weights": np.zeros(n_weights)})], n_parameters)
+        history.append(kept)
+        step = next_snapshot_step(step, every)
+    return history
+
+
+@given(every=st.integers(10, 10_000), count=st.integers(1, 1200), n_weights=st.sampled_from([1, 500, 20_000]))
+def test_a_run_keeps_few_snapshots_of_any_number(every: int, count: int, n_weights: int) -> None:
+    history = _snapshots_of_a_run(every, count, n_weights)
+    taken, kept = {snapshots[-1].step for snapshots in history}, [one.step for one in history[-1]]
+    few = MAX_SNAPSHOT_BYTES // (8 * n_weights)
+    assert len(kept) <= max(FEW_SNAPSHOTS, min(MAX_SNAPSHOTS, few))
+    assert kept == sorted(kept)
+    assert kept[-1] == max(taken)
+    assert {0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000} & taken <= set(kept)
+    if len(taken) <= FEW_SNAPSHOTS:
+        assert set(kept) == taken
+    else:
+        assert len(kept) >= min(FEW_SNAPSHOTS, few) / 2
+
+
+@given(every=st.integers(10, 10_000), count=st.integers(2, 600), n_weights=st.sampled_from([500, 20_000]))
+def test_a_run_that_goes_on_keeps_no_step_that_a_shorter_one_lacks(every: int, count: int, n_weights: int) -> None:
+    history = _snapshots_of_a_run(every, count, n_weights)
+    shorter, longer = ({one.step for one in snapshots} for snapshots in (history[count // 2], history[-1]))
+    assert {step for step in longer if step <= max(shorter)} <= shorter
+    assert len(longer & shorter) >= 10 or count < 20
+
+
+def test_regular_snapshots_thin_out_evenly() -> None:
+    steps = [one.step for one in _snapshots_of_a_run(1000, 1000, 1)[-1]]
+    gaps = np.diff([step for step in steps[:-1] if step % 1000 == 0 and step >= 50_000])
+    assert set(gaps.tolist()) <= {1000, 2000, 4000}
+    assert max(steps[:-1]) >= 0.9 * steps[-1]
+
+
+def test_of_a_large_model_only_the_last_snapshot_keeps_its_weights() -> None:
+    snapshots = _snapshots_of_a_run(100, 5, 10, MAX_WEIGHTS_IN_ALL_SNAPSHOTS + 1)[-1]
+    assert ["weights" in one.arrays for one in snapshots] == [False] * 4 + [True]
+
+
+def test_the_history_can_still_be_cut_where_marks_are_kept() -> None:
+    history = History()
+    for _ in range(5):
+        history.add(np.ones(777, np.float32))  # in buckets of 8 steps
+        history.mark()
+    history.keep_marks([777, 4 * 777])
+    assert history.until(4 * 777).sums.sum() == 4 * 777
+    with pytest.raises(KeyError):
+        history.until(2 * 777)
