@@ -4,7 +4,7 @@
 
 The files are in the system's cache after a first start that does not count. The browser runs already, and opens the
 page as soon as the server answers. On the home page, the picture is a recorded miniature; on the page MLP it is the
-untrained model's chart, for which the server has to load PyTorch.
+untrained model's chart, for which a worker has to load PyTorch.
 """
 
 import shutil

@@ -70,10 +70,12 @@ def new_tab(
 
 @pytest.fixture(scope="session")
 def server(launch: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The app; it must not have logged an exception by the end."""
+    """The app; by the end it must not have logged an exception, nor loaded PyTorch, with which only workers compute."""
     server = Server(tmp_path_factory.mktemp("server"))
     yield server
+    computes = server.has_loaded("libtorch")
     server.stop()
+    assert not computes
     assert "Traceback" not in server.log, server.log
 
 

@@ -9,6 +9,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import psutil
+
 ROOT = Path(__file__).parents[2]
 STARTUP_SECONDS = 90
 
@@ -36,6 +38,10 @@ class Server:
     def log(self) -> str:
         """What the server has printed."""
         return (self.folder / "server.log").read_text(encoding="utf-8")
+
+    def has_loaded(self, library: str) -> bool:
+        """Whether the process has loaded a library, such as "libtorch"."""
+        return any(library in place.path for place in psutil.Process(self.process.pid).memory_maps())
 
     def start(self) -> None:
         """Starts the process and returns when it answers."""

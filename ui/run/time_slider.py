@@ -10,9 +10,13 @@ from lmcore.runs.view import RunView
 from lmcore.training.history import Snapshot
 from ui.computed import computed
 
+LABEL, WIDTH, PLAY_ICON = "Model after step", 360, ":material/animated_images:"
+
 
 def time_slider(page: str, view: RunView | None, snapshots: Sequence[Snapshot], play: bool = False) -> Snapshot | None:
     """The snapshot to show: the latest while the run trains, then the one that a slider selects.
+
+    Before there is anything to select the slider is there, too, but disabled, so that nothing moves when a run ends.
 
     Args:
         page: prefix of the page's widget keys.
@@ -21,6 +25,7 @@ def time_slider(page: str, view: RunView | None, snapshots: Sequence[Snapshot], 
         play: whether there is a button that moves the slider step by step.
     """
     if view is None or view.status.is_active or len(snapshots) < 2:
+        _draw_disabled(page, "latest" if view else "0", play)
         return snapshots[-1] if snapshots else None
     steps = [snapshot.step for snapshot in snapshots]
     key = _at(page)
@@ -29,9 +34,17 @@ def time_slider(page: str, view: RunView | None, snapshots: Sequence[Snapshot], 
     if play:
         _play_button(page, steps)
     step = st.select_slider(
-        "Model after step", steps, format_func=lambda step: f"{step:,}", key=key, width=360, persist_state="session"
+        LABEL, steps, format_func=lambda step: f"{step:,}", key=key, width=WIDTH, persist_state="session"
     )
     return snapshots[steps.index(step)]
+
+
+def _draw_disabled(page: str, value: str, play: bool) -> None:
+    """The slider, and the button if there is one, as they look before there is anything to select."""
+    if play:
+        st.button("Play", key=f"{page}.play.disabled", icon=PLAY_ICON, disabled=True)
+    key = f"{page}.at.disabled.{value}"
+    st.select_slider(LABEL, ["0", "latest"], value, key=key, width=WIDTH, disabled=True)
 
 
 def select(page: str, view: RunView, step: int) -> None:
@@ -95,7 +108,7 @@ def _play_button(page: str, steps: list[int]) -> None:
     st.button(
         "Stop" if playing else "Play",
         key=f"{page}.stop" if playing else f"{page}.play",  # a double click does the same twice
-        icon=":material/stop:" if playing else ":material/animated_images:",
+        icon=":material/stop:" if playing else PLAY_ICON,
         on_click=_stop if playing else _play,
         args=(page,) if playing else (page, steps),
         help="Show the snapshots one after the other.",

@@ -1,6 +1,8 @@
 """Readers: reading a text at once is reading it one character at a time."""
 
+import pickle
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,8 +11,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmcore.data.corpora import Corpus
-from lmcore.families import make_trainer
+from lmcore.cache import default_key
+from lmcore.data.corpora import Corpus, CorpusConfig
+from lmcore.errors import UserError
+from lmcore.families import make_reader, make_trainer
 from lmcore.generation import sampling
 from lmcore.generation.reader import MAX_WINDOWS, Reader, RecurrentReader, WindowReader
 from lmcore.generation.sampling import SampleConfig
@@ -18,6 +22,7 @@ from lmcore.models.mlp import MLPConfig
 from lmcore.models.numpy_rnn import RNN, RNNConfig
 from lmcore.models.recurrent import CELLS, RecurrentConfig
 from lmcore.models.recurrent_net import RecurrentNet
+from lmcore.training.checkpoint import BEST
 from lmcore.training.config import RunConfig, TrainConfig
 
 
@@ -88,3 +93,38 @@ def test_one_reader_serves_several_threads(documents: Corpus) -> None:
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda _: sampling.draw(reader, documents, settings).ids, range(12)))
     assert all(np.array_equal(alone, ids) for ids in together)
+
+
+# ---------------------------------------------------------------- snapshots
+
+
+@pytest.mark.parametrize("model", [MLPConfig(batch_norm="hidden"), RNNConfig(hidden=6), RecurrentConfig(hidden=8)])
+def test_the_reader_of_a_snapshot_travels_as_its_weights(model: Any, names: Corpus) -> None:
+    config = RunConfig(model=model, corpus=names.config or CorpusConfig(), train=TrainConfig(steps=20))
+    trainer = make_trainer(config, names)
+    trainer.train_for(60.0)
+    ids = torch.tensor([3, 1, 0, 5])
+    snapshot = trainer.snapshot()
+    reader = make_reader(config, replace(snapshot, state={"theta": np.zeros(10**6)}), names)
+    for _ in range(2):  # before and after it has built the network
+        travelled = pickle.dumps(reader)
+        assert len(travelled) < 1.2 * snapshot.nbytes + len(pickle.dumps(names)) + 5000
+        assert torch.equal(pickle.loads(travelled).logits(ids), trainer.reader.logits(ids))
+        assert torch.equal(reader.logits(ids), trainer.reader.logits(ids))
+
+
+def test_readers_of_the_same_snapshot_are_the_same_key_of_a_cache(names: Corpus) -> None:
+    config = RunConfig(model=MLPConfig(hidden=5))
+    snapshot, other = (make_trainer(config, names).snapshot() for _ in range(2))
+    key = default_key(make_reader(config, snapshot, names))
+    assert default_key(make_reader(config, snapshot, names)) == key
+    assert default_key(make_reader(config, other, names)) != key
+
+
+def test_a_snapshot_without_weights_has_no_reader(names: Corpus) -> None:
+    config = RunConfig(model=MLPConfig(hidden=5))
+    snapshot = make_trainer(config, names).snapshot()
+    with pytest.raises(UserError, match="no weights"):
+        make_reader(config, snapshot.without_weights(), names)
+    with pytest.raises(UserError, match="no weights"):
+        make_reader(config, snapshot, names, BEST)
