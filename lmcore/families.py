@@ -264,6 +264,11 @@ class SnapshotReader:
         """The network."""
         return self._reader.model
 
+    @property
+    def has_window(self) -> bool:
+        """See `Reader.has_window`."""
+        return self._reader.has_window
+
     def start(self, n: int) -> tuple[torch.Tensor, Any]:
         """See `Reader.start`."""
         return self._reader.start(n)
@@ -283,8 +288,9 @@ class SnapshotReader:
 
 def make_reader(config: RunConfig, snapshot: Snapshot, corpus: Corpus | None = None, which: str = "") -> SnapshotReader:
     """The model of a snapshot as a reader of texts. Arguments and errors as for `load_trainer`."""
-    find_weights(snapshot.arrays, which)
-    return SnapshotReader(config, snapshot, corpora.load(config.corpus) if corpus is None else corpus, which)
+    corpus = corpora.load(config.corpus) if corpus is None else corpus
+    find_weights(snapshot.arrays, count_parameters(config, corpus), which)
+    return SnapshotReader(config, snapshot, corpus, which)
 
 
 def build_network(

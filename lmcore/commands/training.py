@@ -143,12 +143,12 @@ def train_to_end(run: Run, store: Store, as_json: bool) -> None:
 
 
 def _advance_to_end(run: Run, store: Store, show: bool) -> None:
-    saved, shown = time.monotonic(), 0
+    saved = time.monotonic()
     while run.status == Status.RUNNING:
-        run.fold(*advance(*run.next_slice(), 0.5, run.next_stop))
-        for snapshot in run.snapshots[shown:] if show else []:
+        state, report = advance(*run.next_slice(), 0.5, run.next_stop)
+        run.fold(state, report)
+        for snapshot in report.snapshots if show and not report.diverged else []:
             click.echo(_summary_line(snapshot))
-        shown = len(run.snapshots)
         if time.monotonic() - saved > SAVE_EVERY:
             store.save(run.id, run.encode())
             saved = time.monotonic()

@@ -41,7 +41,8 @@ def saturation(record: Saturation) -> go.Figure:
         "hovertemplate": "unit %{x} is dead<extra></extra>",
     }
     top, bottom = downward(N)[1] - max(1.5, 0.08 * N), downward(N)[0]
-    y = {"title": "Example", "range": [bottom, top], "showgrid": False}
+    rows = "Example" if record.positions == 1 else "Example × position"
+    y = {"title": rows, "range": [bottom, top], "showgrid": False}
     x = {"title": "Unit", "range": [-0.5, F - 0.5], "showgrid": False}
     return figure([cells, dead], x, y, height=360, showlegend=False)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lmcore.data.corpora import Corpus
 from lmcore.errors import UserError
-from lmcore.generation.reader import Reader, WindowReader
+from lmcore.generation.reader import Reader
 from lmcore.generation.scoring import losses
 
 Floats = NDArray[np.float64]
@@ -77,7 +77,7 @@ def _losses(corpus: Corpus, reader: Reader, ids: NDArray[np.int64]) -> Floats:
 
     A model with a window was trained on zeros before each document, a recurrent one on the document before it.
     """
-    if not (corpus.is_documents and isinstance(reader, WindowReader)):
+    if not (corpus.is_documents and reader.has_window):
         return losses(reader, ids)
     documents = np.split(ids, np.flatnonzero(ids == 0) + 1)
     return np.concatenate([losses(reader, document) for document in documents if len(document)])

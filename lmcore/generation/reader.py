@@ -20,6 +20,11 @@ MAX_WINDOWS = 4096
 class Reader(Protocol):
     """A language model that reads texts character by character. It holds no state, so threads can share it."""
 
+    @property
+    def has_window(self) -> bool:
+        """Whether it sees a window of the text, zeros before its beginning, and not all that it has read."""
+        ...
+
     def start(self, n: int) -> tuple[torch.Tensor, Any]:
         """Logits of the first character of ``n`` texts, shape (n, V), and the state before it."""
         ...
@@ -53,6 +58,7 @@ class WindowReader:
 
     model: WindowModel
     context: int  # T
+    has_window = True
 
     def start(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Reader.start`."""
@@ -105,6 +111,7 @@ class RecurrentReader:
 
     model: RecurrentModel
     opening: tuple[int, ...]
+    has_window = False
 
     def start(self, n: int) -> tuple[torch.Tensor, Any]:
         """See `Reader.start`."""

@@ -228,6 +228,10 @@ class CharacterSequence:
     state: Floats  # (H,), hidden state before the first character
 
 
+Arrays = dict[str, NDArray[Any]]
+Gradients = Callable[[RNNConfig, Floats, CharacterSequence], tuple[Arrays, Arrays]]
+"""Computes gradients, as `recurrent_gradients` does."""
+
 Differences = Callable[[RNN, str, Indices, CharacterSequence, float], NDArray[np.float64]]
 """Computes central differences, as `recurrent_differences` does."""
 
@@ -237,6 +241,7 @@ def check_recurrent_gradients(
     sequence: CharacterSequence,
     h: float = 3e-4,
     max_entries: int | None = MAX_PROBED,
+    gradients: Gradients | None = None,
     differences: Differences | None = None,
 ) -> RecurrentGradientCheck:
     """Compares backpropagation through time with central differences of order 4 and with autograd.
@@ -246,23 +251,29 @@ def check_recurrent_gradients(
         sequence: what it reads.
         h: step size of the central differences.
         max_entries: of each parameter, for which differences are computed; all if None.
-        differences: computes them, for example in a worker; `recurrent_differences` if None.
+        gradients: computes them, for example in a worker; `recurrent_gradients` if None.
+        differences: the same for the central differences; `recurrent_differences` if None.
     """
     differences = differences or recurrent_differences
     model = model.copy(np.float64)
     sequence = CharacterSequence(sequence.ids, sequence.targets, sequence.state.astype(np.float64))
-    model.forward(sequence.ids, sequence.targets, sequence.state)
-    model.backward()
-    gradients = {name: gradient.copy() for name, gradient in model.gradients.items()}
-    autograd = _recurrent_autograd(model, sequence)
+    explicit, autograd = (gradients or recurrent_gradients)(model.config, model.theta, sequence)
     errors = []
-    for name, gradient in gradients.items():
+    for name, gradient in explicit.items():
         probed = probe_indices(gradient, max_entries)
         estimates = differences(model, name, probed, sequence, h)
         errors.append(relative_error(gradient.ravel()[probed], estimates))
-    names = tuple(gradients)
-    against_autograd = [relative_error(gradients[name], autograd[name]) for name in names]
+    names = tuple(explicit)
+    against_autograd = [relative_error(explicit[name], autograd[name]) for name in names]
     return RecurrentGradientCheck(h, names, np.array(errors), np.array(against_autograd))
+
+
+def recurrent_gradients(config: RNNConfig, theta: Floats, sequence: CharacterSequence) -> tuple[Arrays, Arrays]:
+    """The gradients of the network with the weights ``theta``, by parameter: explicit ones, and those of autograd."""
+    model = _network(config, theta)
+    model.forward(sequence.ids, sequence.targets, sequence.state)
+    model.backward()
+    return {name: gradient.copy() for name, gradient in model.gradients.items()}, _recurrent_autograd(model, sequence)
 
 
 def recurrent_differences(

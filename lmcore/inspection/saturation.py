@@ -5,6 +5,7 @@ Dimensions: N examples (or rows, one per position of a hierarchical model), F un
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -46,12 +47,14 @@ class Saturation:
     mask: NDArray[np.bool_]  # (N, F)
     dead: list[int]  # units that are saturated for every example
     share: float  # of saturated outputs
+    positions: int = 1  # rows that belong to each example: places in its context
 
 
 def saturation(layer: LayerRecord, threshold: float = TANH_THRESHOLD) -> Saturation:
     """The saturation of one layer on a minibatch."""
     mask = is_saturated(layer.kind, layer.output, threshold)
-    return Saturation(mask, np.flatnonzero(mask.all(0)).tolist(), float(mask.mean()))
+    positions = math.prod(layer.output_shape[1:-1])
+    return Saturation(mask, np.flatnonzero(mask.all(0)).tolist(), float(mask.mean()), positions)
 
 
 def revive_table(layer: LayerRecord, dead: Sequence[int], threshold: float = TANH_THRESHOLD) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from lmcore.training.history import Snapshot
 from lmcore.training.trainer import DivergedError
 
 MAX_REPLAYED_STEPS = 2000
-"""Steps after the last common snapshot that are searched for the first different loss."""
+"""Steps after the fork, or the last common snapshot, that are searched for the first different loss."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def find_divergence(one: RunView, other: RunView) -> Divergence | None:
     if not identical:
         return None
     last = identical[-1]
-    step, losses = _first_different_loss(one, other, last)
+    step, losses = _first_different_loss(one, other, last, max(last.step, fork_step(one, other) or 0))
     text_step, texts = _first_different_text([(a, b) for a, b in pairs if a.step > last.step])
     return Divergence(last.step, step, losses, text_step, texts)
 
@@ -96,8 +96,10 @@ def _first_different_text(pairs: Sequence[tuple[Snapshot, Snapshot]]) -> tuple[i
     return None, ("", "")
 
 
-def _first_different_loss(one: RunView, other: RunView, start: Snapshot) -> tuple[int | None, tuple[float, float]]:
-    last = min(one.step, other.step, start.step + MAX_REPLAYED_STEPS)
+def _first_different_loss(
+    one: RunView, other: RunView, start: Snapshot, same_until: int
+) -> tuple[int | None, tuple[float, float]]:
+    last = min(one.step, other.step, same_until + MAX_REPLAYED_STEPS)
     not_found = None, (math.nan, math.nan)
     if start.step and not start.state:
         return not_found

@@ -6,6 +6,7 @@ from concurrent.futures import Executor
 from typing import NamedTuple
 
 from lmcore.errors import UserError
+from lmcore.runs.worker import use_one_thread
 from lmcore.runs.worker_pool import GIGABYTE, WorkerPool
 
 SLICE_DEADLINE = 60.0  # seconds; a slice takes a fraction of one, the first of a run also loads its data
@@ -54,5 +55,6 @@ def dask_cluster(address: str) -> Workers:
         client = Client(address, timeout=SCHEDULER_TIMEOUT, set_as_default=False)
     except (OSError, ValueError) as error:
         raise UserError(f"No dask scheduler answers at {address!r} ({error}).") from None
+    client.register_worker_callbacks(use_one_thread)
     threads = sum(client.nthreads().values())
     return Workers(client.get_executor(pure=False), max(1, threads), client.close, deadline=2 * SLICE_DEADLINE)

@@ -160,7 +160,8 @@ class Run:
         self.state, self.step, self.diverged_losses = state, report.step, self.diverged_losses[:0]
         self._remember(report.losses, [snapshot.step for snapshot in new])
         self.history.add_update_ratios(*report.update_ratios)
-        self.snapshots = append_snapshots(self.snapshots, new, self.n_parameters)
+        important = {change.step for change in (*self.changes, *self.planned)}
+        self.snapshots = append_snapshots(self.snapshots, new, self.n_parameters, important)
         self.history.keep_marks(snapshot.step for snapshot in self.snapshots)
         self.cpu_seconds += report.cpu_seconds
         self.progress.append((time.monotonic(), self.step))

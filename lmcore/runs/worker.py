@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import time
 from collections import OrderedDict
@@ -24,9 +23,8 @@ _idle: OrderedDict[str, Trainer] = OrderedDict()
 MAX_IDLE_TRAINERS = 64
 
 
-@functools.cache
 def use_one_thread() -> None:
-    """Keep torch, as NumPy, from computing in several threads; what else this process computes obeys it, too."""
+    """Keep torch, as NumPy, from computing in several threads; a process that becomes a worker does so at its start."""
     torch.set_num_threads(1)
 
 
@@ -71,7 +69,6 @@ def untrained_snapshot(config: str) -> Snapshot:
 @contextmanager
 def _trainer_at(state: bytes, config: dict[str, Any]) -> Iterator[Trainer]:
     """A trainer at a state, kept for the next slice with the same data and model."""
-    use_one_thread()
     settings = families.run_config(config)
     key = settings.model_dump_json(exclude={"train"})
     trainer = _idle.pop(key) if key in _idle else families.make_trainer(settings)  # popped: no other thread may use it

@@ -3,7 +3,7 @@
 import copy
 import functools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, overload
 
@@ -32,7 +32,7 @@ def stored_metrics(record: Mapping[str, float | None]) -> dict[str, float]:
 FEW_SNAPSHOTS = 40
 """As many snapshots each run may keep, whatever their size."""
 
-MAX_SNAPSHOTS, MAX_SNAPSHOT_BYTES = 400, 2_500_000
+MAX_SNAPSHOTS, MAX_SNAPSHOT_BYTES = 400, 6_000_000
 """More snapshots than `FEW_SNAPSHOTS` a run keeps as long as they are no more than this, and no larger in all."""
 
 
@@ -75,19 +75,31 @@ class Snapshot:
         return self if len(kept) == len(self.arrays) else replace(self, arrays=kept)
 
 
-def append_snapshots(snapshots: list[Snapshot], new: list[Snapshot], n_parameters: int) -> list[Snapshot]:
+def append_snapshots(
+    snapshots: list[Snapshot], new: list[Snapshot], n_parameters: int, important: Container[int] = ()
+) -> list[Snapshot]:
     """The snapshots of a run with new ones appended, in bounded memory.
 
     Of a large model, only the last one keeps its weights. Where there are too many, every second one goes, as in a
     `History` whose buckets are all in use: first those at odd multiples of the steps between two evaluations, then at
     odd multiples of twice as many, so that other runs still have snapshots at the same steps. The first one, those at
     1, 2, 5, 10, 20, 50, ... steps and the last one stay.
+
+    Args:
+        snapshots: so far.
+        new: of later steps.
+        n_parameters: of the model.
+        important: steps whose snapshots stay, too.
     """
     snapshots = snapshots + new
     if n_parameters > MAX_WEIGHTS_IN_ALL_SNAPSHOTS:
         snapshots = [snapshot.without_weights() for snapshot in snapshots[:-1]] + snapshots[-1:]
     while _are_too_many(snapshots):
-        powers = {one.step: one.step & -one.step for one in snapshots[:-1] if not _is_round(one.step)}
+        powers = {
+            one.step: one.step & -one.step
+            for one in snapshots[:-1]
+            if not (_is_round(one.step) or one.step in important)
+        }
         if not powers:
             break
         lowest = min(powers.values())

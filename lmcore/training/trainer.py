@@ -47,15 +47,25 @@ class DivergedError(Exception):
         return type(self), (str(self), self.losses)
 
 
-def find_weights(arrays: Mapping[str, NDArray[Any]], which: str = "") -> NDArray[Any]:
-    """The weights in a state dict, or in a snapshot that keeps them. Arguments as for `Trainer.load_weights`.
+def find_weights(arrays: Mapping[str, NDArray[Any]], n_parameters: int, which: str = "") -> NDArray[Any]:
+    """The weights in a state dict, or in a snapshot that keeps them, shape (n_parameters,).
+
+    Args:
+        arrays: by name.
+        n_parameters: of the model.
+        which: "" for the weights after the step, `checkpoint.BEST` for the best ones of a recurrent network.
 
     Raises:
-        UserError: if there are none.
+        UserError: if there are none, or they belong to a model of another size.
     """
     weights = arrays.get(which + WEIGHTS)
     if weights is None:
         raise UserError("This snapshot has no weights. Choose the last snapshot, or a smaller model.")
+    if weights.shape != (n_parameters,):
+        raise UserError(
+            f"The checkpoint has {weights.size:,} weights, but this model has {n_parameters:,}. The data or the "
+            "settings have changed; start a new run."
+        )
     return weights
 
 
@@ -277,12 +287,9 @@ class Trainer(ABC):
         Raises:
             UserError: if there are none, or they belong to a model of another shape.
         """
-        weights = find_weights(arrays, which)
-        if weights.shape != self.weights.shape or weights.dtype != self.weights.dtype:
-            raise UserError(
-                f"The checkpoint has {weights.size:,} weights ({weights.dtype}), but this model has "
-                f"{self.n_parameters:,} ({self.weights.dtype}). The data or the settings have changed; start a new run."
-            )
+        weights = find_weights(arrays, self.n_parameters, which)
+        if weights.dtype != self.weights.dtype:
+            raise UserError(f"The checkpoint's weights are {weights.dtype}, but this model's are {self.weights.dtype}.")
         self.weights[:] = weights
 
     def snapshot(self) -> Snapshot:

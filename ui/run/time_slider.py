@@ -72,7 +72,7 @@ def selected_step(page: str, view: RunView) -> int:
 def selected_snapshot(page: str, config: AnyRunConfig, view: RunView | None) -> tuple[AnyRunConfig, Snapshot]:
     """For a tab beside the live one: the snapshot that the slider selects with its config, or the untrained model."""
     config = view.config if view else config
-    snapshot = time_slider(page, view, view.snapshots) if view else None
+    snapshot = time_slider(page, view, view.snapshots if view else ())
     return config, snapshot or untrained_snapshot(config)
 
 

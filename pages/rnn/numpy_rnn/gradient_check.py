@@ -1,5 +1,6 @@
 """Backpropagation through time compared with central differences and with autograd."""
 
+import functools
 import hashlib
 from collections.abc import Hashable
 from typing import Any
@@ -42,8 +43,9 @@ def check(page: str, config: RunConfig, view: RunView | None) -> None:
         with st.container(key=f"{page}.progress"):
             progress = _Progress(n)
         try:
+            gradients = functools.partial(engine().compute, gradient_check.recurrent_gradients)
             record = gradient_check.check_recurrent_gradients(
-                model, sequence, max_entries=None, differences=progress.differences
+                model, sequence, max_entries=None, gradients=gradients, differences=progress.differences
             )
         except UserError as error:
             errors.show(error)

@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from lmcore.commands.main import commands
@@ -12,6 +13,7 @@ from lmcore.data.files import data_folder
 from lmcore.inspection import initialization, lr_finder
 from lmcore.recipes.published import RECIPES
 from lmcore.runs.store import Store
+from lmcore.training import history
 
 FAST = ["--set", "locales=de_DE", "--set", "hidden=20"]
 
@@ -55,6 +57,24 @@ def test_names_train_as_published(names_path: Path) -> None:
     assert result["parameters"] == 11897
     naive = train("--data", str(names_path), "--steps", "1", *NAIVE)
     assert naive["first_batch_loss"] == pytest.approx(27.8817, abs=5e-5)
+
+
+def test_training_uses_as_many_threads_as_it_is_told() -> None:
+    before = torch.get_num_threads()
+    try:
+        train("--steps", "3", "--threads", "3")
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_every_evaluation_is_printed_though_not_every_snapshot_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "FEW_SNAPSHOTS", 8)
+    monkeypatch.setattr(history, "MAX_SNAPSHOT_BYTES", 0)
+    code, printed, _ = run("train", "mlp", "--steps", "2000", "--set", "evaluate_every=100", "--set", "hidden=4")
+    steps = [int(line.split()[1].replace(",", "")) for line in printed.splitlines() if line.startswith("step ")]
+    assert code == 0
+    assert steps == [0, 1, 2, 5, 10, 20, 50, *range(100, 2001, 100)]
 
 
 def test_a_run_is_listed_resumed_and_sampled() -> None:

@@ -13,6 +13,8 @@ def test_saturated_units_are_white_and_dead_ones_marked() -> None:
     assert list(dead.x) == [0]
     assert dead.y[0] > figure.layout.yaxis.range[1]  # visible, above the first row
     assert (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text) == ("Unit", "Example")
+    several = figures.saturation(Saturation(np.array([[True, False], [True, False]]), [0], 0.5, positions=2))
+    assert several.layout.yaxis.title.text == "Example × position"
 
 
 @pytest.mark.parametrize("kind", ["Tanh", "ReLU"])

@@ -1,6 +1,7 @@
 """The guessing game."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,10 +11,14 @@ from hypothesis import strategies as st
 
 from lmcore.data.corpora import Corpus, from_text
 from lmcore.errors import UserError
+from lmcore.families import make_reader, make_trainer
 from lmcore.generation import guessing_game
 from lmcore.generation.baselines import baseline_readers
 from lmcore.generation.guessing_game import PLAYER, Game, guess_loss, model_losses, new_game, ranking
 from lmcore.generation.scoring import score_text
+from lmcore.models.mlp import MLPConfig
+from lmcore.models.numpy_rnn import RNNConfig
+from lmcore.training.config import RunConfig
 
 
 @given(st.integers(0, 10_000))
@@ -63,3 +68,13 @@ def test_in_a_game_of_documents_models_start_each_document_anew(documents: Corpu
     losses = guessing_game.model_losses(documents, Game(np.zeros(0, np.int64), targets), readers)
     apart = [score_text(documents, readers, name).losses["trigram"] for name in ("ava", "mia")]
     assert losses["trigram"] == pytest.approx(np.concatenate(apart))
+
+
+@pytest.mark.parametrize("model", [MLPConfig(hidden=8), RNNConfig(hidden=8)])
+def test_the_snapshot_of_a_run_plays_as_its_model_does(model: Any, documents: Corpus) -> None:
+    config = RunConfig(model=model)
+    trainer = make_trainer(config, documents)
+    game = Game(np.zeros(0, np.int64), np.append(documents.encode("ava.mia", allow_boundary=True), 0).astype(np.int64))
+    readers = {"model": trainer.reader, "snapshot": make_reader(config, trainer.snapshot(), documents)}
+    losses = guessing_game.model_losses(documents, game, readers)
+    assert losses["snapshot"] == pytest.approx(losses["model"])

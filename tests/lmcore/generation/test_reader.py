@@ -121,10 +121,12 @@ def test_readers_of_the_same_snapshot_are_the_same_key_of_a_cache(names: Corpus)
     assert default_key(make_reader(config, other, names)) != key
 
 
-def test_a_snapshot_without_weights_has_no_reader(names: Corpus) -> None:
+def test_a_snapshot_without_weights_that_suit_has_no_reader(names: Corpus) -> None:
     config = RunConfig(model=MLPConfig(hidden=5))
     snapshot = make_trainer(config, names).snapshot()
     with pytest.raises(UserError, match="no weights"):
         make_reader(config, snapshot.without_weights(), names)
     with pytest.raises(UserError, match="no weights"):
         make_reader(config, snapshot, names, BEST)
+    with pytest.raises(UserError, match="have changed"):
+        make_reader(RunConfig(model=MLPConfig(hidden=6)), snapshot, names)

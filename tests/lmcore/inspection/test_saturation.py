@@ -1,9 +1,11 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
 from lmcore.data.corpora import Corpus
 from lmcore.families import make_trainer
-from lmcore.inspection.activations import Activations, LayerRecord
+from lmcore.inspection.activations import Activations, LayerRecord, activations
 from lmcore.inspection.saturation import diagnose, revive_table, saturation, unit_activity, unit_response
 from lmcore.models import MLPConfig, WaveNetConfig
 from lmcore.training.config import RunConfig, TrainConfig
@@ -25,6 +27,14 @@ def test_a_unit_is_dead_if_it_is_saturated_for_every_example() -> None:
     assert record.share == pytest.approx(4 / 6)
     assert saturation(layer("ReLU", [[-1.0, 2.0], [-0.5, -1.0]])).dead == [0]
     assert saturation(layer("Tanh", [[3.0], [2.0]]), 0.999).dead == []
+
+
+@pytest.mark.parametrize(("model", "positions"), [(MLPConfig(), [1]), (WaveNetConfig(context=8), [4, 2, 1])])
+def test_a_hierarchical_model_has_a_row_for_each_position(model: Any, positions: list[int], corpus: Corpus) -> None:
+    layers = activations(RunConfig(model=model), corpus=corpus).nonlinear_layers.values()
+    records = [saturation(layer) for layer in layers]
+    assert [record.positions for record in records] == positions
+    assert {len(record.mask) / record.positions for record in records} == {32.0}
 
 
 @pytest.mark.parametrize(

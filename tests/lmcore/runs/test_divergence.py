@@ -1,10 +1,12 @@
 """Where two branches of a run diverge."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from lmcore.runs import divergence
 from lmcore.runs.divergence import describe_divergence, find_divergence, fork_step
 from lmcore.runs.run import Fork, Run
 from tests.lmcore.runs.example_runs import advance_to, run_view, small_config
@@ -35,6 +37,22 @@ def test_branches_diverge_at_the_first_step_whose_loss_differs(settings: dict[st
     assert f"diverge at step {first:,}" in sentences[0]
     assert sentences[1].startswith("With equal random draws, the samples first differ at step 200: a '")
     assert fork_step(run_view(parent), run_view(fork)) == fork_step(run_view(fork), run_view(parent)) == 100
+
+
+def test_the_divergence_is_found_though_the_snapshot_at_the_fork_is_no_longer_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(divergence, "MAX_REPLAYED_STEPS", 20)
+    parent = advance_to(Run(small_config()), 300)
+    fork = parent.fork(100)
+    fork.change({"batch_size": 16})
+    views = [run_view(parent), run_view(advance_to(fork, 300))]
+    one, other = (
+        replace(view, snapshots=tuple(one for one in view.snapshots if one.step not in (50, 100))) for view in views
+    )
+    record = find_divergence(one, other)
+    assert record is not None
+    assert (record.common_step, record.step) == (20, 101)
 
 
 def test_identical_branches_do_not_diverge(parent: Run) -> None:

@@ -156,6 +156,15 @@ def test_a_run_that_goes_on_keeps_no_step_that_a_shorter_one_lacks(every: int, c
     assert len(longer & shorter) >= 10 or count < 20
 
 
+def test_snapshots_at_important_steps_stay() -> None:
+    snapshots = list[Snapshot]()
+    for step in range(0, 2_000_000, 1000):
+        snapshots = append_snapshots(snapshots, [Snapshot(step, {})], 1, {7000, 901_000})
+    steps = {one.step for one in snapshots}
+    assert {7000, 901_000} <= steps
+    assert not {9000, 903_000} & steps
+
+
 def test_regular_snapshots_thin_out_evenly() -> None:
     steps = [one.step for one in _snapshots_of_a_run(1000, 1000, 1)[-1]]
     gaps = np.diff([step for step in steps[:-1] if step % 1000 == 0 and step >= 50_000])
