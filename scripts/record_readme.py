@@ -21,7 +21,7 @@ from tests.browser.visitor import FLAGS, Visitor
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 WINDOW = {"width": 1280, "height": 1150}
 WIDTH = 960  # of the pictures, in pixels
-STEPS, FRAMES, MILLISECONDS = 60_000, 25, 300  # of the animation
+STEPS, FRAMES, MILLISECONDS = 100_000, 25, 300  # of the animation
 TRAINING_TIMEOUT = 300_000  # milliseconds
 
 
@@ -64,7 +64,7 @@ def train(tab: Visitor, address: str, key: str) -> None:
 
 def animation(tab: Visitor) -> list[Image.Image]:
     """The page MLP from the first step to the last."""
-    tab.open(f"/mlp?mlp_steps={STEPS}&mlp_evaluate_every=1000")
+    tab.open(f"/mlp?mlp_steps={STEPS}&mlp_evaluate_every=2000")
     tab.chart().wait()
     frames = [picture(tab)]
     tab.button("mlp.go").click()
