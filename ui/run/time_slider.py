@@ -44,7 +44,8 @@ def _draw_disabled(page: str, value: str, play: bool) -> None:
     if play:
         st.button("Play", key=f"{page}.play.disabled", icon=PLAY_ICON, disabled=True)
     key = f"{page}.at.disabled.{value}"
-    st.select_slider(LABEL, ["0", "latest"], value, key=key, width=WIDTH, disabled=True)
+    label = f":gray[{LABEL}]"  # which is easier to read than the label that Streamlit gives to a disabled slider
+    st.select_slider(label, ["0", "latest"], value, key=key, width=WIDTH, disabled=True)
 
 
 def select(page: str, view: RunView, step: int) -> None:
