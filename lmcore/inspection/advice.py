@@ -28,7 +28,7 @@ MAX_START_EXCESS = 0.5
 """First loss (nats) above that of guessing from which the initial weights are to blame."""
 
 MIN_FLAT_SNAPSHOTS, MIN_FLAT_SHARE = 4, 0.3
-"""The train loss is flat if it has not improved over this many snapshots, and over this share of all steps."""
+"""The train loss is flat if its lowest value has not improved over this many snapshots, and this share of all steps."""
 
 SETTINGS = ["learning_rate", "batch_size", "optimizer", "schedule", "l2"]
 """Settings that `settings_table` always shows."""
@@ -103,15 +103,15 @@ def _standard_error(loss: float, n: int) -> float:
 
 
 def _plateau_advice(snapshots: Sequence[Snapshot]) -> str:
-    last = snapshots[-1]
-    loss = last.loss("train")
-    higher = [i for i, snapshot in enumerate(snapshots) if snapshot.loss("train") > loss + TOLERANCE]
-    flat = snapshots[higher[-1] + 1 if higher else 0 :]
-    if len(flat) < MIN_FLAT_SNAPSHOTS or last.step - flat[0].step < MIN_FLAT_SHARE * last.step:
+    """Measured by the lowest loss so far: single losses go up and down, and the advice would come and go with them."""
+    lowest = np.fmin.accumulate([snapshot.loss("train") for snapshot in snapshots])
+    flat = snapshots[int(np.argmax(lowest <= lowest[-1] + TOLERANCE)) :]
+    last = snapshots[-1].step
+    if len(flat) < MIN_FLAT_SNAPSHOTS or last - flat[0].step < MIN_FLAT_SHARE * last:
         return ""
     return (
-        f"The train loss has been flat at {loss:.2f} since step {flat[0].step:,}: the training has converged, or its "
-        "steps are too large. Try a learning rate ten times smaller."
+        f"The train loss has not fallen below {lowest[-1]:.2f} since step {flat[0].step:,}: the training has "
+        "converged, or its steps are too large. Try a learning rate ten times smaller."
     )
 
 

@@ -80,8 +80,18 @@ def test_a_high_learning_rate_on_enough_text_is_no_overfitting_but_many_weights_
 def test_a_plateau_is_found_with_the_step_where_it_started() -> None:
     run = snapshots((0, 3.3, 3.3), *((i * 1000, 2.1 if i > 3 else 2.5, 2.1) for i in range(1, 10)))
     (sentence,) = advice.advice(run, LN)
-    assert "flat at 2.10 since step 4,000" in sentence
+    assert "not fallen below 2.10 since step 4,000" in sentence
     assert advice.advice(run[:6], LN) == []
+
+
+def test_advice_on_a_plateau_does_not_come_and_go_with_the_noise_of_the_losses() -> None:
+    noisy = [(i * 1000, 2.1 + (0.03 if i % 2 else 0.0), 2.1) for i in range(1, 20)]
+    run = snapshots((0, 3.3, 3.3), *noisy)
+    given = [bool(advice.advice(run[:n], LN)) for n in range(2, len(run) + 1)]
+    assert given == sorted(given)
+    assert any(given)
+    lower = snapshots((20_000, 2.05, 2.05))
+    assert advice.advice(run + lower, LN) == []
 
 
 def test_the_settings_table_has_a_row_for_each_stretch() -> None:
