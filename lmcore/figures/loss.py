@@ -101,6 +101,7 @@ def plain_loss_chart(
     if targets:
         traces.append(_target_markers(targets))
     traces = [_positive(trace) for trace in traces] if log_x else traces
+    traces = [_in_legend(trace) for trace in traces]
 
     shapes, notes = _annotations(single, events or TrainingEvents(), log_x, bool(accuracy))
     if fork is not None and not (log_x and fork <= 0):
@@ -276,6 +277,12 @@ def _positive(trace: Trace) -> Trace:
     if shown.all():
         return trace
     return trace | {"x": trace["x"][shown], "y": trace["y"][shown]}
+
+
+def _in_legend(trace: Trace) -> Trace:
+    """A trace that the legend lists even without points: it keeps its height when training starts."""
+    nowhere = np.full(1, np.nan, np.float32)
+    return trace if len(trace["x"]) else trace | {"x": nowhere, "y": nowhere}
 
 
 # ---------------------------------------------------------------- marks and notes

@@ -55,19 +55,33 @@ def test_a_learning_rate_that_changes_in_mid_run_is_marked_on_the_curve(visitor:
     pause(visitor)
 
 
-@pytest.mark.parametrize("width", [1280, 375])
-def test_pictures_stay_where_they_are_when_a_run_starts_and_ends(visitor: Visitor, width: int) -> None:
+@pytest.mark.parametrize(
+    ("page", "address", "width"),
+    [
+        ("mlp", "/mlp?locales=de_DE&mlp_hidden=22&mlp_steps=20000", 1280),
+        ("mlp", "/mlp?locales=de_DE&mlp_hidden=25&mlp_steps=20000", 375),
+        ("wave", "/wavenet?locales=de_DE&wave_hidden=22&wave_steps=3000", 375),
+    ],
+)
+def test_pictures_and_buttons_stay_where_they_are_when_a_run_starts_and_ends(
+    visitor: Visitor, page: str, address: str, width: int
+) -> None:
     visitor.page.set_viewport_size({"width": width, "height": 1000})
-    visitor.open(f"/mlp?locales=de_DE&mlp_hidden={20 + width % 7}&mlp_steps=20000")
-    top = "node.getBoundingClientRect().top + document.querySelector('[data-testid=stMain]').scrollTop"
-    loss = visitor.chart("mlp.live", 0).wait()
-    before = loss.evaluate(top)
-    visitor.button("mlp.go").click()
+    visitor.open(address)
+    loss, reset = visitor.chart(f"{page}.live", 0).wait(), visitor.button(f"{page}.reset")
+
+    def places() -> list[float]:
+        top = "node.getBoundingClientRect().top + document.querySelector('[data-testid=stMain]').scrollTop"
+        below_legend = loss.evaluate("node._fullLayout._size.t")
+        return [loss.evaluate(top), below_legend, reset.evaluate("node => node.getBoundingClientRect().left")]
+
+    before = places()
+    visitor.button(f"{page}.go").click()
     visitor.wait_for_step(200)
-    assert loss.evaluate(top) == before
+    assert places() == before
     visitor.wait_for_text("finished", exact=True)
     visitor.wait_until_idle()
-    assert loss.evaluate(top) == before
+    assert places() == before
 
 
 def test_overfitting_one_batch_starts_another_run_at_once(visitor: Visitor) -> None:

@@ -25,6 +25,8 @@ STATUS_LABELS = {
     Status.INTERRUPTED: "interrupted",
 }
 
+MAIN_BUTTON_WIDTH = 104  # pixels: that of its longest label, so that the other buttons stay where they are
+
 Command = Literal["start", "resume", "pause", "step", "reset"]
 
 
@@ -78,8 +80,7 @@ def _buttons(page: str, run_id: str | None, more: Callable[[str], None] | None) 
         )
         if more is not None:
             more(page)
-        if view is not None:
-            st.text(_status_line(view))
+        st.text(_status_line(view))
 
 
 def _main_button(page: str, view: RunView | None, active: bool, ended: bool) -> None:
@@ -94,10 +95,13 @@ def _main_button(page: str, view: RunView | None, active: bool, ended: bool) -> 
         on_click=_run_command,
         args=(page, command),
         help="Raise the number of steps to continue." if ended else None,
+        width=MAIN_BUTTON_WIDTH,
     )
 
 
-def _status_line(view: RunView) -> str:
+def _status_line(view: RunView | None) -> str:
+    if view is None:
+        return "untrained"
     position = f" (position {view.queue_position})" if view.queue_position else ""
     return "pausing…" if view.pausing else f"{STATUS_LABELS[view.status]}{position}"
 

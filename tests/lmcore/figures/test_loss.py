@@ -85,6 +85,13 @@ def test_without_losses_the_chart_says_so(curve: MakeCurve) -> None:
     assert figures.loss_chart({}).layout.annotations[0].text == "No steps yet."
 
 
+@pytest.mark.parametrize("log_x", [False, True])
+def test_the_legend_has_all_its_lines_from_the_start(curve: MakeCurve, log_x: bool) -> None:
+    untrained, trained = (figures.loss_chart(curve(n), log_x=log_x) for n in (0, 10))
+    assert names_of(untrained) == names_of(trained)
+    assert all(len(trace.x) for trace in untrained.data)  # plotly's legend leaves out lines without points
+
+
 def test_before_the_first_step_the_untrained_model_lies_at_the_line_of_guessing(curve: MakeCurve) -> None:
     untrained = replace(curve(0), snapshot_steps=np.zeros(1), train=np.full(1, 3.3), dev=np.full(1, 3.31))
     figure = figures.loss_chart(untrained)
