@@ -45,10 +45,10 @@ def updates(history: History, names: Sequence[str]) -> Updates:
 def diagnose_updates(record: Updates, n_last: int = 10) -> list[str]:
     """Weight matrices whose latest updates are too large or too small, one sentence each.
 
-    There is a single sentence if all are fine, and none before the first step.
+    There is a single sentence if all are fine, or before the first step.
     """
     if not len(record.steps):
-        return []
+        return ["No updates yet: they are measured from the first step on."]
     problems = []
     for name, values in zip(record.names, record.updates[-n_last:].T, strict=True):
         log_ratio = float(np.nanmedian(values)) if np.isfinite(values).any() else np.nan

@@ -59,8 +59,7 @@ def _show_findings(page: str, snapshot: Snapshot, record: Activations, ratios: U
     st.text(f"The model at step {snapshot.step:,}, on the same {len(record.contexts)} training examples at every step:")
     findings = diagnose(record, saturation_board.threshold(page))
     st.info("\n".join(f"- {sentence}" for sentence in findings), icon=":material/stethoscope:")
-    if verdicts := diagnose_updates(ratios):
-        st.info("\n".join(f"- {sentence}" for sentence in verdicts), icon=":material/lightbulb:")
+    st.info("\n".join(f"- {sentence}" for sentence in diagnose_updates(ratios)), icon=":material/lightbulb:")
 
 
 def _show_distributions(

@@ -49,7 +49,7 @@ def test_good_updates_get_one_sentence_and_no_steps_none() -> None:
     assert diagnose_updates(updates(history, ["good"])) == [
         "Every weight matrix changes by about a thousandth per step, as it should."
     ]
-    assert diagnose_updates(updates(History(), ["a"])) == []
+    assert diagnose_updates(updates(History(), ["a"])) == ["No updates yet: they are measured from the first step on."]
 
 
 # ---------------------------------------------------------------- what a trainer measures
