@@ -54,7 +54,8 @@ class Chart:
         """
         alt = f"{alt} {figures.alt_text(figure)}".strip()
         plain = figure if isinstance(figure, dict) else figure.to_plotly_json()
-        layout = plain["layout"] | {"uirevision": revision or "keep"}
+        # plotly would also keep the ranges of a figure without data, which nobody has chosen
+        layout = plain["layout"] | {"uirevision": (revision or "keep") if plain["data"] else "no data"}
         traces = [{name: _encoded(value) for name, value in trace.items()} for trace in plain["data"]]
         text = to_json_plotly(plain | {"data": traces, "layout": layout})
         return cls(text, int(layout["height"]), alt, zlib.crc32(text.encode()), columns=columns)

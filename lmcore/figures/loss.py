@@ -52,7 +52,7 @@ def plain_loss_chart(
     curves: LossCurve | Mapping[str, LossCurve],
     *,
     lines: Sequence[LossLine] = SINGLE_RUN,
-    unit: Unit = "character",
+    unit: Unit | None = "character",
     log_x: bool = False,
     log_y: bool | None = False,
     guessing: bool = True,
@@ -72,7 +72,7 @@ def plain_loss_chart(
     Args:
         curves: the losses of a run, or those of several runs by name.
         lines: which of the losses are drawn.
-        unit: what a loss is the mean over.
+        unit: what a loss is the mean over; None if that of the runs differs.
         log_x: whether the x-axis is logarithmic; points at x = 0 are then left out.
         log_y: whether the y-axis is logarithmic; None decides by the range of the losses.
         guessing: whether the loss of guessing uniformly is drawn.
@@ -129,11 +129,11 @@ loss_chart = drawn(plain_loss_chart)
 # ---------------------------------------------------------------- axes
 
 
-def _x_axis(curves: Sequence[LossCurve], unit: Unit, log_x: bool, last_x: float | None) -> dict[str, Any]:
+def _x_axis(curves: Sequence[LossCurve], unit: Unit | None, log_x: bool, last_x: float | None) -> dict[str, Any]:
     x_axis = curves[0].x_axis if curves else "steps"
     titles = {
         "steps": "Step",
-        "examples": f"{unit.capitalize()}s seen in training",
+        "examples": f"{(unit or 'example').capitalize()}s seen in training",
         "epochs": "Epoch",
         "wall seconds": "Training time (seconds)",
         "CPU seconds": "Training time (CPU seconds)",
@@ -147,12 +147,12 @@ def _x_axis(curves: Sequence[LossCurve], unit: Unit, log_x: bool, last_x: float 
 
 
 def _loss_axis(
-    curves: Sequence[LossCurve], lines: Sequence[LossLine], unit: Unit, is_single: bool, limited: bool
+    curves: Sequence[LossCurve], lines: Sequence[LossLine], unit: Unit | None, is_single: bool, limited: bool
 ) -> dict[str, Any]:
     name = "Loss"
     if not is_single and "dev" not in lines:
         name = "Smoothed loss" if _main_line(lines) == "smoothed" else "Train loss"
-    properties = {"title": f"{name} (nats per {unit})", "hoverformat": ".4f", "tickformat": "~g"}
+    properties = {"title": f"{name} (nats per {unit})" if unit else f"{name} (nats)", "hoverformat": ".4f", "tickformat": "~g"}
     if is_single or not limited:
         return properties
     # a run that diverges must not flatten all others

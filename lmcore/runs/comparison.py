@@ -47,7 +47,7 @@ class RunCurves:
     curves: dict[str, LossCurve]  # by the name of the run
     x_axis: XAxis
     fork: float | None = None  # x at which two branches diverge
-    unit: Literal["character", "example"] = "character"  # what a loss is the mean over
+    unit: Literal["character", "example"] | None = "character"  # what a loss is the mean over; None if they differ
 
 
 def run_curves(views: Mapping[str, RunView], x_axis: XAxis = "steps", fork: int | None = None) -> RunCurves:
@@ -61,8 +61,12 @@ def run_curves(views: Mapping[str, RunView], x_axis: XAxis = "steps", fork: int 
     curves = {name: _curve(view, x_axis, fork or 0) for name, view in views.items()}
     first = next(iter(views.values()), None)
     at = None if fork is None or first is None else _x_of_step(first, fork, x_axis)
-    all_classify = bool(views) and not any(isinstance(view.config, RunConfig) for view in views.values())
-    return RunCurves(curves, x_axis, at, "example" if all_classify else "character")
+    units = {_unit(view.config) for view in views.values()} or {"character"}
+    return RunCurves(curves, x_axis, at, units.pop() if len(units) == 1 else None)
+
+
+def _unit(config: BaseRunConfig) -> Literal["character", "example"]:
+    return "character" if isinstance(config, RunConfig) else "example"
 
 
 def _curve(view: RunView, x_axis: XAxis, first_step: int) -> LossCurve:
@@ -86,14 +90,15 @@ def _x_of_step(view: RunView, step: int, x_axis: XAxis) -> float:
 
 
 def describe_dev_losses(views: Mapping[str, RunView]) -> str:
-    """The last dev loss of each run, the lowest first, in a sentence."""
+    """The last dev loss of each run, the lowest first, in a sentence; none if the runs learn different tasks."""
+    if len({view.config.task for view in views.values()}) > 1:
+        return ""
     last = {name: view.snapshots[-1].loss("dev") for name, view in views.items() if view.snapshots}
     losses = {name: loss for name, loss in last.items() if loss is not None and math.isfinite(loss)}
     if not losses:
         return "No dev loss has been measured yet."
-    best, *others = sorted(losses, key=lambda name: losses[name])
-    rest = "".join(f"{', ' if i else '; '}{name} {losses[name]:.3f}" for i, name in enumerate(others))
-    return f"Lowest dev loss: {best} with {losses[best]:.3f}{rest}."
+    ordered = ", ".join(f"{name} {losses[name]:.3f}" for name in sorted(losses, key=lambda name: losses[name]))
+    return f"Dev losses, lowest first: {ordered}." if len(losses) > 1 else f"Dev loss: {ordered}."
 
 
 # ---------------------------------------------------------------- snapshots at a common step

@@ -31,6 +31,7 @@ class Divergence:
     losses: tuple[float, float]  # of that step
     text_step: int | None  # of the first snapshot with a different text; None if there is none
     texts: tuple[str, str]
+    n_compared: int  # losses after the common snapshot that are equal
 
 
 def fork_step(one: RunView, other: RunView) -> int | None:
@@ -59,9 +60,9 @@ def find_divergence(one: RunView, other: RunView) -> Divergence | None:
     if not identical:
         return None
     last = identical[-1]
-    step, losses = _first_different_loss(one, other, last, max(last.step, fork_step(one, other) or 0))
+    step, losses, compared = _first_different_loss(one, other, last, max(last.step, fork_step(one, other) or 0))
     text_step, texts = _first_different_text([(a, b) for a, b in pairs if a.step > last.step])
-    return Divergence(last.step, step, losses, text_step, texts)
+    return Divergence(last.step, step, losses, text_step, texts, compared)
 
 
 def describe_divergence(record: Divergence, names: Sequence[str]) -> list[str]:
@@ -70,8 +71,8 @@ def describe_divergence(record: Divergence, names: Sequence[str]) -> list[str]:
     sentences = [f"The runs are identical up to step {record.common_step:,}, bit for bit."]
     if record.step is not None:
         sentences[0] += f" They diverge at step {record.step:,}: its minibatch losses are {first:.6f} and {second:.6f}."
-    else:
-        sentences[0] += f" None of the next {MAX_REPLAYED_STEPS:,} losses differs, as far as both runs have come."
+    elif record.n_compared:
+        sentences[0] += f" None of the next {record.n_compared:,} losses differs."
     if record.text_step is not None:
         texts = zip(names, (text.replace("\n", "⏎") for text in record.texts), strict=True)
         samples = ", ".join(f"{name} {text!r}" for name, text in texts)
@@ -98,11 +99,11 @@ def _first_different_text(pairs: Sequence[tuple[Snapshot, Snapshot]]) -> tuple[i
 
 def _first_different_loss(
     one: RunView, other: RunView, start: Snapshot, same_until: int
-) -> tuple[int | None, tuple[float, float]]:
-    last = min(one.step, other.step, same_until + MAX_REPLAYED_STEPS)
-    not_found = None, (math.nan, math.nan)
+) -> tuple[int | None, tuple[float, float], int]:
+    """The first step whose losses differ, if one is found; these losses; and how many losses were equal before it."""
+    last, nowhere = min(one.step, other.step, same_until + MAX_REPLAYED_STEPS), (math.nan, math.nan)
     if start.step and not start.state:
-        return not_found
+        return None, nowhere, 0
     replays = [_Replay(view, start) for view in (one, other)]
     step, block = start.step, 8
     while step < last:
@@ -111,11 +112,11 @@ def _first_different_loss(
         common = min(len(a), len(b))
         if len(different := np.flatnonzero(a[:common] != b[:common])):
             i = int(different[0])
-            return step + i + 1, (float(a[i]), float(b[i]))
+            return step + i + 1, (float(a[i]), float(b[i])), step + i - start.step
+        step, block = step + common, 4 * block
         if common < count:  # one of the trainings diverged
-            return not_found
-        step, block = step + count, 4 * block
-    return not_found
+            break
+    return None, nowhere, step - start.step
 
 
 class _Replay:

@@ -45,8 +45,9 @@ def loss_curve(
 ) -> LossCurve:
     """The loss of a run over its steps.
 
-    The smoothed curve is an exponentially weighted mean with bias correction; its half-life is one fiftieth of the
-    points. It starts where the losses start.
+    The smoothed curve is an exponentially weighted mean with bias correction; its half-life is one fiftieth of all
+    steps. For a logarithmic axis it is one twentieth of the steps so far, as wide everywhere on the axis. The curve
+    starts where the losses start.
 
     Args:
         history: minibatch losses.
@@ -54,15 +55,19 @@ def loss_curve(
         n_classes: characters in the vocabulary, or classes.
         changes: of settings on the way.
         diverged: losses of a slice that diverged.
-        from_start: keep every one of the first steps, for a logarithmic axis.
+        from_start: for a logarithmic axis: keep every one of the first steps.
         test_evaluations: each time that the test loss was asked for.
     """
     steps, losses = history.curve_from_start() if from_start else history.curve()
-    halflife = max(2.0, len(losses) / 50)
+    if from_start:
+        n_losses = np.where(np.arange(len(steps)) < len(history.head), 1.0, history.width)  # of each point
+        smoothed = _smoothed_over_logarithm(steps, losses, n_losses)
+    else:
+        smoothed = pd.Series(losses, dtype=float).ewm(halflife=max(2.0, len(losses) / 50)).mean().to_numpy()
     return LossCurve(
         steps=steps,
         losses=losses.astype(float),
-        smoothed=pd.Series(losses, dtype=float).ewm(halflife=halflife).mean().to_numpy(),
+        smoothed=smoothed,
         snapshot_steps=np.array([snapshot.step for snapshot in snapshots], dtype=float),
         train=_values([snapshot.loss("train") for snapshot in snapshots]),
         dev=_values([snapshot.loss("dev") for snapshot in snapshots]),
@@ -71,6 +76,25 @@ def loss_curve(
         diverged=np.zeros(0) if diverged is None else diverged[np.isfinite(diverged)].astype(float),
         test_evaluations=tuple((float(one.step), one.loss) for one in test_evaluations if one.loss is not None),
     )
+
+
+def _smoothed_over_logarithm(steps: Floats, losses: NDArray[np.float32], n_losses: Floats) -> Floats:
+    """The mean of all losses until each point, weighted by (their step / step of the point) ** 14.2.
+
+    The weight of a loss 5% of the steps ago is one half.
+
+    Args:
+        steps: of each point, shape (P,).
+        losses: their means, shape (P,).
+        n_losses: how many losses each point is the mean of, shape (P,).
+    """
+    times, half_life = (1e9 * np.log(steps)).astype("datetime64[ns]"), pd.Timedelta(int(1e9 * np.log(1.05)))
+    sums, weights = (
+        pd.Series(values, dtype=float).ewm(halflife=half_life, times=times).mean().to_numpy()
+        for values in (losses * n_losses, n_losses)
+    )
+    means: Floats = sums / weights
+    return means
 
 
 def _values(losses: Sequence[float | None]) -> Floats:

@@ -82,6 +82,7 @@ def import_run(page: str) -> None:
     key = f"{page}.imported"
     if st.session_state.get(key, ("",))[0] != file.file_id:
         st.session_state[key] = (file.file_id, *_import(file.getvalue()))
+        st.rerun()  # what was drawn before lacks the run
     _, imported, message = st.session_state[key]
     if imported is None:
         st.error("The run was not imported.")

@@ -21,7 +21,7 @@ def test_two_runs_are_compared(visitor: Visitor) -> None:
     one, other = train(visitor, 0.1), train(visitor, 0.02)
     visitor.open(f"/runs?runs={one}.{other}")
     visitor.wait_for_text("2 runs selected.")
-    visitor.wait_for_text("Lowest dev loss: ")
+    visitor.wait_for_text("Dev losses, lowest first: ")
     curves = visitor.chart("runs.curves")
     curves.wait_until("node.querySelector('.scatterlayer .trace')")
     assert curves.evaluate(LEGEND) == sorted([f"mlp {one[:4]}", f"mlp {other[:4]}"])

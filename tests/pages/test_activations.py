@@ -81,9 +81,12 @@ def test_a_unit_a_layer_and_a_threshold_can_be_chosen(page: AppTest) -> None:
     saturated = next(text.value for text in page.text if "units are dead" in text.value)
     page.slider(key="act.threshold").set_value(0.99).run()
     assert next(text.value for text in page.text if "units are dead" in text.value) != saturated
-    page.number_input[[n.label for n in page.number_input].index("Unit")].set_value(7).run()
+    page.number_input(key="act.unit_number").set_value(7).run()
     assert not page.exception
+    assert "No unit is dead on this minibatch." in [text.value for text in page.text]
     assert page.dataframe[0].value.shape == (8, 2)
+    page.segmented_control(key="act.layer").set_value("tanh2").run()
+    assert page.number_input(key="act.unit_number").value == 7
 
 
 def test_a_changed_copy_is_compared_with_the_original(page: AppTest) -> None:

@@ -52,6 +52,16 @@ def test_the_untrained_model_is_shown_before_the_first_click(app: AppTest) -> No
     assert "        0 " in parts(app, "text")[0]["text"]
 
 
+def test_the_pictures_show_the_latest_snapshot_when_a_run_has_gone_on(page: AppTest, engine: Engine) -> None:
+    take_one_step(page, engine)
+    assert page.select_slider(key="mlp.at").value == 1
+    page.select_slider(key="mlp.at").set_value(0).run()
+    page.run()
+    assert page.select_slider(key="mlp.at").value == 0
+    take_one_step(page, engine)
+    assert page.select_slider(key="mlp.at").value == 2
+
+
 def test_the_chart_asks_for_a_click_only_while_there_is_no_run(page: AppTest, engine: Engine) -> None:
     assert figure(page)["layout"]["annotations"][0]["text"] == "Press Start to train."
     engine.max_active = 0  # it is queued

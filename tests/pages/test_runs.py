@@ -96,7 +96,7 @@ def test_two_runs_are_compared_in_every_tab(app: AppTest, engine: Engine) -> Non
     select(app, one, other)
     (chart,) = charts(app)
     assert [trace["mode"] for trace in chart["data"]] == ["lines", "markers"] * 2
-    assert "Lowest dev loss: mlp" in chart["alt"]
+    assert "Dev losses, lowest first: mlp" in chart["alt"]
     select(app, one, other, tab="Settings")
     table = app.dataframe[1].value
     assert table["setting"].tolist() == ["train.learning_rate"]

@@ -29,7 +29,7 @@ def time_slider(page: str, view: RunView | None, snapshots: Sequence[Snapshot], 
         return snapshots[-1] if snapshots else None
     steps = [snapshot.step for snapshot in snapshots]
     key = _at(page)
-    if st.session_state.get(key) not in steps:
+    if _has_gone_on(page, view) or st.session_state.get(key) not in steps:
         st.session_state[key] = steps[-1]
     if play:
         _play_button(page, steps)
@@ -37,6 +37,13 @@ def time_slider(page: str, view: RunView | None, snapshots: Sequence[Snapshot], 
         LABEL, steps, format_func=lambda step: f"{step:,}", key=key, width=WIDTH, persist_state="session"
     )
     return snapshots[steps.index(step)]
+
+
+def _has_gone_on(page: str, view: RunView) -> bool:
+    """Whether the run has other snapshots than when it was asked last: the slider then shows the latest one."""
+    key, end = f"{page}.at_end_of", (view.id, view.snapshots[-1].step if view.snapshots else 0)
+    before, st.session_state[key] = st.session_state.get(key), end
+    return before != end
 
 
 def _draw_disabled(page: str, value: str, play: bool) -> None:
@@ -57,6 +64,7 @@ def select(page: str, view: RunView, step: int) -> None:
         step: of the run.
     """
     st.session_state[_at(page)] = max([0, *(one.step for one in view.snapshots if one.step <= step)])
+    _has_gone_on(page, view)
 
 
 def release(page: str) -> None:

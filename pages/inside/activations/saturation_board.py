@@ -8,7 +8,7 @@ from lmcore.inspection.saturation import Saturation, revive_table, saturation, u
 from lmcore.training.config import RunConfig
 from lmcore.training.history import Snapshot
 from ui.computed import computed
-from ui.live_chart import Chart, live
+from ui.live_chart import Chart, Click, live
 
 
 def threshold(page: str) -> float:
@@ -30,12 +30,9 @@ def show(page: str, config: RunConfig, snapshot: Snapshot, activations: Activati
     alt = f"Units against examples. {finding}"
     clicked = live(Chart.of(figures.saturation(record), alt, revision=name), key=f"{page}.board")
     st.text(finding)
-    if record.dead:
-        _show_dead(layer, record, limit)
-    n_units = layer.output.shape[1]
-    default = record.dead[0] if record.dead else 0
-    unit = int(clicked.x) if clicked and 0 <= clicked.x < n_units else default
-    _show_unit(page, config, snapshot, name, unit, n_units, limit)
+    _show_dead(page, layer, record, limit)
+    unit = _pick_unit(page, clicked, record.dead[0] if record.dead else 0, layer.output.shape[1])
+    _show_unit(page, config, snapshot, name, unit, limit)
 
 
 def _pick_layer(page: str, activations: Activations) -> tuple[str, float]:
@@ -52,18 +49,34 @@ def _pick_layer(page: str, activations: Activations) -> tuple[str, float]:
         return name, st.slider("Saturation threshold", 0.5, 0.999, TANH_THRESHOLD, 0.001, key=key, help=tooltip)
 
 
-def _show_dead(layer: LayerRecord, record: Saturation, limit: float) -> None:
-    table = revive_table(layer, record.dead, limit)
-    with st.expander(f"{len(record.dead)} dead on this minibatch: which bias would revive them?"):
+def _show_dead(page: str, layer: LayerRecord, record: Saturation, limit: float) -> None:
+    with st.expander("Dead units: which bias would revive them?", key=f"{page}.dead"):
+        if not record.dead:
+            st.text("No unit is dead on this minibatch.")
+            return
+        table = revive_table(layer, record.dead, limit)
         st.dataframe(table.style.format("{:+.2f}", subset=table.columns[1:]), hide_index=True)
 
 
-def _show_unit(
-    page: str, config: RunConfig, snapshot: Snapshot, layer: str, unit: int, n_units: int, limit: float
-) -> None:
-    """A histogram of one unit's pre-activations, and the contexts with the most extreme ones."""
+def _pick_unit(page: str, clicked: Click | None, default: int, n_units: int) -> int:
+    """The unit that the visitor clicked or chose last; until then the default, which may change during training."""
+    state, key, chosen, seen = st.session_state, f"{page}.unit_number", f"{page}.unit_chosen", f"{page}.unit_click"
+    unit = state.get(key, default) if state.get(chosen) else default
+    if clicked is not None and clicked != state.get(seen) and 0 <= clicked.x < n_units:
+        state[seen], state[chosen], unit = clicked, True, int(clicked.x)
+    unit = min(unit, n_units - 1)
+    if state.get(key) != unit:  # else the field keeps what is being typed
+        state[key] = unit
     tooltip = "Unit to look at; you can also click one in the picture above."
-    unit = int(st.number_input("Unit", 0, n_units - 1, unit, help=tooltip, width=160))
+    return int(
+        st.number_input(
+            "Unit", 0, n_units - 1, key=key, help=tooltip, width=160, on_change=state.__setitem__, args=(chosen, True)
+        )
+    )
+
+
+def _show_unit(page: str, config: RunConfig, snapshot: Snapshot, layer: str, unit: int, limit: float) -> None:
+    """A histogram of one unit's pre-activations, and the contexts with the most extreme ones."""
     record = _unit_response(config, snapshot, layer, unit, limit)
     left, right = st.columns(2)
     with left:

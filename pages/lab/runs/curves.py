@@ -51,7 +51,7 @@ def show(views: dict[str, RunView]) -> None:
     )
     live(Chart.of(figure, f"Losses of runs. {words}", revision=revision), key=f"{PAGE}.curves")
     if views:
-        st.text(f"{words} Lines: smoothed minibatch loss. Markers: dev loss.")
+        st.text(f"{words} Lines: smoothed minibatch loss. Markers: dev loss.".lstrip())
     if fork is not None and (found := _divergence(*views.values())):
         st.text("\n".join(describe_divergence(found, list(views))))
 

@@ -65,8 +65,9 @@ def test_the_unit_of_the_losses_is_that_of_the_task(parent: Run) -> None:
 def test_the_run_with_the_lowest_dev_loss_is_named(parent: Run) -> None:
     worse = replace(run_view(parent), snapshots=(replace(parent.snapshots[-1], metrics={"dev/loss": 9.0}),))
     described = comparison.describe_dev_losses({"good": run_view(parent), "bad": worse})
-    assert described.startswith("Lowest dev loss: good with")
-    assert described.endswith("; bad 9.000.")
+    assert described.startswith("Dev losses, lowest first: good ")
+    assert described.endswith(", bad 9.000.")
+    assert comparison.describe_dev_losses({"good": run_view(parent)}).startswith("Dev loss: good ")
     assert comparison.describe_dev_losses({}) == "No dev loss has been measured yet."
 
 

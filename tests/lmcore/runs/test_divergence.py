@@ -61,7 +61,18 @@ def test_identical_branches_do_not_diverge(parent: Run) -> None:
     assert record is not None
     assert (record.common_step, record.step, record.text_step) == (300, None, None)
     (sentence,) = describe_divergence(record, ["a", "b"])
-    assert "None of the next" in sentence
+    assert sentence == "The runs are identical up to step 300, bit for bit."
+
+
+def test_losses_that_do_not_differ_yet_are_counted(parent: Run) -> None:
+    fork = advance_to(parent.fork(100), 130)
+    longer = run_view(advance_to(parent.fork(100), 300))
+    record = find_divergence(run_view(fork), longer)
+    assert record is not None
+    assert (record.step, record.n_compared) == (None, 130 - record.common_step)
+    assert record.n_compared > 0
+    (sentence,) = describe_divergence(record, ["a", "b"])
+    assert sentence.endswith(f"None of the next {record.n_compared} losses differs.")
 
 
 def test_a_later_change_of_the_parent_is_found_too() -> None:

@@ -89,6 +89,21 @@ def test_the_loss_curve_has_what_the_picture_shows() -> None:
     assert curve.test_evaluations == ((100.0, 2.7),)
 
 
+def test_the_smoothed_curve_is_the_same_on_a_logarithmic_axis_however_wide_its_points_are() -> None:
+    history = History()
+    losses = 2 + 1.3 * np.arange(1.0, 100_001) ** -0.25  # without noise
+    history.add(losses.astype(np.float32))
+    curve = loss_curve(history, (), 27, from_start=True)
+    assert curve.smoothed == pytest.approx(np.interp(curve.steps, np.arange(1, 100_001), losses), abs=0.02)
+
+    # against the definition, at some points
+    sizes = np.where(curve.steps <= 1000, 1, history.width)
+    for i in (0, 9, 999, 1100, len(curve.steps) - 1):
+        weights = sizes * np.exp(np.log(0.5) * np.log(curve.steps[i] / curve.steps) / np.log(1.05))
+        mean = np.average(curve.losses[: i + 1], weights=weights[: i + 1])
+        assert curve.smoothed[i] == pytest.approx(mean, rel=1e-6)
+
+
 def test_a_metric_that_was_not_measured_is_none() -> None:
     one = snapshot(5, 2.0)
     assert (one.loss("train"), one.loss("dev"), one.metric("accuracy", "train")) == (2.0, None, None)
