@@ -176,8 +176,6 @@ async function draw(node, chart, source) {
     while (chart.next && !chart.gone) {
       const figure = chart.next;
       chart.next = undefined;
-      if (chart.frames) await Plotly.animate(node, [null], { mode: "immediate" }); // stop the animation of the old figure
-      chart.frames = figure.frames?.length;
       const fit = fitted(node, figure);
       const layout = { ...themed(node, figure.layout), ...fit };
       setHeight(node, layout.height);
@@ -186,7 +184,6 @@ async function draw(node, chart, source) {
         data: withLegibleText(node, figure.data, fit.width ?? node.clientWidth),
         layout: presenting() ? enlarged(layout) : layout,
         config: configFor(Plotly, source),
-        frames: figure.frames ?? [],
       });
       if (chart.clicked && !node.clickable) {
         node.clickable = true;

@@ -11,7 +11,6 @@ from lmcore.figures.style import (
     DIVERGING,
     GRAY,
     ORANGE,
-    TRANSPARENT,
     character_axis,
     downward,
     escape,
@@ -23,8 +22,14 @@ from lmcore.inspection.embeddings import KINDS, EmbeddingMap
 KIND_COLORS = dict(zip(KINDS, (ORANGE, BLUE, GRAY), strict=True))
 
 
-def embedding_map(record: EmbeddingMap, height: int = 620) -> go.Figure:
-    """Characters as points in two or three dimensions; several snapshots get a slider and a play button."""
+def embedding_map(record: EmbeddingMap, shown: int = -1, height: int = 620) -> go.Figure:
+    """Characters as points in two or three dimensions, on axes that all snapshots share.
+
+    Args:
+        record: of one snapshot or several.
+        shown: index of the snapshot that is drawn.
+        height: in pixels.
+    """
     axes = [
         {"title": title, "range": list(limits), "zeroline": False}
         for title, limits in zip(record.axis_titles, _ranges(record.points), strict=True)
@@ -33,10 +38,7 @@ def embedding_map(record: EmbeddingMap, height: int = 620) -> go.Figure:
     if len(axes) == 3:
         scene = zip(("xaxis", "yaxis", "zaxis"), axes, strict=True)
         layout["scene"] = {name: axis | {"title": {"text": axis["title"]}} for name, axis in scene}
-    drawn = figure(_traces(record, len(record.steps) - 1), axes[0], axes[1], height=height, **layout)
-    if len(record.steps) > 1:
-        _animate(drawn, record)
-    return drawn
+    return figure(_traces(record, shown), axes[0], axes[1], height=height, **layout)
 
 
 def _traces(record: EmbeddingMap, snapshot: int) -> list[dict[str, Any]]:
@@ -66,39 +68,6 @@ def _ranges(points: NDArray[np.float64]) -> list[tuple[float, float]]:
     low, high = points.min((0, 1)), points.max((0, 1))
     margin = 0.08 * np.maximum(high - low, 1e-6)
     return [(float(a), float(b)) for a, b in zip(low - margin, high + margin, strict=True)]
-
-
-def _animate(drawn: go.Figure, record: EmbeddingMap) -> None:
-    """Adds a frame per snapshot, a slider and a play button."""
-    drawn.frames = [
-        go.Frame({"name": str(step), "data": _traces(record, at)}, _validate=False)
-        for at, step in enumerate(record.steps)
-    ]
-    # 3-D scenes must be redrawn at each frame; in 2-D the points glide
-    play = {"frame": {"duration": 350, "redraw": record.points.shape[2] == 3}, "transition": {"duration": 250}}
-    jump = {"mode": "immediate", "transition": {"duration": 0}, "frame": {"duration": 0, "redraw": True}}
-    drawn.layout.sliders = [_slider(record.steps, jump)]
-    drawn.layout.updatemenus = [_play_button(record.steps, play | {"mode": "immediate"})]
-    drawn.layout.margin.b = 130
-
-
-def _slider(steps: list[int], animation: dict[str, Any]) -> dict[str, Any]:
-    """A slider whose ticks have no labels; the current step is shown above it."""
-    return {
-        "steps": [{"label": f"{step:,}", "method": "animate", "args": [[str(step)], animation]} for step in steps],
-        "active": len(steps) - 1,
-        "currentvalue": {"prefix": "Step ", "font": {"size": 14, "color": GRAY}},
-        "pad": {"l": 90},  # to the right of the button
-        "y": -0.12,
-        "font": {"size": 1, "color": TRANSPARENT},
-        "tickcolor": GRAY,
-    }
-
-
-def _play_button(steps: list[int], animation: dict[str, Any]) -> dict[str, Any]:
-    button = {"label": "▶ Play", "method": "animate", "args": [[str(step) for step in steps], animation]}
-    place = {"x": 0, "xanchor": "left", "y": -0.13, "yanchor": "top"}
-    return {"type": "buttons", "buttons": [button], "showactive": False} | place
 
 
 def cosine_similarity(cosines: NDArray[np.float64], labels: list[str]) -> go.Figure:

@@ -121,16 +121,16 @@ def setting_places(names: Collection[str]) -> dict[str, Place]:
     return {name.replace("_", " "): Place(f"_{name}") for name in names}
 
 
-def panel(tab: str = "", *, play: bool = True) -> dict[str, Place]:
+def panel(tab: str = "") -> dict[str, Place]:
     """The live pictures of a language model's run, and the slider that selects a snapshot."""
-    pictures = {
+    return {
         "numbers": Place(".live", tab=tab),
         "loss chart": Place(".live", "Loss curve", tab),
         "next character": Place(".live", "Heatmap of the probability", tab),
         "samples": Place(".live", "Samples", tab),
         "time slider": Place(".at", tab=tab, needs_run=True),
+        "play button": Place(".play", tab=tab, needs_run=True),
     }
-    return pictures | ({"play button": Place(".play", tab=tab, needs_run=True)} if play else {})
 
 
 def charts(key: str, tab: str = "", **parts: str) -> dict[str, Place]:

@@ -25,12 +25,17 @@ def embedding_map(page: AppTest) -> dict[str, Any]:
     return found
 
 
-def test_the_map_shows_the_untrained_model_and_replays_a_finished_run(page: AppTest, engine: Engine) -> None:
+def test_one_slider_moves_the_map_the_neighbors_and_the_similarities(page: AppTest, engine: Engine) -> None:
     assert trace_names(embedding_map(page)) == ["vowel", "consonant", "other"]
-    assert not embedding_map(page).get("frames")
+    untrained = embedding_map(page)
     finish(page, engine, "emb")
-    steps = [str(snapshot.step) for snapshot in engine.view(page.session_state["emb.run"]).snapshots]
-    assert [frame["name"] for frame in embedding_map(page)["frames"]] == steps
+    last = embedding_map(page)
+    neighbors = page.dataframe[0].value
+    page.select_slider(key="emb.at").set_value(0).run()
+    first = embedding_map(page)
+    assert first["data"][0]["x"] == untrained["data"][0]["x"] != last["data"][0]["x"]
+    assert first["layout"]["xaxis"]["range"] == last["layout"]["xaxis"]["range"]
+    assert not page.dataframe[0].value.equals(neighbors)
 
 
 def test_the_projection_can_be_chosen(page: AppTest) -> None:

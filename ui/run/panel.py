@@ -57,7 +57,6 @@ class _Panel:
     data: Any
     extra: Draw | None
     language_model: bool
-    play: bool
     metrics: Metrics
 
 
@@ -68,7 +67,6 @@ def show(
     view: RunView | None,
     extra: Draw | None = None,
     language_model: bool = True,
-    play: bool = True,
     metrics: Metrics = language_model_losses,
 ) -> None:
     """The pictures of a run, updated while it trains; without a run those of the untrained model.
@@ -80,10 +78,9 @@ def show(
         view: the run that the page shows.
         extra: draws further pictures below.
         language_model: whether to draw loss curve, predictions and samples of a language model.
-        play: whether the snapshots can be played; not where a picture has a player of its own.
         metrics: what to show of the latest evaluation, beside steps and time.
     """
-    panel = _Panel(page, config, data, extra, language_model, play, metrics)
+    panel = _Panel(page, config, data, extra, language_model, metrics)
     # With and without a run these are the same fragments, so that the charts stay mounted when a run starts.
     pictures = st.fragment(_pictures, key=f"{page}.pictures", run_every=SECONDS_PER_FRAME if is_playing(page) else None)
     pictures(panel, view.id if view else None)
@@ -98,7 +95,7 @@ def _pictures(panel: _Panel, run_id: str | None) -> None:
         log_axes: list[str] = []
         if panel.language_model:
             log_axes = st.pills("Logarithmic axes", ["steps", "loss"], selection_mode="multi", key=f"{panel.page}.log")
-        shown = time_slider(panel.page, view, view.snapshots if view else (), panel.play)
+        shown = time_slider(panel.page, view, view.snapshots if view else (), play=True)
     active = view is not None and view.status.is_active
     interval = (OFTEN if engine().n_active <= FEW else SELDOM) if active else None
     st.fragment(_live, run_every=interval)(panel, run_id, interval, shown, log_axes)

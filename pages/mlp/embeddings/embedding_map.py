@@ -18,17 +18,19 @@ Dimensions = Literal[2, 3]
 
 
 def explore(snapshot: Snapshot, corpus: Corpus, view: RunView | None) -> None:
-    """The pictures of a snapshot; once the run is at rest, the map replays all of its snapshots."""
+    """The pictures of a snapshot; once the run is at rest, the map has the same axes at each of its snapshots."""
     methods: list[Method] = ["PCA", "t-SNE"]
     choices: list[Dimensions] = [2, 3]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         method = st.segmented_control("Projection", methods, default="PCA", required=True, key="emb.method")
         dimensions = st.segmented_control("Dimensions", choices, default=2, required=True, key="emb.dimensions")
-    replays = view is not None and not view.status.is_active and method == "PCA"
-    snapshots = tuple(view.snapshots) if view is not None and replays else (snapshot,)
+    snapshots = (snapshot,)
+    if view is not None and not view.status.is_active and snapshot in view.snapshots and method == "PCA":
+        snapshots = tuple(view.snapshots)
     record = _embedding_map(snapshots, tuple(_labels(corpus)), method, dimensions)
     alt = "Scatter plot of the character embeddings."
-    chart = Chart.of(figures.embedding_map(record), alt, revision=f"{method}{dimensions}")
+    figure = figures.embedding_map(record, record.steps.index(snapshot.step))
+    chart = Chart.of(figure, alt, revision=f"{method}{dimensions}")
     clicked = live(chart, key="emb.map")
     left, right = st.columns([2, 3])
     with left:

@@ -28,7 +28,7 @@ with st.sidebar:
 
 config = RunConfig(corpus=corpus_config, model=MLPConfig.parse(model), train=TrainConfig.parse(train))
 controls.buttons(PAGE, config, view)
-panel.show(PAGE, config, corpus, view, extra=embedding_map.explore, language_model=False, play=False)
+panel.show(PAGE, config, corpus, view, extra=embedding_map.explore, language_model=False)
 
 explain(__file__)
 show_code(
