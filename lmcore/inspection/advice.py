@@ -107,7 +107,7 @@ def _plateau_advice(snapshots: Sequence[Snapshot]) -> str:
     lowest = np.fmin.accumulate([snapshot.loss("train") for snapshot in snapshots])
     flat = snapshots[int(np.argmax(lowest <= lowest[-1] + TOLERANCE)) :]
     last = snapshots[-1].step
-    if len(flat) < MIN_FLAT_SNAPSHOTS or last - flat[0].step < MIN_FLAT_SHARE * last:
+    if len(flat) < MIN_FLAT_SNAPSHOTS or last - flat[0].step < MIN_FLAT_SHARE * last or lowest[-1] < TOLERANCE:
         return ""
     return (
         f"The train loss has not fallen below {lowest[-1]:.2f} since step {flat[0].step:,}: the training has "

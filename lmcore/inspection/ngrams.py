@@ -89,8 +89,14 @@ def pair_matrix(
     return PairMatrix(labels, counts[grid], normalize(counts, smoothing)[grid], normalize(counts)[grid])
 
 
-def pair_table(corpus: Corpus, counts: Counts) -> pd.DataFrame:
-    """All pairs, most frequent first, with their counts and the probability of the second character after the first."""
+def pair_table(corpus: Corpus, counts: Counts, smoothing: float = 0.0) -> pd.DataFrame:
+    """All pairs, most frequent first, with their counts and the probability of the second character after the first.
+
+    Args:
+        corpus: the text.
+        counts: shape (V, V).
+        smoothing: k of add-k smoothing.
+    """
     labels = np.array(corpus.vocabulary.labels, dtype=object)
     table = pd.DataFrame(
         {
@@ -98,7 +104,7 @@ def pair_table(corpus: Corpus, counts: Counts) -> pd.DataFrame:
             "first": np.repeat(labels, len(labels)),
             "second": np.tile(labels, len(labels)),
             "count": counts.ravel(),
-            "probability": normalize(counts).ravel(),
+            "probability": normalize(counts, smoothing).ravel(),
         }
     )
     return table.sort_values("count", ascending=False, kind="stable", ignore_index=True)
@@ -115,18 +121,22 @@ class FoundPairs:
 
 
 def find_pairs(
-    corpus: Corpus, counted: Literal["all", "train"], searched: str = "", max_rows: int = 1000
+    corpus: Corpus,
+    counted: Literal["all", "train"],
+    searched: str = "",
+    smoothing: float = 0.0,
+    max_rows: int = 1000,
 ) -> FoundPairs:
     """The pairs that contain a text, at most ``max_rows`` that occur and of others. Errors as for `count_pairs`."""
-    table = pair_table(corpus, count_pairs(corpus, counted))
+    table = pair_table(corpus, count_pairs(corpus, counted), smoothing)
     found = table[table["pair"].str.contains(searched, regex=False)] if searched else table
     seen, unseen = found[found["count"] > 0], found[found["count"] == 0][["pair", "first", "second"]]
     return FoundPairs(seen.head(max_rows), len(seen), unseen.head(max_rows), len(unseen))
 
 
-def pairs_csv(corpus: Corpus, counted: Literal["all", "train"]) -> str:
+def pairs_csv(corpus: Corpus, counted: Literal["all", "train"], smoothing: float = 0.0) -> str:
     """All pairs as comma-separated values. Errors as for `count_pairs`."""
-    text: str = pair_table(corpus, count_pairs(corpus, counted)).to_csv(index=False)
+    text: str = pair_table(corpus, count_pairs(corpus, counted), smoothing).to_csv(index=False)
     return text
 
 

@@ -24,4 +24,4 @@ def irreducible_loss(config: RunConfig, corpus: Corpus | None = None) -> tuple[f
     pairs = np.concatenate([X, Y[:, None]], 1)
     _, pair, n_same_pair = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
     p = n_same_pair[pair] / n_same_context[context]  # (B,), of each target given its context
-    return -float(np.log(p).mean()), int((p < 1).sum())
+    return abs(float(np.log(p).mean())), int((p < 1).sum())

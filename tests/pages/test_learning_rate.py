@@ -44,13 +44,16 @@ def test_the_curve_grows_until_the_rules_can_read_it(page: AppTest, monkeypatch:
 
 def test_a_suggested_rate_is_used_on_the_mlp_page(page: AppTest) -> None:
     page.number_input(key="lr_hidden").set_value(30)
+    page.number_input(key="lr_batch_size").set_value(64)
+    page.selectbox(key="lr_optimizer").set_value("adam")
     run_until_swept(page)
     assert not page.exception
     button = page.button(key="lr.use.steepest")
     button.click().run()
     assert page.title[0].value == "MLP"
     assert f"{page.number_input(key='mlp_learning_rate').value:.2g}" in button.label
-    assert page.number_input(key="mlp_hidden").value == 30
+    assert (page.number_input(key="mlp_hidden").value, page.number_input(key="mlp_batch_size").value) == (30, 64)
+    assert page.selectbox(key="mlp_optimizer").value == "adam"
 
 
 def test_a_range_that_never_diverges_is_reported(page: AppTest) -> None:

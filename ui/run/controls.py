@@ -25,8 +25,6 @@ STATUS_LABELS = {
     Status.INTERRUPTED: "interrupted",
 }
 
-MAIN_BUTTON_WIDTH = 104  # pixels: that of its longest label, so that the other buttons stay where they are
-
 Command = Literal["start", "resume", "pause", "step", "reset"]
 
 
@@ -95,7 +93,6 @@ def _main_button(page: str, view: RunView | None, active: bool, ended: bool) -> 
         on_click=_run_command,
         args=(page, command),
         help="Raise the number of steps to continue." if ended else None,
-        width=MAIN_BUTTON_WIDTH,
     )
 
 

@@ -43,14 +43,14 @@ def _chosen_row(clicked: Click | None, record: PairMatrix) -> int:
 def _tables(corpus: Corpus, config: CountConfig) -> None:
     """Pairs that occur and pairs that never do, with a search field and a download."""
     searched = st.text_input("Search pairs", key="search", placeholder="one or two characters", max_chars=2)
-    found = _find_pairs(corpus, config.counted, searched)
+    found = _find_pairs(corpus, config.counted, searched, config.smoothing)
     left, right = st.columns(2)
-    left.markdown(f"**{found.n_seen:,} pairs occur**")
+    left.markdown(f"**{found.n_seen:,} {'pair occurs' if found.n_seen == 1 else 'pairs occur'}**")
     styled = found.seen.style.format({"count": "{:,}", "probability": "{:.3%}"})
     left.dataframe(styled, hide_index=True, height=300)
-    right.markdown(f"**{found.n_unseen:,} pairs never occur**")
+    right.markdown(f"**{found.n_unseen:,} {'pair never occurs' if found.n_unseen == 1 else 'pairs never occur'}**")
     right.dataframe(found.unseen, hide_index=True, height=300)
-    csv = functools.partial(engine().compute, ngrams.pairs_csv, corpus, config.counted)
+    csv = functools.partial(engine().compute, ngrams.pairs_csv, corpus, config.counted, config.smoothing)
     st.download_button("Download as CSV", csv, "pairs.csv", "text/csv", key="pairs_csv")
 
 

@@ -19,8 +19,9 @@ def rules(found: Finding, config: RunConfig) -> None:
 
 
 def _open_mlp_page(rate: float, config: RunConfig) -> None:
-    """Opens the MLP page with this model and this learning rate."""
+    """Opens the MLP page with this learning rate, and with the settings that it was found for."""
     settings = config.model.model_dump(exclude={"family"}, exclude_defaults=True)
+    settings |= config.train.model_dump(include={"optimizer", "batch_size", "seed"}, exclude_defaults=True)
     settings |= {"learning_rate": float(f"{rate:.3g}")}
     parameters = address.parameters({forms.key_of("mlp", name): value for name, value in settings.items()})
     st.switch_page(navigation.find("mlp/mlp").script, query_params=parameters)

@@ -11,7 +11,7 @@ from lmcore.runs.view import RunView
 from lmcore.training.config import RunConfig, TrainConfig
 from lmcore.training.history import Snapshot
 from lmcore.training.trainer import MAX_EVALUATION_EXAMPLES
-from ui import load
+from ui import forms, load
 from ui.computed import computed
 from ui.run import controls
 
@@ -39,10 +39,11 @@ def hints(snapshot: Snapshot, corpus: Corpus, view: RunView | None) -> None:
 
 def _what_to_expect(config: RunConfig) -> None:
     lowest, n_ambiguous = _lowest_loss(config)
+    examples = forms.counted(config.train.batch_size, "example")
+    why = f" It cannot reach zero: {n_ambiguous} examples have a context that another one continues differently."
     st.info(
-        f"Every step uses the same minibatch of {config.train.batch_size} examples. A working model memorizes it: the "
-        f"minibatch loss should approach {lowest:.4f}. It cannot reach zero, because {n_ambiguous} examples share "
-        "their context with an example that has another next character. If the loss stays higher, something is broken."
+        f"Every step uses the same minibatch of {examples}. A working model memorizes it: the minibatch loss should "
+        f"approach {lowest:.4f}.{why if n_ambiguous else ''} If the loss stays higher, something is broken."
     )
 
 

@@ -92,6 +92,8 @@ def test_advice_on_a_plateau_does_not_come_and_go_with_the_noise_of_the_losses()
     assert any(given)
     lower = snapshots((20_000, 2.05, 2.05))
     assert advice.advice(run + lower, LN) == []
+    memorized = snapshots((0, 3.3, 3.3), *((i * 1000, 0.001, 0.001) for i in range(1, 20)))
+    assert advice.advice(memorized, LN) == []  # it cannot fall any further
 
 
 def test_the_settings_table_has_a_row_for_each_stretch() -> None:

@@ -38,6 +38,9 @@ def test_a_search_finds_pairs_and_is_cut_but_counted(names: Corpus) -> None:
     found = ngrams.find_pairs(names, "all", "qu")
     assert found.seen["pair"].tolist() == ["qu"]
     assert found.n_unseen == 0
+    smoothed = ngrams.find_pairs(names, "all", "qu", smoothing=100.0).seen["probability"]
+    record = ngrams.pair_matrix(names, ngrams.count_pairs(names), smoothing=100.0)
+    assert smoothed.iloc[0] == record.probabilities[record.labels.index("q"), record.labels.index("u")]
     assert ngrams.pairs_csv(names, "all").startswith("pair,first,second,count,probability\nn.,n,.,")
 
 
