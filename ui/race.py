@@ -68,6 +68,8 @@ def race(
         )
     if message := st.session_state.pop(f"{page}.race_error", None):
         errors.show(message)
+    if any(engine().view(run_id).config not in entrants.values() for run_id in ids):
+        st.caption("These runs have other settings than those selected. Start the race again to compare the latter.")
     draw_race = draw or functools.partial(_draw_language_models, over_time=over_time)
     st.fragment(_live, run_every=0.5 if active else None)(page, ids, name_of, active, log, draw_race)
 

@@ -20,9 +20,9 @@ def test_the_first_loss_depends_on_the_preset_or_the_custom_initialization(page:
     assert first > expected + 10
     page.selectbox(key="init_preset").select("output zero").run()
     assert page.metric[0].value == page.metric[1].value
-    page.selectbox(key="init_preset").select("custom").run()
     page.number_input(key="init_output_scale").set_value(3.0).run()
     assert not page.exception
+    assert page.selectbox(key="init_preset").value == "custom"
     assert float(page.metric[1].value) > expected + 10
 
 
@@ -53,6 +53,10 @@ def test_the_racers_differ_in_their_models_only(page: AppTest, engine: Engine, c
     if compared == "initializations":
         assert table["first"][0] > table["first"][4] + 5
     assert len({engine.view(run_id).config.train for run_id in ids}) == 1
+    other_settings = "These runs have other settings"
+    assert not [caption for caption in page.caption if caption.value.startswith(other_settings)]
+    page.number_input(key="init_hidden").set_value(21).run()
+    assert [caption for caption in page.caption if caption.value.startswith(other_settings)]
 
 
 def test_a_race_in_the_address_is_opened_and_a_lost_run_is_reported(page: AppTest, engine: Engine) -> None:

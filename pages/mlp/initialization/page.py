@@ -19,6 +19,12 @@ TRAIN = ["learning_rate", "batch_size", "steps", "seed"]
 CUSTOM = "custom"
 DIRECT = {False: "without direct connections", True: "with direct connections"}
 
+
+def choose_custom(_: str) -> None:
+    """Who changes a value of the custom initialization wants to see it."""
+    st.session_state["init_preset"] = CUSTOM
+
+
 st.write(
     "An untrained model should cost about **ln V**: look for confidently wrong predictions and for saturated units."
 )
@@ -30,7 +36,7 @@ with st.sidebar:
 
 preset = st.selectbox("Initialization", [*PRESETS, CUSTOM], key="init_preset", bind="query-params", width=360)
 with st.expander("Custom initialization", icon=":material/tune:"):
-    custom = forms.form(MLPConfig, shared.INITIALIZATION, prefix=PAGE)
+    custom = forms.form(MLPConfig, shared.INITIALIZATION, prefix=PAGE, on_change=choose_custom)
 
 
 def run_config(name: str, direct: bool = False) -> RunConfig:
