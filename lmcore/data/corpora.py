@@ -140,16 +140,17 @@ class Vocabulary:
     def encode(self, text: str) -> Ids:
         """The indices of the characters of a `composed` text, shape (len(text),).
 
+        If the vocabulary is limited, other characters get the index of `UNKNOWN`, as in the corpus.
+
         Raises:
             UserError: names the characters that are not in the vocabulary.
         """
         text = self.composed(text)
-        if unknown := sorted(set(text) - self.index.keys()):
-            listed = " ".join(unknown[:10])
-            raise UserError(
-                f"The vocabulary does not contain {listed!r}. Use only characters that occur in the corpus."
-            )
-        return np.array([self.index[character] for character in text], dtype=np.int32)
+        others = self.index.get(UNKNOWN)
+        if others is None and (missing := sorted(set(text) - self.index.keys())):
+            listed = ", ".join(map(repr, missing[:10]))
+            raise UserError(f"The vocabulary does not contain {listed}. Use only characters that occur in the corpus.")
+        return np.array([self.index.get(character, others) for character in text], dtype=np.int32)
 
     def show(self, ids: NDArray[np.integer] | list[int]) -> str:
         """The labels of some indices in one string, in an order that no other text around it changes."""

@@ -162,7 +162,11 @@ def _loss_axis(
     name = "Loss"
     if not is_single and "dev" not in lines:
         name = "Smoothed loss" if _main_line(lines) == "smoothed" else "Train loss"
-    properties = {"title": f"{name} (nats per {unit})" if unit else f"{name} (nats)", "hoverformat": ".4f", "tickformat": "~g"}
+    properties = {
+        "title": f"{name} (nats per {unit})" if unit else f"{name} (nats)",
+        "hoverformat": ".4f",
+        "tickformat": "~g",
+    }
     if is_single or not limited:
         return properties
     # a run that diverges must not flatten all others

@@ -59,4 +59,6 @@ def diagnose_updates(record: Updates, n_last: int = 10) -> list[str]:
         elif log_ratio > TARGET_LOG_RATIO + TOLERANCE:
             excess = 10 ** (log_ratio - TARGET_LOG_RATIO)
             problems.append(f"{name}: the updates are {excess:.0f} times as large as they should be.")
-    return problems or ["Every weight matrix changes by about a thousandth per step, as it should."]
+    return problems or [
+        f"The updates of every weight matrix are within a factor of {10**TOLERANCE:.0f} of a thousandth of its weights."
+    ]

@@ -75,6 +75,8 @@ def _check_directory(data: bytes) -> None:
 def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
     names = [entry.filename for entry in entries]
     if unknown := [name for name in names if name not in MEMBERS]:
+        if MANIFEST not in names and any(name.endswith(".py") for name in names):
+            raise UserError("This file is a script with its data. Choose a file that was exported as “Run”.")
         raise refusal(f"it has an unexpected member {unknown[0][:60]!r}.")
     if len(set(names)) < len(names):
         raise refusal("two of its members have the same name.")

@@ -90,7 +90,7 @@ def _smoothed_over_logarithm(steps: Floats, losses: NDArray[np.float32], n_losse
     """
     times, half_life = (1e9 * np.log(steps)).astype("datetime64[ns]"), pd.Timedelta(int(1e9 * np.log(1.05)))
     sums, weights = (
-        pd.Series(values, dtype=float).ewm(halflife=half_life, times=times).mean().to_numpy()
+        pd.Series(values, dtype=float).ewm(halflife=half_life, times=times).mean().to_numpy()  # type: ignore[arg-type]
         for values in (losses * n_losses, n_losses)
     )
     means: Floats = sums / weights

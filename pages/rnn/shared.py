@@ -45,8 +45,8 @@ def statistics(config: RunConfig) -> panel.Draw:
             f"Epochs: {snapshot.arrays['epochs'].item():.2f}. "
             f"{split} perplexity: {math.exp(min(loss, 50)):.2f}, or {loss / math.log(2):.3f} bits per character."
         )
-        if view is not None and view.steps_per_second > 0 and snapshot.step > 0:
-            st.text(f"{view.steps_per_second * snapshot.examples / snapshot.step:,.0f} characters per second.")
+        speed = view.steps_per_second * snapshot.examples / snapshot.step if view and snapshot.step else 0.0
+        st.text(f"Characters per second: {f'{speed:,.0f}' if speed else '–'}.")
 
     return draw
 

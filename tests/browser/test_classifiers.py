@@ -25,6 +25,19 @@ def test_the_boundary_moves_while_it_trains(visitor: Visitor) -> None:
     visitor.wait_for_text("paused", exact=True)
 
 
+def test_a_race_is_drawn_on_axes_that_fit_it(visitor: Visitor) -> None:
+    visitor.open("/linear")
+    visitor.choose_tab("Batch vs. stochastic")
+    chart = visitor.chart("linear.race_chart")
+    chart.wait_until("node.textContent.includes('Start the race')")
+    visitor.button("linear.race_go").click()
+    visitor.wait_for_text("Dev loss (nats), lowest first")
+    visitor.wait_until_idle()
+    x, y = (chart.evaluate(f"node._fullLayout.{axis}.range") for axis in ("xaxis", "yaxis"))
+    assert x[1] > chart.evaluate("Math.max(...node._fullData.map(trace => trace.x.at(-1)).filter(isFinite))")
+    assert y[0] > -0.2
+
+
 def test_a_click_adds_a_point(visitor: Visitor) -> None:
     visitor.open("/linear")
     chart = regions(visitor)

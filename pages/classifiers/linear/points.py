@@ -41,7 +41,7 @@ def _key(page: str) -> str:
 
 
 def controls(page: str, fixed: bool) -> None:
-    """The class that a click adds a point of, and a button that removes all added points."""
+    """The class that a click adds a point of."""
     st.segmented_control(
         "Click the picture to add a point of class",
         list(LETTERS),
@@ -50,7 +50,11 @@ def controls(page: str, fixed: bool) -> None:
         help="Added points belong to the train split. Press Reset first if there is a run.",
         width="content",
     )
-    if (n_points := len(given(page))) and not fixed:
+
+
+def remove_button(page: str) -> None:
+    """A button that removes all added points; below the picture, which it would move from under the mouse."""
+    if n_points := len(given(page)):
         label = f"Remove {forms.counted(n_points, 'point')}"
         st.button(label, key=f"{page}.remove_points", on_click=_remove_all, args=(page,))
 
@@ -76,3 +80,4 @@ def show_empty_sheet(page: str, config: DataConfig) -> None:
     controls(page, fixed=False)
     canvas = figures.point_canvas(config.points, empty="Choose a class above, then click here to add points.")
     add(page, live(Chart.of(canvas, "An empty sheet to click on."), key="sheet"))
+    remove_button(page)

@@ -39,6 +39,7 @@ def show(page: str, config: ClassifierRunConfig, snapshot: Snapshot, data: Datas
     click = live(regions, shared.learning_curves(page, snapshot, data, view, 4, log), key="clf.live")
     if takes_points and view is None:
         points.add(page, click)
+        points.remove_button(page)
 
 
 @cached(max_bytes=50_000_000)

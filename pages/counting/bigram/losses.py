@@ -25,8 +25,10 @@ def smoothing(corpus: Corpus, counts: Counts, config: CountConfig) -> None:
     with st.container(horizontal=True):
         for split, label in LABELS.items():
             change = smoothed[split] - unsmoothed[split]
-            delta = f"{change:+.6f}" if np.isfinite(change) else None
-            st.metric(f"{label} (nats)", f"{smoothed[split]:.6f}", delta, delta_color="inverse", width=180)
+            delta = f"{change:+.6f}" if config.smoothing and np.isfinite(change) else None
+            loss = "–" if np.isnan(smoothed[split]) else f"{smoothed[split]:.6f}"  # of an empty split
+            tooltip = "The arrow shows what smoothing has changed." if delta else None
+            st.metric(f"{label} (nats)", loss, delta, delta_color="inverse", help=tooltip, width=180)
     _say_what_is_held_out(config)
     matrix = ngrams.pair_matrix(corpus, counts, config.smoothing)
     live(
@@ -53,7 +55,7 @@ def from_likelihood(corpus: Corpus, config: CountConfig) -> None:
     with st.container(horizontal=True):
         for label, (value, description) in steps.items():
             st.metric(label, value, help=description, width="content")
-    st.dataframe(derivation.table.style.format("{:.6f}", subset=list(LABELS)), hide_index=True)
+    st.dataframe(derivation.table.style.format("{:.6f}", subset=list(LABELS), na_rep="–"), hide_index=True)
     st.caption("Losses in nats per character. With k = 0, one pair that was never counted makes a loss infinite.")
     _say_what_is_held_out(config)
 

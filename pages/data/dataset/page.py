@@ -76,7 +76,8 @@ with left:
         st.caption(f"The first {MAX_SHOWN:,} of {len(summary.vocabulary):,} characters.")
 with right:
     st.markdown("**Splits**: learn from train, choose by dev, test once")
-    st.dataframe(summary.splits.style.format(thousands=","), hide_index=True)
+    splits = summary.splits.rename(columns={"characters": "characters with ends"} if summary.n_documents else {})
+    st.dataframe(splits.style.format(thousands=","), hide_index=True)
     if remark := corpus_summary.repetition_remark(summary):
         st.caption(f"{remark} *Drop duplicates* in the text options keeps each document once.")
     live(Text("Excerpt", excerpt(corpus), height=150), key="excerpt")

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import pandas as pd
 import streamlit as st
 
+from lmcore.data import uploads
 from lmcore.runs.filtering import filter_runs
 from lmcore.runs.run import Status
 from lmcore.runs.settings import describe_settings
@@ -72,7 +73,7 @@ def _rows(headers: Sequence[Header], names: dict[str, str]) -> pd.DataFrame:
                 "name": names[header.id],
                 "fork of": _origin(header, names),
                 "model": header.config.family,
-                "data": header.config.data_name,
+                "data": _title(header.config.data_name),
                 "settings": describe_settings(header.config),
                 "parameters": header.n_parameters or None,
                 "step": header.step,
@@ -87,6 +88,10 @@ def _rows(headers: Sequence[Header], names: dict[str, str]) -> pd.DataFrame:
             for header in headers
         ]
     )
+
+
+def _title(data_name: str) -> str:
+    return uploads.title_of(data_name) if uploads.is_upload(data_name) else data_name
 
 
 def _origin(header: Header, names: dict[str, str]) -> str:

@@ -24,7 +24,7 @@ def explore(snapshot: Snapshot, corpus: Corpus, view: RunView | None) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         method = st.segmented_control("Projection", methods, default="PCA", required=True, key="emb.method")
         dimensions = st.segmented_control("Dimensions", choices, default=2, required=True, key="emb.dimensions")
-    snapshots = (snapshot,)
+    snapshots: tuple[Snapshot, ...] = (snapshot,)
     if view is not None and not view.status.is_active and snapshot in view.snapshots and method == "PCA":
         snapshots = tuple(view.snapshots)
     record = _embedding_map(snapshots, tuple(_labels(corpus)), method, dimensions)

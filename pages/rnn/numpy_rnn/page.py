@@ -19,7 +19,7 @@ TRAIN = ["learning_rate", "steps"]
 MORE = {"Schedule and clipping": ["schedule", "clip", "clip_threshold"], "More settings": ["evaluate_every", "seed"]}
 DEFAULTS = dict(families.find("rnn").train_defaults)
 
-st.write("Press **Start** on running text: noise turns into words, then into quotes and lines of the right length.")
+st.write("Press **Start**: noise turns into names; on running text, into words, quotes and lines of the right length.")
 
 view = attach.shown_run(PAGE, {"model": RNNConfig, "train": TrainConfig})
 corpus_config, corpus = pick_corpus(fixed=view is not None)

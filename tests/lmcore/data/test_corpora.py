@@ -147,6 +147,12 @@ def test_unknown_characters_are_named() -> None:
         from_text("ab\nba", config=LINES).vocabulary.encode("aßb")
 
 
+def test_a_limited_vocabulary_has_an_index_for_all_other_characters() -> None:
+    limited = from_text("aaa\nbb\nc", config=LINES.updated(max_vocabulary=2)).vocabulary
+    assert limited.characters == (".", "a", "b", corpora.UNKNOWN)
+    assert limited.encode("acx").tolist() == [1, 3, 3]
+
+
 def test_a_typed_text_is_encoded_or_refused_in_words() -> None:
     names, novel = from_text("ab\nba", config=LINES), from_text("a.b\nba", config=RUNNING)
     assert names.encode("ab").tolist() == [1, 2]

@@ -47,7 +47,7 @@ def test_a_diagnosis_names_what_changes_too_much_and_too_little() -> None:
 def test_good_updates_get_one_sentence_and_no_steps_none() -> None:
     history = History.from_arrays(history_of([1e-3], 2).arrays())
     assert diagnose_updates(updates(history, ["good"])) == [
-        "Every weight matrix changes by about a thousandth per step, as it should."
+        "The updates of every weight matrix are within a factor of 32 of a thousandth of its weights."
     ]
     assert diagnose_updates(updates(History(), ["a"])) == ["No updates yet: they are measured from the first step on."]
 

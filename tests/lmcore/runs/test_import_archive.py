@@ -327,6 +327,10 @@ def test_an_unknown_member_is_refused(archive: bytes, name: str) -> None:
     assert_refused(zipped(members(archive) | {name: b"evil"}), "unexpected member")
 
 
+def test_a_script_with_its_data_is_told_from_a_run() -> None:
+    assert_refused(zipped({"run.py": b"import torch", "names.txt": b"emma"}), "a script with its data")
+
+
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFBLK, stat.S_IFDIR])
 def test_a_member_that_is_not_a_regular_file_is_refused(archive: bytes, kind: int) -> None:
     written = io.BytesIO()
