@@ -104,7 +104,8 @@ def plain_loss_chart(
     traces = [_in_legend(trace) for trace in traces]
 
     x_axis = _x_axis(all_curves, unit, log_x, last_x)
-    shapes, notes = _annotations(single, events or TrainingEvents(), x_axis, bool(accuracy))
+    middle = _x_middle(all_curves, log_x, last_x)
+    shapes, notes = _annotations(single, events or TrainingEvents(), log_x, middle, bool(accuracy))
     if fork is not None and not (log_x and fork <= 0):
         shapes.append(vertical_line(fork, dash="dot"))
     y_axis = _loss_axis(all_curves, lines, unit, bool(single), guessing and has_losses)
@@ -141,19 +142,16 @@ def _x_axis(curves: Sequence[LossCurve], unit: Unit | None, log_x: bool, last_x:
     hover = ",.0f" if x_axis in ("steps", "examples") else ",.4~g"
     properties = {"title": titles[x_axis], "type": "log" if log_x else "linear", "hoverformat": hover}
     if last_x is None:
-        return properties | _x_range(curves, log_x)
+        return properties
     end = float(np.log10(max(2.0, last_x))) + 0.25 if log_x else last_x * 1.02
     return properties | {"range": [-0.15 if log_x else 0.0, end]}
 
 
-def _x_range(curves: Sequence[LossCurve], log_x: bool) -> dict[str, Any]:
-    """The range from the first to the last loss; plotly's own one would make room for notes beyond the curve, too."""
-    shown = np.concatenate([x for curve in curves for x in (curve.steps, curve.snapshot_steps, _diverged_at(curve))])
-    shown = np.log10(shown[shown > 0]) if log_x else shown
-    if not len(shown) or shown.min() == shown.max():
-        return {}
-    margin = 0.03 * (shown.max() - shown.min())
-    return {"range": [float(shown.min() - margin), float(shown.max() + margin)]}
+def _x_middle(curves: Sequence[LossCurve], log_x: bool, last_x: float | None) -> float:
+    """The middle of the horizontal axis, in its own units."""
+    ends = [0.0 if last_x is None else last_x]
+    ends += [float(x[-1]) for curve in curves for x in (curve.steps, curve.snapshot_steps) if len(x)]
+    return float(np.log10(max(*ends, 1.0))) / 2 if log_x else max(ends) / 2
 
 
 def _loss_axis(
@@ -309,7 +307,7 @@ def _in_legend(trace: Trace) -> Trace:
 
 
 def _annotations(
-    curve: LossCurve | None, events: TrainingEvents, x_axis: dict[str, Any], two_panels: bool
+    curve: LossCurve | None, events: TrainingEvents, log_x: bool, middle: float, two_panels: bool
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Lines where settings changed or something acted on the run, with a note beside each."""
     marks = [(x, f"learning rate {rate:.2g}", GREEN) for x, rate in events.learning_rates[-MAX_RATE_NOTES:]]
@@ -321,23 +319,21 @@ def _annotations(
             marks.append((max(change.step, first), escape(text), GRAY))
     bottom = LOSS_PANEL[0] if two_panels else 0.0
     shapes = [vertical_line(x, color, "dot", 1.5, y0=bottom) for x, _, color in marks]
-    notes = [_note(x, text, color, row, x_axis) for row, (x, text, color) in enumerate(marks)]
+    notes = [_note(x, text, color, row, log_x, middle) for row, (x, text, color) in enumerate(marks)]
     shapes += [_clipping_band(first, last) for first, last in events.clipped]
     if events.clipped:
-        notes.append(_note(events.clipped[0][0], "clipped", PURPLE, len(marks), x_axis))
+        notes.append(_note(events.clipped[0][0], "clipped", PURPLE, len(marks), log_x, middle))
     return shapes, notes
 
 
-def _note(x: float, text: str, color: str, row: int, x_axis: dict[str, Any]) -> dict[str, Any]:
-    """A short text on that side of a mark which has more room.
+def _note(x: float, text: str, color: str, row: int, log_x: bool, middle: float) -> dict[str, Any]:
+    """A short text on that side of a mark which has more room; plotly extends the axis for what is beyond its end.
 
     Consecutive notes are below one another, so that they do not overlap.
     """
-    x = float(np.log10(max(x, 1e-9))) if x_axis["type"] == "log" else x
-    first, last = x_axis.get("range", (x, x))
-    side = "right" if x > (first + last) / 2 else "left"
-    place = {"x": x, "y": 0.98 - 0.06 * (row % 5), "yref": "paper"}
-    return {"text": text, "showarrow": False, "xanchor": side, "font": {"size": 11, "color": color}} | place
+    x = float(np.log10(max(x, 1e-9))) if log_x else x
+    place = {"x": x, "xanchor": "right" if x > middle else "left", "y": 0.98 - 0.06 * (row % 5), "yref": "paper"}
+    return {"text": text, "showarrow": False, "font": {"size": 11, "color": color}} | place
 
 
 def _clipping_band(first: float, last: float) -> dict[str, Any]:

@@ -47,14 +47,10 @@ def test_changes_are_marked_with_a_note_beside_each(curve: MakeCurve) -> None:
     assert figures.loss_chart(curve(500, changes), log_x=True).layout.annotations[0].x == pytest.approx(2)
 
 
-def test_a_late_change_is_noted_inside_the_axis_which_ends_with_the_run(curve: MakeCurve) -> None:
+def test_a_late_change_is_noted_on_the_side_that_has_room(curve: MakeCurve) -> None:
     changes = (Change(20, {"batch_size": 64}), Change(480, {"learning_rate": 0.05}))
     for log_x in (False, True):
-        figure = figures.loss_chart(curve(500, changes), log_x=log_x)
-        first, last = figure.layout.xaxis.range
-        assert last == pytest.approx(np.log10(500) if log_x else 500, rel=0.05)
-        assert first < last
-        late = figure.layout.annotations[-1]
+        late = figures.loss_chart(curve(500, changes), log_x=log_x).layout.annotations[-1]
         assert (late.text, late.xanchor) == ("learning rate 0.05", "right")
     assert figures.loss_chart(curve(500, changes)).layout.annotations[0].xanchor == "left"
 
