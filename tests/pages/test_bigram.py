@@ -48,6 +48,16 @@ def test_smoothing_raises_the_loss(page: AppTest) -> None:
     assert all(a > b for a, b in zip(after, before, strict=True))
 
 
+def test_the_loss_of_an_empty_split_is_a_dash(app: AppTest) -> None:
+    visit(app, "data/dataset")
+    app.text_area(key="paste").set_value("hello")
+    app.button(key="use_paste").click().run()
+    visit(app, "counting/bigram")
+    open_tab(app, "bigram", "Smoothing")
+    assert "–" in [metric.value for metric in app.metric]
+    assert "nan" not in [metric.value for metric in app.metric]
+
+
 def test_a_word_is_scored_and_several_are_ranked(page: AppTest) -> None:
     open_tab(page, "bigram", "Score words")
     page.select_slider(key="smoothing").set_value(0.0)

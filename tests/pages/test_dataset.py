@@ -3,7 +3,8 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lmcore.data import given_names
+from lmcore.data import downloads, given_names
+from lmcore.errors import UserError
 from tests.pages.app_testing import parts, plain, visit
 
 
@@ -47,6 +48,17 @@ def test_a_text_that_is_not_here_can_be_downloaded(page: AppTest) -> None:
     page.selectbox(key="text").select("names").run()
     assert page.button(key="download").label == "Download"
     assert "MIT" in plain(page.info[0].value)
+
+
+def test_a_download_that_fails_says_so_at_its_button(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise UserError("There is no connection.")
+
+    monkeypatch.setattr(downloads, "download", fail)
+    page.selectbox(key="text").select("names").run()
+    page.button(key="download").click().run()
+    assert [plain(error.value) for error in page.error] == ["There is no connection."]
+    assert not page.get("progress")
 
 
 @pytest.mark.parametrize("source", ["python-reference", "python-source"])

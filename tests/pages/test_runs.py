@@ -10,6 +10,7 @@ from lmcore.families import run_config_from_settings
 from lmcore.runs.engine import Engine
 from lmcore.runs.run import Status
 from lmcore.runs.store import Annotations
+from pages.lab import shared
 from tests.pages.app_testing import charts, plain, visit
 from tests.waiting import until
 from ui import gate
@@ -55,6 +56,14 @@ def rows(app: AppTest) -> list[dict[str, Any]]:
 
 def texts(app: AppTest) -> str:
     return "\n".join(text.value for text in app.text)
+
+
+def test_an_imported_run_is_in_the_table_at_once(app: AppTest, engine: Engine) -> None:
+    run_id = finished(engine)
+    select(app, run_id)
+    app.get("file_uploader")[0].upload("run.zip", shared.export(run_id, ".zip"), "application/zip").run()
+    assert not app.exception
+    assert len(rows(app)) == 2
 
 
 def test_without_runs_the_page_says_what_to_do_and_shows_the_baselines(app: AppTest) -> None:

@@ -60,6 +60,8 @@ def test_the_unit_of_the_losses_is_that_of_the_task(parent: Run) -> None:
     assert comparison.run_curves({}).unit == "character"
     assert comparison.run_curves({"a": run_view(parent)}).unit == "character"
     assert comparison.run_curves({"a": moons}).unit == "example"
+    assert comparison.run_curves({"a": moons, "b": run_view(parent)}).unit is None
+    assert comparison.describe_dev_losses({"a": moons, "b": run_view(parent)}) == ""
 
 
 def test_the_run_with_the_lowest_dev_loss_is_named(parent: Run) -> None:

@@ -377,6 +377,11 @@ def test_a_penalty_pulls_its_own_tensor_only(field: str, tensor: str, corpus: Co
         np.testing.assert_allclose(gradients[1][name], expected, rtol=1e-5, atol=1e-6)
 
 
+def test_a_batch_of_one_example_can_be_memorized(corpus: Corpus) -> None:
+    trainer = trained(corpus, [], one_batch=True, batch_size=1)
+    assert str(one_batch.irreducible_loss(trainer.config, trainer.data)) == "(0.0, 0)"  # not -0.0
+
+
 @pytest.mark.slow
 def test_one_batch_is_learned_down_to_what_its_contexts_leave_open(corpus: Corpus) -> None:
     trainer = trained(corpus, [], one_batch=True, steps=3000, learning_rate=0.5)
